@@ -1,0 +1,33 @@
+# The first Python from 3.11 to 3.13 that answers.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
+INSTALLED := .venv/installed
+
+.PHONY: demo test full lint setup tensorboard
+
+demo: $(INSTALLED)
+	@.venv/bin/python lessons/course_3_cnn.py
+
+test: $(INSTALLED)
+	@.venv/bin/python -m pytest
+
+full: $(INSTALLED)
+	@.venv/bin/python -m pytest -m full -s
+
+lint: $(INSTALLED)
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+setup: $(INSTALLED)
+
+tensorboard: $(INSTALLED)
+	@.venv/bin/tensorboard --logdir runs
+
+$(INSTALLED): requirements.txt constraints.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python from 3.11 to 3.13 found: install one, or name it with make PYTHON=..." >&2; exit 2; }
+	@$(PYTHON) -c '$(SUPPORTED)' || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), expected Python 3.11 to 3.13" >&2; exit 2; }
+	@echo "Installing into .venv (about 600 MB to download)"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@touch $(INSTALLED)

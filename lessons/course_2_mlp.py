@@ -1,0 +1,84 @@
+"""A network of fully connected layers reads handwritten digits.
+
+    python lessons/course_2_mlp.py
+
+Result: 98.5 % test accuracy (98.4 to 98.6 over 5 seeds) on all of MNIST in 0.5 minutes on two cores
+
+You will see 784 pixels go through two hidden layers to ten numbers, one for each digit. The network knows nothing of
+neighbouring pixels: shuffle the pixels of all images in the same way, and it learns just as well.
+
+In TensorBoard: the training loss lies above the validation loss at first, because dropout weakens the network while
+it trains; where they cross, it begins to learn its training images by heart. The learning rate rises for a quarter of
+the training and then falls to zero ("one cycle": Smith and Topin, "Super-Convergence", 2018).
+
+Try:
+    --epochs 30         a little better, for three times the work
+    --learning-rate 0.1 too high: the loss stays where guessing is, 2.3
+    --dropout 0         training accuracy 100 %, test accuracy lower: overfitting
+    --units 32          one small hidden layer
+"""
+
+import math
+from dataclasses import dataclass
+
+from training import command_line, figures, options, runs
+
+import keras
+
+from data import digits
+from models import mlp
+
+
+@dataclass(frozen=True)
+class Config(options.Options):
+    epochs: int = 10  # passes over the training images
+    batch_size: int = 100  # images per update
+    learning_rate: float = 3e-3  # peak of the one-cycle schedule
+    units: tuple[int, ...] = (256, 512)  # width of each hidden layer
+    dropout: float = 0.3  # share of each hidden layer left out at random
+
+
+def main(config: Config) -> dict:
+    dataset = digits.load_digits()
+    train, validation, test = dataset.train, dataset.validation, dataset.test
+    with runs.start(config, dataset.source, examples=len(train.labels)) as run:
+        model = mlp.build_mlp(config.units, config.dropout)
+        model.summary()
+
+        updates = config.epochs * math.ceil(len(train.labels) / config.batch_size)
+        one_cycle = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=config.learning_rate / 25,
+            warmup_target=config.learning_rate,
+            warmup_steps=updates // 4,
+            decay_steps=updates - updates // 4,
+        )
+        model.compile(
+            optimizer=keras.optimizers.Adam(one_cycle),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        model.fit(
+            *train,
+            batch_size=config.batch_size,
+            epochs=config.epochs,
+            validation_data=validation,
+            callbacks=run.callbacks(train, validation),
+            verbose=run.verbose,
+        )
+
+        metrics = {
+            name: model.evaluate(*getattr(dataset, name), batch_size=500, return_dict=True, verbose=0)
+            for name in ("train", "validation", "test")
+        }
+        probabilities = keras.ops.softmax(model.predict(test.images, batch_size=500, verbose=0)).numpy()
+        run.add_figure(figures.plot_mistakes(run.figures / "mistakes.png", *test, probabilities, dataset.class_names))
+        run.add_figure(
+            figures.plot_confusion(
+                run.figures / "confusion.png", test.labels, probabilities.argmax(axis=1), dataset.class_names
+            )
+        )
+        return run.finish(model, **metrics)
+
+
+if __name__ == "__main__":
+    command_line.run(main, Config)

@@ -1,0 +1,1 @@
+"""Uncompiled Keras models, one architecture a file."""

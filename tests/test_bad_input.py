@@ -1,0 +1,171 @@
+"""Input that cannot be used: one line on stderr, exit code 2, nothing left behind."""
+
+import os
+import subprocess
+import sys
+
+from training import command_line
+
+import numpy as np
+import pytest
+
+import course_1_tf_lr
+from lessons import course_2_mlp, course_3_cnn
+from lessons.__main__ import ROOT
+
+
+def refuse(capsys, monkeypatch, lesson, *arguments, code=2):
+    """Runs a lesson's command line that must end with `code`, and returns its one line on stderr."""
+    monkeypatch.setattr(sys, "argv", [lesson.__file__, *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        command_line.run(lesson.main, lesson.Config)
+    assert stop.value.code == code
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    assert "Traceback" not in lines[0]
+    return lines[0]
+
+
+@pytest.fixture
+def nothing_left(monkeypatch, tmp_path):
+    """A new working folder that must be as empty after the test as before."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    yield folder
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--epoch", "3"], ["--epoch", "Perhaps you meant", "--epochs"]),
+        (["--nonsense"], ["--nonsense"]),
+        (["stray"], ["stray"]),
+        (["--epochs"], ["--epochs"]),
+        (["--epochs", "many"], ["--epochs", "'many'", "INT"]),
+        (["--epochs", "2.5"], ["--epochs", "'2.5'"]),
+        (["--epochs", "0"], ["--epochs is 0", "from 1"]),
+        (["--epochs", "-3"], ["--epochs is -3", "from 1"]),
+        (["--learning-rate", "0"], ["--learning-rate is 0", "above 0"]),
+        (["--learning-rate", "-0.1"], ["--learning-rate is -0.1", "above 0"]),
+        (["--learning-rate", "nan"], ["--learning-rate is nan", "above 0"]),
+        (["--learning-rate", "inf"], ["--learning-rate is inf", "above 0"]),
+        (["--batch-size", "0"], ["--batch-size is 0", "from 1"]),
+        (["--batch-size", "4001"], ["--batch-size is 4001", "4000 training examples"]),
+        (["--units", "64", "0"], ["--units is 0", "from 1"]),
+        (["--dropout", "1"], ["--dropout is 1", "below 1"]),
+        (["--seed", "-1"], ["--seed is -1", "4294967295"]),
+        (["--precision", "float8"], ["--precision", "float8", "float32"]),
+        (["--name", ""], ["--name is ''", "plain folder name"]),
+        (["--name", ".."], ["--name is '..'", "plain folder name"]),
+        (["--name", "../outside"], ["--name is '../outside'", "plain folder name"]),
+        (["--name", "/tmp/outside"], ["--name is '/tmp/outside'", "plain folder name"]),
+        (["--name", "C:outside"], ["--name is 'C:outside'", "plain folder name"]),
+        (["--name", "long" * 100], ["--name is 'longlong", "plain folder name"]),
+    ],
+)
+def test_flags(arguments, said, capsys, monkeypatch, nothing_left):
+    line = refuse(capsys, monkeypatch, course_2_mlp, *arguments)
+    assert line.startswith("course_2_mlp.py: ")
+    for words in said:
+        assert words in line
+
+
+@pytest.mark.parametrize("degree", ["0", "17", "-1"])
+def test_degree(degree, capsys, monkeypatch, nothing_left):
+    assert f"--degree is {degree}" in refuse(capsys, monkeypatch, course_1_tf_lr, "--degree", degree)
+
+
+def test_name_that_exists(capsys, monkeypatch, tmp_path):
+    config = course_1_tf_lr.Config(epochs=1, logdir=tmp_path, name="mine")
+    course_1_tf_lr.main(config)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    line = refuse(capsys, monkeypatch, course_1_tf_lr, "--epochs", 1, "--logdir", tmp_path, "--name", "mine")
+    assert "'mine'" in line
+    assert "exists" in line
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("where", ["a file", "below a file", "a system folder"])
+def test_logdir_that_cannot_be_written(where, capsys, monkeypatch, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    logdir = {"a file": file, "below a file": file / "runs", "a system folder": "/proc/runs"}[where]
+    line = refuse(capsys, monkeypatch, course_1_tf_lr, "--logdir", logdir)
+    assert str(logdir) in line
+    assert "--logdir" in line
+    assert file.read_text() == "mine"
+
+
+def damaged_files(mnist):
+    """The ways in which a `mnist.npz` can be wrong, made from the bytes of a right one."""
+    zeros = {name: np.zeros((3, 28, 28), "uint8") for name in ("x_train", "y_train", "x_test", "y_test")}
+    return {
+        "truncated": lambda path: path.write_bytes(mnist[: len(mnist) // 2]),
+        "empty": lambda path: path.write_bytes(b""),
+        "a web page": lambda path: path.write_bytes(b"<html>Please log in to this network</html>"),
+        "other arrays": lambda path: np.savez(path, **zeros),
+        "other names": lambda path: np.savez(path, images=np.zeros((3, 28, 28), "uint8")),
+        "one bit": lambda path: path.write_bytes(mnist[:1000] + bytes([mnist[1000] ^ 1]) + mnist[1001:]),
+    }
+
+
+@pytest.mark.parametrize("damage", damaged_files(b""))
+@pytest.mark.parametrize("place", ["COURSE_DATA", "cache"])
+def test_damaged_data_file(damage, place, capsys, monkeypatch, tmp_path, nothing_left):
+    whole = tmp_path / "whole.npz"
+    np.savez_compressed(whole, x_train=np.arange(8000), y_train=np.arange(3), x_test=np.arange(9), y_test=np.arange(3))
+    folder = tmp_path / ("course_data" if place == "COURSE_DATA" else "keras_home/datasets")
+    folder.mkdir(parents=True)
+    if place == "COURSE_DATA":
+        monkeypatch.setenv("COURSE_DATA", str(folder))
+    damaged_files(whole.read_bytes())[damage](folder / "mnist.npz")
+    line = refuse(capsys, monkeypatch, course_3_cnn)
+    assert str(folder / "mnist.npz") in line
+    assert "delete or replace it" in line
+
+
+def test_course_data_that_is_no_folder(capsys, monkeypatch, nothing_left):
+    monkeypatch.setenv("COURSE_DATA", "/nowhere/data")
+    assert "COURSE_DATA names /nowhere/data" in refuse(capsys, monkeypatch, course_3_cnn)
+
+
+def test_divergence_is_one_line(capsys, monkeypatch, tmp_path):
+    line = refuse(capsys, monkeypatch, course_1_tf_lr, "--learning-rate", 1, "--logdir", tmp_path, code=1)
+    assert "--learning-rate 1 " in line
+
+
+def test_a_mistake_in_the_code_keeps_its_traceback(monkeypatch, tmp_path):
+    """A learner who breaks the model needs the line, not a summary."""
+    monkeypatch.setattr(course_3_cnn.cnn, "build_cnn", lambda *arguments: course_3_cnn.keras.layers.Dense(-1))
+    monkeypatch.setattr(sys, "argv", ["course_3_cnn.py", "--logdir", str(tmp_path)])
+    with pytest.raises(ValueError, match="-1"):
+        command_line.run(course_3_cnn.main, course_3_cnn.Config)
+
+
+def test_help_shows_the_lesson_and_every_flag(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["course_3_cnn.py", "--help"])
+    with pytest.raises(SystemExit) as stop:
+        command_line.run(course_3_cnn.main, course_3_cnn.Config)
+    assert stop.value.code == 0
+    page = capsys.readouterr().out
+    assert "Try:" in page
+    for field in course_3_cnn.Config.__dataclass_fields__:
+        assert f"--{field.replace('_', '-')}" in page
+    assert "images per update" in page
+
+
+def test_in_a_real_process(tmp_path):
+    process = subprocess.run(
+        [sys.executable, ROOT / "course_1_tf_lr.py", "--epochs", "-1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ,
+    )
+    assert process.returncode == 2
+    assert process.stderr == "course_1_tf_lr.py: --epochs is -1, expected a whole number from 1\n"
+    assert not list(tmp_path.glob("runs"))

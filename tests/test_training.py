@@ -1,0 +1,229 @@
+"""What every run shares: quiet import, run folder, recording, precision, debugging."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from training import device, options, quiet, recorder, runs
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+
+@dataclass(frozen=True)
+class Config(options.Options):
+    epochs: int = 2
+    batch_size: int = 10
+    learning_rate: float = 0.01
+
+
+@pytest.fixture
+def model():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu"), keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.fixture
+def examples():
+    x = np.random.default_rng(0).normal(size=(600, 4)).astype("float32")
+    return x, (x[:, 0] > 0).astype("uint8")
+
+
+def read_events(folder):
+    accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def read_curve(folder, tag):
+    events = read_events(folder).Tensors(tag)
+    return {event.step: float(tf.make_ndarray(event.tensor_proto)) for event in events}
+
+
+def run_python(code, **keywords):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, **keywords)
+
+
+def test_import_leaves_stderr_empty():
+    process = run_python("from training import quiet; import tensorflow as tf; tf.ones(3) + 1")
+    assert (process.returncode, process.stderr) == (0, "")
+
+
+def test_failed_import_gives_back_what_was_written(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("import os; os.write(2, b'reason\\n'); raise ImportError('broken')")
+    process = run_python(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from training import quiet")
+    assert process.returncode == 1
+    assert process.stderr.startswith("reason\n")
+    assert process.stderr.endswith("ImportError: broken\n")
+
+
+def test_aborted_import_names_the_place(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("import os; os.abort()")
+    process = run_python(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from training import quiet")
+    assert process.returncode != 0
+    assert "Fatal Python error: Aborted" in process.stderr
+    assert "tensorflow.py" in process.stderr
+
+
+def test_stderr_works_after_the_hold(capfd):
+    with quiet.hold_stderr():
+        tf.compat.v1.logging.error("held")
+        sys.__stderr__.write("held")
+        sys.__stderr__.flush()
+    sys.__stderr__.write("shown")
+    sys.__stderr__.flush()
+    assert capfd.readouterr().err.endswith("shown")
+
+
+def test_backend_is_tensorflow_whatever_keras_is_set_to(tmp_path):
+    process = run_python(
+        "from training import quiet; import keras; print(keras.backend.backend())",
+        env={**quiet.os.environ, "KERAS_BACKEND": "jax"},
+    )
+    assert process.stdout == "tensorflow\n"
+
+
+def test_two_unnamed_runs_never_share_a_folder(tmp_path):
+    folders = {runs.make_folder(tmp_path, None) for _ in range(5)}
+    assert len(folders) == 5
+
+
+def test_status_while_running_and_after_failure_and_interruption(tmp_path, capsys):
+    def read(name):
+        return json.loads((tmp_path / "test_training" / name / "metrics.json").read_text())
+
+    with pytest.raises(RuntimeError), runs.start(Config(logdir=tmp_path, name="failed"), "none"):
+        assert read("failed")["status"] == "running"
+        raise RuntimeError("out of\nmemory")
+    assert read("failed") | {"seconds": 0} == {
+        "lesson": "test_training",
+        "status": "failed",
+        "error": "out of memory",
+        "seconds": 0,
+    }
+    with pytest.raises(KeyboardInterrupt), runs.start(Config(logdir=tmp_path, name="stopped"), "none"):
+        raise KeyboardInterrupt
+    assert read("stopped")["status"] == "interrupted"
+    assert keras.config.dtype_policy().name == "float32", "a run gives back the precision it found"
+
+
+def test_config_holds_every_hyperparameter(tmp_path):
+    with runs.start(Config(logdir=tmp_path, name="a", seed=7), "here") as run:
+        run.finish()
+    config = json.loads((run.folder / "config.json").read_text())
+    assert config["hyperparameters"] == {"epochs": 2, "batch_size": 10, "learning_rate": 0.01}
+    assert config["options"]["seed"] == 7
+    assert config["source"] == "here"
+
+
+def test_stop_on_divergence(model, examples):
+    model.compile(keras.optimizers.SGD(1e30), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with pytest.raises(FloatingPointError, match=r"learning rate of 1e\+30.*--learning-rate"):
+        model.fit(*examples, verbose=0, callbacks=[recorder.StopOnDivergence()], epochs=5)
+
+
+@pytest.fixture
+def recorded(model, examples, tmp_path):
+    """The model after a recorded training of 2 x 60 updates, Keras's history of it, and the folder."""
+    with runs.start(Config(logdir=tmp_path, name="a"), "none") as run:
+        start = [weight.numpy() for weight in model.weights]
+        callbacks = run.callbacks(examples, examples)
+        history = model.fit(*examples, batch_size=10, epochs=2, callbacks=callbacks, verbose=0, shuffle=False)
+    return model, start, history.history, run.folder
+
+
+def test_training_curve_adds_up_to_keras_epochs(recorded):
+    _, _, history, folder = recorded
+    for tag in ("loss", "accuracy"):
+        curve = read_curve(folder / "train", tag)
+        assert len(curve) >= 100
+        assert max(curve) == 120
+        for epoch, mean in enumerate(history[tag]):
+            values = [value for step, value in curve.items() if epoch * 60 < step <= (epoch + 1) * 60]
+            assert np.mean(values) == pytest.approx(mean, rel=1e-4)
+
+
+def test_validation_curve_ends_at_the_final_model(recorded, examples):
+    model, _, _, folder = recorded
+    curve = read_curve(folder / "validation", "loss")
+    assert len(curve) >= 10
+    assert curve[120] == pytest.approx(model.evaluate(*examples, verbose=0)[0], rel=1e-5)
+
+
+def test_gradient_norm_against_finite_differences(recorded, examples):
+    _, start, _, folder = recorded
+    first = read_curve(folder / "train", "gradient_norm")[0]
+    x, y = (part[:128] for part in examples)
+
+    def loss(weights):
+        kernel1, bias1, kernel2, bias2 = weights
+        logits = np.maximum(x @ kernel1 + bias1, 0) @ kernel2 + bias2
+        return np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(128), y])
+
+    start = [weight.astype(float) for weight in start]
+    squares = 0.0
+    for weight in start:
+        for index in np.ndindex(weight.shape):
+            value = weight[index]
+            weight[index] = value + 1e-5
+            above = loss(start)
+            weight[index] = value - 1e-5
+            squares += ((above - loss(start)) / 2e-5) ** 2
+            weight[index] = value
+    assert first == pytest.approx(squares**0.5, rel=1e-3)
+
+
+def test_histograms_and_graph(recorded):
+    model, _, _, folder = recorded
+    tags = set(read_events(folder / "train").Tags()["tensors"])
+    for variable in model.trainable_variables:
+        assert {f"weights/{variable.path}", f"gradients/{variable.path}"} <= tags
+    assert {"keras", "learning_rate", "updates_per_second"} <= tags
+
+
+def test_recording_does_not_change_the_training(examples, tmp_path):
+    results = []
+    for recording in (False, True):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dropout(0.5), keras.layers.Dense(2)]
+        )
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+        callbacks = [recorder.Recorder(runs.Writers(tmp_path), examples, examples)] if recording else []
+        model.fit(*examples, epochs=2, verbose=0, callbacks=callbacks)
+        results.append([weight.numpy() for weight in model.weights])
+    for plain, recorded in zip(*results, strict=True):
+        np.testing.assert_array_equal(plain, recorded)
+
+
+def test_precision(monkeypatch):
+    assert device.choose_precision("float32") == "float32"
+    assert device.choose_precision("bfloat16") == "bfloat16"
+    for flags, expected in (("avx2 avx512_bf16", "bfloat16"), ("amx_bf16", "bfloat16"), ("avx2 avx512f", "float32")):
+        monkeypatch.setattr(device.Path, "read_text", lambda path, flags=flags: f"flags : {flags}\n")
+        assert device.choose_precision("auto") == (expected if sys.platform == "linux" else "float32")
+
+
+def test_debug_runs_the_model_eagerly_and_checks_numbers(examples):
+    seen = []
+
+    class Look(keras.layers.Layer):
+        def call(self, inputs):
+            seen.append(type(inputs).__name__)
+            return inputs
+
+    with device.computing("float32", debug=True):
+        model = keras.Sequential([keras.Input((4,)), Look(), keras.layers.Dense(2)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model.fit(*examples, batch_size=300, verbose=0)
+        assert seen.count("EagerTensor") == 2
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?i)nan|inf"):
+            tf.math.log(tf.constant(-1.0))
+    assert not tf.config.functions_run_eagerly()
+    assert np.isnan(tf.math.log(tf.constant(-1.0)))

@@ -1,0 +1,83 @@
+"""Turns a lesson's `Config` into its command line, and errors into one line."""
+
+import contextlib
+import io
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import tyro
+
+
+def run(main: Callable, config_class: type) -> None:
+    """Reads the command line into a `Config` and calls the lesson's `main` with it.
+
+    The process ends with exit code 2 and one line on stderr for input that cannot be used, 1 for a training that
+    diverged, 130 after Ctrl-C. Any other error is a mistake in the code and keeps its traceback.
+
+    Args:
+        main: function of one argument, the configuration.
+        config_class: dataclass whose fields become the flags, with their trailing comments as help.
+    """
+    program = Path(sys.argv[0]).name
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets a question mark instead of a crash.
+        stream.reconfigure(errors="replace")
+    try:
+        main(parse(config_class, sys.argv[1:], program, sys.modules[main.__module__].__doc__))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except FloatingPointError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except Exception as error:
+        if not is_message(error):
+            raise
+        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+def parse(config_class: type, arguments: list[str], program: str, description: str | None):
+    """Returns a `config_class` made from `arguments`.
+
+    Raises:
+        ValueError: an unknown flag, a value of the wrong kind or out of its range.
+        SystemExit: `--help` was asked for and printed.
+    """
+    box = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(box):
+            return tyro.cli(config_class, args=arguments, prog=program, description=description)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+    raise ValueError(unbox(box.getvalue()))
+
+
+def unbox(box: str) -> str:
+    """Returns tyro's message, which has a title, a frame, rules and several lines, as one line."""
+    _title, *lines = (line.strip("│| ") for line in box.splitlines())
+    text = " ".join(line for line in lines if line.strip("╰╯─-+"))
+    text = re.sub(r"^Error parsing \w+:", "", text).replace("Error parsing ", "")
+    text = re.sub(r"invalid literal for int\(\) with base 10: (\S+)", r"\1 is not a whole number", text)
+    text = re.sub(r"could not convert string to float: (\S+)", r"\1 is not a number", text)
+    text = text.partition("For full helptext")[0].replace("Argument helptext:", "- expected:")
+    return " ".join(text.split())
+
+
+def is_message(error: Exception) -> bool:
+    """True if the error speaks to the user, false if it is a mistake in the code.
+
+    It speaks to the user if it comes from the system (a full disk, a missing right), or if `data`, `models`,
+    `training` or a `Config` raised it themselves. A `ValueError` from deeper down, such as Keras's about shapes that do
+    not fit, is a matter of code: there the traceback shows the line to look at.
+    """
+    if isinstance(error, OSError):
+        return True
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    package = frame.f_globals["__name__"].partition(".")[0]
+    return isinstance(error, ValueError) and (
+        package in ("data", "models", "training") or frame.f_code.co_name == "__post_init__"
+    )

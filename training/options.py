@@ -1,0 +1,56 @@
+"""The options of every lesson, and the ranges of the hyperparameters that lessons have in common."""
+
+from dataclasses import dataclass, fields
+from math import isfinite
+from pathlib import Path
+from typing import Literal
+
+RANGES = {
+    "seed": (lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295"),
+    "epochs": (lambda value: value >= 1, "a whole number from 1"),
+    "batch_size": (lambda value: value >= 1, "a whole number from 1"),
+    "learning_rate": (lambda value: isfinite(value) and value > 0, "a number above 0, such as 0.001"),
+    "units": (lambda value: value >= 1, "a whole number from 1"),
+    "filters": (lambda value: value >= 1, "a whole number from 1"),
+    "size": (lambda value: value >= 1, "a whole number from 1"),
+    "degree": (lambda value: 1 <= value <= 16, "a whole number from 1 to 16"),
+    "dropout": (lambda value: 0 <= value < 1, "a share from 0 to below 1"),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every lesson can be asked on its command line. A lesson's `Config` inherits it.
+
+    Raises:
+        ValueError: a field in `RANGES` is out of its range, or `name` is not one plain folder name.
+    """
+
+    seed: int = 0  # of every random number in the run
+    logdir: Path = Path("runs")  # folder for the runs, the one to show in TensorBoard
+    name: str | None = None  # of the run's folder, LOGDIR/LESSON/NAME; the time if not given
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # bfloat16 if auto finds a CPU or GPU that computes it
+    debug: bool = False  # run eagerly with numeric checks: slow, but breakpoints and prints in a model work
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name not in RANGES or value is None:
+                continue
+            valid, expected = RANGES[field.name]
+            for part in value if isinstance(value, tuple) else (value,):
+                if not valid(part):
+                    raise ValueError(f"{flag(field.name)} is {part}, expected {expected}")
+        if self.name is not None and not is_folder_name(self.name):
+            raise ValueError(f"--name is {self.name[:80]!r}, expected one plain folder name, such as wide_network")
+
+
+def is_folder_name(name: str) -> bool:
+    """True if `name` can name one folder on every system, and does not lead out of the folder it is in."""
+    plain = not any(character in '/\\:*?"<>|' or not character.isprintable() for character in name)
+    return plain and name.strip(". ") != "" and len(name.encode()) <= 200
+
+
+def flag(field_name: str) -> str:
+    """Returns the command line's spelling of a field: `learning_rate` is `--learning-rate`."""
+    return "--" + field_name.replace("_", "-")

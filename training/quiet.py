@@ -1,0 +1,59 @@
+"""Imports TensorFlow without its log lines.
+
+TensorFlow writes to file descriptor 2 from C++ while it is imported, looks for a GPU and first compiles, and no
+setting holds all of it back. `hold_stderr` does, and gives back what was written if its block fails. The modules of
+`training` that need TensorFlow import this one first, and lessons import `training` before anything else.
+"""
+
+import contextlib
+import faulthandler
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def hold_stderr() -> Iterator[None]:
+    """Holds back what is written to file descriptor 2, and writes it out after all if the block raises.
+
+    If the process dies inside the block (TensorFlow aborts on a CPU without AVX), Python's fault handler still names
+    the place on the real stderr.
+    """
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    watch = not faulthandler.is_enabled()
+    if watch:
+        faulthandler.enable(stderr)
+    try:
+        with tempfile.TemporaryFile() as held:
+            os.dup2(held.fileno(), 2)
+            try:
+                yield
+            except BaseException:
+                sys.stderr.flush()
+                held.seek(0)
+                with os.fdopen(os.dup(stderr), "wb") as shown:
+                    shutil.copyfileobj(held, shown)
+                raise
+            finally:
+                sys.stderr.flush()
+                os.dup2(stderr, 2)
+    finally:
+        if watch:
+            faulthandler.disable()
+        os.close(stderr)
+
+
+if "tensorflow" not in sys.modules:
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    with hold_stderr():
+        import tensorflow as tf
+
+        # Looking for a GPU writes to stderr as well. Memory growth must be set before the GPU is first used.
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+        tf.config.list_logical_devices()
+        # The first compilation by XLA does too.
+        tf.function(lambda x: x / tf.sqrt(x), jit_compile=True)(tf.constant(1.0))

@@ -1,0 +1,250 @@
+"""The folder of a run, `LOGDIR/LESSON/NAME`: everything that a run writes, and nothing elsewhere.
+
+`config.json` says how the run was made:
+    lesson: name of the lesson, such as "course_3_cnn".
+    hyperparameters: the fields of the lesson's own `Config`, as used.
+    options: those that every lesson shares: seed, logdir, name, precision, debug.
+    source: where the data came from.
+    device: such as "CPU (2 cores)".
+    precision: "float32" or "bfloat16", as used.
+    versions: of python, tensorflow, keras and numpy.
+
+`metrics.json` says what came of it:
+    lesson: as above.
+    status: "running", "finished", "interrupted" or "failed". A run that was killed stays "running".
+    train, validation, test: tables of Keras metric names, such as "loss" and "accuracy", of the final model in
+        inference mode. Absent where a lesson has none, and until the run is finished.
+    seconds: from the start of the run to its end, with evaluation and figures.
+    error: why the run failed; absent otherwise.
+    Whatever else a lesson measures, under its own name.
+
+Beside them: `model.keras` (the trained model), `figures/*.png`, and TensorBoard's event files in `train/` and
+`validation/` (curves) and in the folder itself (figures, graph).
+"""
+
+import contextlib
+import json
+import logging
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from importlib import metadata
+from inspect import getfile
+from pathlib import Path
+
+from training import device, recorder
+from training.options import Options, flag
+
+import keras
+import tensorflow as tf
+
+# TensorFlow takes the models of several runs in one process for one function that is traced again and again.
+logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
+
+
+@contextlib.contextmanager
+def start(config: Options, source: str, examples: int | None = None) -> Iterator["Run"]:
+    """Opens the folder of a new run, and writes down how the run ends.
+
+    Args:
+        config: the lesson's configuration. The file it is defined in names the lesson.
+        source: where the data came from.
+        examples: how many training examples there are, if the lesson trains in batches.
+
+    Raises:
+        ValueError: the batch is larger than the training set, or a run of that name exists.
+        OSError: the folder cannot be made.
+    """
+    batch_size = getattr(config, "batch_size", None)
+    if examples is not None and batch_size is not None and batch_size > examples:
+        raise ValueError(f"{flag('batch_size')} is {batch_size}, expected at most the {examples} training examples")
+    run = Run(config, source)
+    try:
+        with device.computing(run.precision, config.debug):
+            yield run
+    except KeyboardInterrupt:
+        run.write_metrics(status="interrupted")
+        print(f"\nInterrupted. What was recorded so far is in {run.folder}")
+        raise
+    except BaseException as error:
+        run.write_metrics(status="failed", error=" ".join(str(error).split()) or type(error).__name__)
+        raise
+    finally:
+        for writer in run.writers.values():
+            writer.close()
+
+
+class Run:
+    """One run of a lesson: its folder, its TensorBoard writer and its results."""
+
+    def __init__(self, config: Options, source: str):
+        self.config = config
+        self.lesson = Path(getfile(type(config))).stem
+        self.precision = device.choose_precision(config.precision)
+        self.folder = make_folder(config.logdir / self.lesson, config.name)
+        self.figures = self.folder / "figures"
+        self.figures.mkdir()
+        self.started = time.perf_counter()
+        keras.utils.set_random_seed(config.seed)
+
+        shared = {field.name for field in fields(Options)}
+        values = asdict(config)
+        self.hyperparameters = {name: value for name, value in values.items() if name not in shared}
+        description = {
+            "lesson": self.lesson,
+            "hyperparameters": self.hyperparameters,
+            "options": {name: value for name, value in values.items() if name in shared},
+            "source": source,
+            "device": device.describe(),
+            "precision": self.precision,
+            "versions": {"python": platform.python_version()}
+            | {package: metadata.version(package) for package in ("tensorflow", "keras", "numpy")},
+        }
+        write_json(self.folder / "config.json", description)
+        self.write_metrics(status="running")
+        self.writers = Writers(self.folder)
+        print(f"{self.lesson}, run {self.folder}")
+        print(f"  data       {source}")
+        print(f"  computes   on {description['device']} in {self.precision}\n")
+
+    @property
+    def verbose(self) -> int:
+        """Keras's `verbose`: a progress bar on a terminal, a line an epoch in a file or pipe."""
+        return 1 if sys.stdout.isatty() else 2
+
+    def callbacks(self, train=None, validation=None) -> list[keras.callbacks.Callback]:
+        """Returns the callbacks that every `fit` of a lesson gets: the recording, and an end to what diverges."""
+        return [recorder.StopOnDivergence(), recorder.Recorder(self.writers, train, validation)]
+
+    def add_figure(self, path: Path, step: int = 0) -> None:
+        """Shows a PNG file in TensorBoard, on the page Images."""
+        with self.writers["."].as_default():
+            image = tf.io.decode_png(path.read_bytes(), channels=3)
+            tf.summary.image(path.stem, image[None], step=step)
+
+    def add_graph(self, model: keras.Model) -> None:
+        """Shows the layers of a model in TensorBoard, on the page Graphs. `callbacks` do so by themselves."""
+        with self.writers["train"].as_default(step=0):
+            recorder.write_graph(model)
+
+    def add_function_graph(self, function, *arguments: tf.Tensor) -> None:
+        """Shows in TensorBoard, on the page Graphs, the operations of a `tf.function` called with `arguments`."""
+        with self.writers["train"].as_default(step=0):
+            tf.summary.graph(function.get_concrete_function(*arguments).graph)
+
+    def add_scalars(self, split: str, step: int, **values: float) -> None:
+        """Adds a point to curves in TensorBoard; one tag in several splits is one chart. For loops without `fit`.
+
+        Args:
+            split: "train", "validation" or "test".
+            step: on the horizontal axis, such as the number of updates.
+            **values: the value of each curve.
+        """
+        with self.writers[split].as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def finish(self, model: keras.Model | None = None, **metrics) -> dict:
+        """Saves the model, writes `metrics.json`, and prints the result table.
+
+        Args:
+            model: the trained model, for `model.keras`.
+            **metrics: the final metrics. `train`, `validation` and `test` are tables of Keras metric names, as
+                `model.evaluate(..., return_dict=True)` returns them.
+
+        Returns:
+            `metrics` with `seconds` added.
+        """
+        if model is not None:
+            partial = self.folder / "model.partial.keras"
+            model.save(partial)
+            partial.replace(self.folder / "model.keras")
+        metrics = self.write_metrics(status="finished", **metrics)
+        splits = {name: metrics[name] for name in ("train", "validation", "test") if name in metrics}
+        if splits:
+            print("\n" + table(splits))
+        print(f"\n{self.lesson} finished in {metrics['seconds']:.1f} s. See it in TensorBoard:")
+        print(f"  {tensorboard_command(self.config.logdir)}")
+        return metrics
+
+    def write_metrics(self, status: str, **metrics) -> dict:
+        """Writes `metrics.json` and returns what it holds."""
+        seconds = round(time.perf_counter() - self.started, 2)
+        metrics = {"lesson": self.lesson, "status": status, **metrics, "seconds": seconds}
+        write_json(self.folder / "metrics.json", metrics)
+        return metrics
+
+
+class Writers(dict):
+    """TensorBoard's event writers for the subfolders of a run, each made when it is first used."""
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self.folder = folder
+
+    def __missing__(self, subfolder: str) -> tf.summary.SummaryWriter:
+        """Opens the event file of a subfolder: a split, or "." for the run itself."""
+        self[subfolder] = tf.summary.create_file_writer(str(self.folder / subfolder))
+        return self[subfolder]
+
+
+def make_folder(parent: Path, name: str | None) -> Path:
+    """Makes and returns a folder in `parent` that did not exist, named after the time if `name` is None.
+
+    Raises:
+        ValueError: a folder of that name exists.
+        OSError: the folder cannot be made.
+    """
+    folder = parent / (name or time.strftime("%Y-%m-%d_%H-%M-%S"))
+    for attempt in range(1, 1000):
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if not folder.is_dir():
+                raise
+            if name:
+                raise ValueError(f"--name is {name!r}, but {folder} exists: choose another, or remove it") from None
+            folder = folder.with_name(f"{folder.name.partition('+')[0]}+{attempt}")
+        except OSError as error:
+            raise type(error)(
+                f"the run's folder {folder} cannot be made ({error.strerror}): name a folder to write to with --logdir"
+            ) from None
+    raise ValueError(f"{parent} holds 1000 runs that were started in the same second")
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Writes `content` beside `path`, then renames it, so that the file is complete or absent."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def table(rows: dict[str, dict[str, float]], digits: int = 4) -> str:
+    """Returns rows of named numbers as aligned text, such as the metrics of train, validation and test."""
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    lines = [["", *names]]
+    for label, row in rows.items():
+        lines.append([label, *(f"{row[name]:.{digits}f}" if name in row else "" for name in names)])
+    widths = [max(10, *map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        f"{label:{widths[0]}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
+        for label, *cells in lines
+    )
+
+
+def tensorboard_command(logdir: Path) -> str:
+    """Returns the command that shows `logdir`, as it must be typed in the current folder."""
+    program = Path(sys.executable).with_name("tensorboard")
+    if shutil.which("tensorboard") == str(program):
+        program = "tensorboard"
+    elif program.is_relative_to(Path.cwd()):
+        program = program.relative_to(Path.cwd())
+    words = [str(program), "--logdir", str(logdir)]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
