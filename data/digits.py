@@ -40,7 +40,9 @@ def load_digits() -> Dataset:
         try:
             path = files.download("mnist.npz", MIRRORS, FILE_SHA256)
         except ConnectionError as error:
-            return load_sample(f"all 70,000 were not found in COURSE_DATA or {files.cache_folder()} ({error})")
+            return load_sample(
+                f"all 70,000 are neither in COURSE_DATA nor in {files.cache_folder()}, and no mirror has them ({error})"
+            )
     train_images, train_labels, test_images, test_labels = read_arrays(path)
     train, validation = split(train_images, train_labels, 5_000)
     test = Split(test_images[..., np.newaxis], test_labels)

@@ -12,10 +12,10 @@ it trains; where they cross, it begins to learn its training images by heart. Th
 the training and then falls to zero ("one cycle": Smith and Topin, "Super-Convergence", 2018).
 
 Try:
-    --epochs 30         a little better, for three times the work
-    --learning-rate 0.1 too high: the loss stays where guessing is, 2.3
-    --dropout 0         training accuracy 100 %, test accuracy lower: overfitting
-    --units 32          one small hidden layer
+    --epochs 30         98.6 % for three times the work, and a higher validation loss: surer of its mistakes
+    --learning-rate 0.1 too high: three of four images are read wrong
+    --dropout 0         all training images right and the test loss higher: overfitting
+    --units 32          one small hidden layer: 96 %
 """
 
 import math
