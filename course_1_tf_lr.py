@@ -43,8 +43,9 @@ class Config(options.Options):
 
 
 def main(config: Config) -> dict:
-    (x, y), (test_x, test_y), source = points.load_points()
-    with runs.start(config, source) as run:
+    dataset = points.load_points()
+    (x, y), (test_x, test_y) = dataset.train, dataset.test
+    with runs.start(config, dataset) as run:
         model = polynomial.build_polynomial(config.degree, x)
         model.summary()
         run.add_graph(model)

@@ -21,7 +21,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from training import command_line, figures, options, runs
+from training import command_line, options, runs
 
 import keras
 
@@ -41,10 +41,10 @@ class Config(options.Options):
 
 def main(config: Config) -> dict:
     dataset = digits.load_digits()
-    train, validation, test = dataset.train, dataset.validation, dataset.test
+    train, validation = dataset.train, dataset.validation
     if config.epochs is None:
         config = dataclasses.replace(config, epochs=3 if len(train.labels) > 10_000 else 25)
-    with runs.start(config, dataset.source, examples=len(train.labels)) as run:
+    with runs.start(config, dataset) as run:
         print(f"{config.epochs} epochs of {len(train.labels):,} training images")
         model = cnn.build_cnn(config.filters, config.units, config.dropout)
         model.summary()
@@ -66,7 +66,7 @@ def main(config: Config) -> dict:
             batch_size=config.batch_size,
             epochs=config.epochs,
             validation_data=validation,
-            callbacks=run.callbacks(train, validation),
+            callbacks=run.callbacks(),
             verbose=run.verbose,
         )
 
@@ -74,13 +74,7 @@ def main(config: Config) -> dict:
             name: model.evaluate(*getattr(dataset, name), batch_size=500, return_dict=True, verbose=0)
             for name in ("train", "validation", "test")
         }
-        probabilities = keras.ops.softmax(model.predict(test.images, batch_size=500, verbose=0)).numpy()
-        run.add_figure(figures.plot_mistakes(run.figures / "mistakes.png", *test, probabilities, dataset.class_names))
-        run.add_figure(
-            figures.plot_confusion(
-                run.figures / "confusion.png", test.labels, probabilities.argmax(axis=1), dataset.class_names
-            )
-        )
+        run.add_classifier(model)
         return run.finish(model, **metrics)
 
 

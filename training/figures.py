@@ -1,23 +1,88 @@
-"""The figures that several lessons draw. Each `plot_*` saves a PNG and returns its path."""
+"""Pictures for the run folder and for TensorBoard.
+
+`draw_*` return a picture, uint8 `(height, width, 3)` in [0, 255], within milliseconds, so that they can be drawn
+while a network trains. `plot_*` draw curves with Matplotlib, save a PNG and return its path.
+"""
 
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+WIDTH = 960  # pixels, of a grid of pictures
+FONT = ImageFont.load_default(13)
+LINE = 17  # pixels, height of a line of text
 
 
-def save(figure: Figure, path: Path) -> Path:
-    """Saves a figure as PNG beside `path`, then renames it, and returns `path`."""
-    partial = path.with_suffix(".partial.png")
-    figure.savefig(partial, dpi=120)
-    return partial.replace(path)
-
-
-def plot_confusion(path: Path, labels: np.ndarray, predicted: np.ndarray, class_names: tuple[str, ...]) -> Path:
-    """Draws how often each true class (row) was given each answer (column).
+def draw_grid(pictures, captions: list[str] | None = None, columns: int = 10) -> np.ndarray:
+    """Draws pictures in rows, each with its caption below.
 
     Args:
-        path: of the PNG.
+        pictures: `(n, height, width, 1)` or `(n, height, width, 3)`, in [0, 255].
+        captions: one for each picture; a line break begins a new line.
+        columns: pictures in a row.
+    """
+    cell = WIDTH // columns
+    lines = max((caption.count("\n") + 1 for caption in captions), default=0) if captions else 0
+    rows = max(1, -(-len(pictures) // columns))
+    canvas = Image.new("RGB", (cell * columns, (cell + LINE * lines) * rows), "white")
+    draw = ImageDraw.Draw(canvas)
+    for index, picture in enumerate(pictures):
+        x, y = index % columns * cell, index // columns * (cell + LINE * lines)
+        height, width, channels = picture.shape
+        scale = (cell - 6) / max(height, width)
+        size = (round(width * scale), round(height * scale))
+        smooth = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
+        tile = Image.fromarray(np.asarray(picture, np.uint8).squeeze(-1) if channels == 1 else np.uint8(picture))
+        canvas.paste(tile.resize(size, smooth), (x + 3, y + 3))
+        if captions:
+            draw.multiline_text((x + 4, y + cell - 1), captions[index], "black", FONT, spacing=3)
+    return np.asarray(canvas)
+
+
+def draw_signed(values: np.ndarray, columns: int = 16) -> np.ndarray:
+    """Draws weights in color: blue below zero, white at zero, red above, each picture to its own largest value.
+
+    Args:
+        values: float `(n, height, width)`.
+        columns: pictures in a row.
+    """
+    values = values / np.maximum(1e-12, np.abs(values).max(axis=(1, 2), keepdims=True))
+    fade = 1 - np.abs(values)
+    red, blue = np.where(values > 0, 1, fade), np.where(values < 0, 1, fade)
+    return draw_grid(255 * np.stack([red, fade, blue], axis=-1), columns=columns)
+
+
+def draw_feature_maps(picture: np.ndarray, maps: dict[str, np.ndarray], columns: int = 12) -> np.ndarray:
+    """Draws a picture and the first feature maps that each layer makes of it, a row a layer.
+
+    Args:
+        picture: `(height, width, 1 or 3)` in [0, 255].
+        maps: by the name of the layer, float `(height, width, channels)`.
+        columns: feature maps of each layer.
+    """
+    rows = [draw_heading("input"), draw_grid(picture[np.newaxis], columns=columns)]
+    for name, values in maps.items():
+        shown = np.moveaxis(values[..., :columns], -1, 0)[..., np.newaxis]
+        low, high = shown.min(), shown.max()
+        size = f"{values.shape[0]} x {values.shape[1]}"
+        rows.append(draw_heading(f"{name}: {len(shown)} of {values.shape[-1]} maps of {size} pixels"))
+        rows.append(draw_grid(255 * (shown - low) / max(1e-12, high - low), columns=columns))
+    return np.concatenate(rows)
+
+
+def draw_heading(text: str) -> np.ndarray:
+    """Draws a line of text as wide as a grid."""
+    canvas = Image.new("RGB", (WIDTH, LINE + 4), "white")
+    ImageDraw.Draw(canvas).text((4, 2), text, "black", FONT)
+    return np.asarray(canvas)
+
+
+def draw_confusion(labels: np.ndarray, predicted: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
+    """Draws how often each true class (row) was given each answer (column); mistakes are the redder the more there are.
+
+    Args:
         labels: integers `(n,)`, the true classes.
         predicted: integers `(n,)`, the answers.
         class_names: the name of each class.
@@ -25,44 +90,63 @@ def plot_confusion(path: Path, labels: np.ndarray, predicted: np.ndarray, class_
     classes = len(class_names)
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (labels, predicted), 1)
-    figure = Figure(figsize=(6, 5.6), layout="constrained")
-    axes = figure.subplots()
-    wrong = counts * (1 - np.eye(classes, dtype=int))
-    axes.imshow(wrong, cmap="Reds", vmin=0, vmax=max(1, wrong.max()) * 1.3)
-    for row, column in np.argwhere(counts):
-        text = {"color": "0.6"} if row == column else {"weight": "bold"}
-        axes.text(column, row, counts[row, column], ha="center", va="center", fontsize=8, **text)
-    axes.set(xticks=range(classes), yticks=range(classes), xticklabels=class_names, yticklabels=class_names)
-    axes.set(xlabel="answer", ylabel="truth", title=f"{wrong.sum()} of {len(labels)} test images are wrong")
-    return save(figure, path)
+    wrong = counts - np.diag(np.diag(counts))
+    margin = 30 + max(round(FONT.getlength(name)) for name in class_names)
+    cell = max(28, min(56, (WIDTH - margin) // classes))
+    canvas = Image.new("RGB", (margin + cell * classes + 10, 2 * margin + cell * classes), "white")
+    draw = ImageDraw.Draw(canvas)
+    draw.text((6, 6), f"{wrong.sum()} of {len(labels)} wrong; rows: truth, columns: answer", "black", FONT)
+    for row, column in np.ndindex(classes, classes):
+        corner = (margin + cell * column, margin + cell * row)
+        fade = 255 - round(200 * wrong[row, column] / max(1, wrong.max()))
+        color = (235, 245, 235) if row == column else (255, fade, fade)
+        draw.rectangle([*corner, corner[0] + cell - 1, corner[1] + cell - 1], fill=color, outline="white")
+        if counts[row, column]:
+            center = (corner[0] + cell / 2, corner[1] + cell / 2)
+            draw.text(center, str(counts[row, column]), "gray" if row == column else "black", FONT, anchor="mm")
+    for index, name in enumerate(class_names):
+        middle = margin + cell * index + cell / 2
+        draw.text((margin - 8, middle), name, "black", FONT, anchor="rm")
+        if FONT.getlength(name) < cell:
+            draw.text((middle, margin + cell * classes + 8), name, "black", FONT, anchor="mt")
+            continue
+        label = Image.new("RGB", (margin, LINE), "white")
+        ImageDraw.Draw(label).text((margin - 2, LINE / 2), name, "black", FONT, anchor="rm")
+        canvas.paste(label.rotate(90, expand=True), (round(middle - LINE / 2), margin + cell * classes + 4))
+    return np.asarray(canvas)
 
 
-def plot_mistakes(
-    path: Path, images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...]
-) -> Path:
-    """Draws the 20 images whose true class was held the least likely, with the answer and the truth.
+def draw_mistakes(images, labels: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
+    """Draws the 24 wrongly answered images whose true class was held the least likely, the worst first.
 
     Args:
-        path: of the PNG.
-        images: uint8 `(n, height, width, 1)` or `(n, height, width, 3)` in [0, 255].
+        images: `(n, height, width, 1 or 3)` in [0, 255].
         labels: integers `(n,)`, the true classes.
         probabilities: float `(n, classes)` in [0, 1].
         class_names: the name of each class.
     """
     predicted = probabilities.argmax(axis=1)
     truth = probabilities[np.arange(len(labels)), labels]
-    worst = [index for index in np.argsort(truth) if predicted[index] != labels[index]][:20]
-    figure = Figure(figsize=(8, 7.6), layout="constrained")
-    figure.suptitle("The worst mistakes on test images: answer with its probability, and the truth")
-    for axes, index in zip(figure.subplots(4, 5).flat, worst, strict=False):
-        axes.imshow(images[index], cmap="gray", vmin=0, vmax=255)
-        answer = predicted[index]
-        axes.set_title(
-            f"{class_names[answer]} ({probabilities[index, answer]:.0%}), is {class_names[labels[index]]}", fontsize=9
-        )
-    for axes in figure.axes:
-        axes.axis("off")
-    return save(figure, path)
+    worst = [index for index in np.argsort(truth) if predicted[index] != labels[index]][:24]
+    captions = [
+        f"said {class_names[answer]} ({probabilities[index, answer]:.0%})\nis {class_names[labels[index]]}"
+        for index, answer in zip(worst, predicted[worst], strict=True)
+    ]
+    return draw_grid(images[worst], captions, columns=8)
+
+
+def save_picture(picture: np.ndarray, path: Path) -> Path:
+    """Saves a drawn picture as PNG beside `path`, then renames it, and returns `path`."""
+    partial = path.with_suffix(".partial.png")
+    Image.fromarray(picture).save(partial)
+    return partial.replace(path)
+
+
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Saves a Matplotlib figure as PNG beside `path`, then renames it, and returns `path`."""
+    partial = path.with_suffix(".partial.png")
+    figure.savefig(partial, dpi=120)
+    return partial.replace(path)
 
 
 def plot_costs(path: Path, train: np.ndarray, test: np.ndarray) -> Path:
@@ -82,7 +166,7 @@ def plot_costs(path: Path, train: np.ndarray, test: np.ndarray) -> Path:
     axes.set(yscale="log", xlabel="epoch", ylabel="cost", title="Cost", xlim=(0, None))
     axes.grid(alpha=0.3, which="both")
     axes.legend()
-    return save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_fit(path: Path, train: tuple, test: tuple, x: np.ndarray, curves: dict[str, np.ndarray]) -> Path:
@@ -105,7 +189,7 @@ def plot_fit(path: Path, train: tuple, test: tuple, x: np.ndarray, curves: dict[
     margin = 0.3 * np.ptp(known)
     axes.set(xlabel="x", ylabel="y", title="Fit", ylim=(known.min() - margin, known.max() + margin))
     axes.legend()
-    return save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_path(path: Path, x: np.ndarray, y: np.ndarray, weights: np.ndarray, best: np.ndarray) -> Path:
@@ -132,4 +216,4 @@ def plot_path(path: Path, x: np.ndarray, y: np.ndarray, weights: np.ndarray, bes
     axes.plot(*best, "r*", markersize=12, label="lowest cost")
     axes.set(xlabel="W", ylabel="b", title="The path over the cost surface")
     axes.legend()
-    return save(figure, path)
+    return save_figure(figure, path)

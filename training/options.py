@@ -30,6 +30,7 @@ class Options:
     logdir: Path = Path("runs")  # folder for the runs, the one to show in TensorBoard
     name: str | None = None  # of the run's folder, LOGDIR/LESSON/NAME; the time if not given
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # bfloat16 if auto finds a CPU or GPU that computes it
+    profile: bool = False  # trace a few updates for TensorBoard's page Profile (install requirements-profile.txt)
     debug: bool = False  # run eagerly with numeric checks: slow, but breakpoints and prints in a model work
 
     def __post_init__(self):

@@ -3,13 +3,16 @@
 import math
 import time
 
-from training import quiet  # noqa: F401 (imports TensorFlow)
+from training import classifier, figures, quiet  # noqa: F401 (quiet imports TensorFlow)
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-CURVE_POINTS = 100
+POINTS = 100
 LOOKS = 12
+SAMPLED = 20_000  # values, of a larger weight in its histogram
+PROFILED = (10, 16)  # updates, the first and the last
 
 
 class StopOnDivergence(keras.callbacks.Callback):
@@ -32,32 +35,40 @@ class StopOnDivergence(keras.callbacks.Callback):
 class Recorder(keras.callbacks.Callback):
     """Writes for TensorBoard what happens in the training, with the number of updates as the step.
 
-    - `train/`: about 100 points of loss and metrics (means since the point before), learning rate, images per second.
-    - `validation/`: 12 points of the same loss and metrics on a fixed part of the validation split.
-    - `train/`: 12 histograms of each layer's weights and gradients (of the loss on a fixed part of the training
-      split, in inference mode, so that recording does not touch the random numbers of the training), the norm of that
-      gradient, and Keras's graph of the model.
+    At about 100 points: loss and metrics (means since the point before), learning rate, images per second, and for each
+    layer how large the update is beside the weights; at every fourth of them the norm of the gradient.
+
+    At 12 looks and before training: loss and metrics on a fixed part of the validation split, histograms of the weights
+    and gradients of each layer, and for a classifier its filters, feature maps, confusion matrix and worst mistakes.
+
+    The gradient is that of the loss on a fixed part of the training split in inference mode (without dropout), so that
+    recording never touches the random numbers of the training: it ends at the same weights with and without.
 
     Args:
-        writers: TensorBoard's event writers by split, `train` and `validation`.
-        train: images and labels to take gradients on; the first 128 are used.
+        writers: TensorBoard's event writers by subfolder of the run: "train", "validation", "." for pictures.
+        train: images and labels; the first 128 are used, and their number.
         validation: images and labels; the first 1,000 are used.
+        class_names: the name of each class, if the model is a classifier of images that gives logits.
+        profile: whether to trace a few updates for TensorBoard's page Profile, and where to: a folder or None.
     """
 
-    def __init__(self, writers: dict, train=None, validation=None):
+    def __init__(self, writers: dict, train=None, validation=None, class_names=None, profile=None):
         super().__init__()
         self.writers = writers
+        self.examples = None if train is None else len(train[1])
         self.train = None if train is None else tuple(part[:128] for part in train)
         self.validation = None if validation is None else tuple(part[:1000] for part in validation)
+        self.class_names = class_names
+        self.profile = profile
 
     def on_train_begin(self, logs=None):
         """Writes the graph and the state before training."""
         updates = self.params["epochs"] * self.params["steps"]
-        self.point_every = max(1, updates // CURVE_POINTS)
+        self.point_every = max(1, updates // POINTS)
         self.look_every = max(1, updates // LOOKS)
-        self.updates = 0
+        self.updates = self.points = 0
         # The same layers with metrics of their own: those of the model go on counting the epoch.
-        self.probe = keras.Model(self.model.inputs, self.model.outputs)
+        self.probe = keras.Model(self.model.inputs[0], self.model.outputs[0])
         self.probe.compile_from_config(self.model.get_compile_config())
         self.gradients = tf.function(self.compute_gradients)
         with self.writers["train"].as_default(step=0):
@@ -70,17 +81,35 @@ class Recorder(keras.callbacks.Callback):
         self.window_sums = {}
         self.window_time = time.perf_counter()
 
-    def on_train_batch_end(self, batch, logs=None):
-        """Writes a point of the curves where one is due."""
-        self.updates += 1
-        if (batch + 1) % self.point_every == 0 or batch + 1 == self.params["steps"]:
-            self.write_point(batch, logs)
-        if self.updates % self.look_every == 0:
+    def on_train_batch_begin(self, batch, logs=None):
+        """Keeps the weights before an update that will be a point of the curves, and starts the profiler."""
+        if self.is_point(batch):
             started = time.perf_counter()
-            self.look()
+            self.before = [np.array(variable) for variable in self.model.trainable_variables]
             self.window_time += time.perf_counter() - started
+        if self.profile is not None and self.updates == PROFILED[0]:
+            tf.profiler.experimental.start(str(self.profile))
 
-    def write_point(self, batch: int, logs: dict) -> None:
+    def on_train_batch_end(self, batch, logs=None):
+        """Writes a point of the curves where one is due, and looks closer where that is."""
+        self.updates += 1
+        if self.profile is not None and self.updates == PROFILED[1]:
+            tf.profiler.experimental.stop()
+        ended = time.perf_counter()
+        if self.is_point(batch):
+            self.write_point(batch, logs, ended - self.window_time)
+        if self.updates % self.look_every == 0:
+            self.look()
+        # What recording took is not the training's time.
+        self.window_time += time.perf_counter() - ended
+        if self.is_point(batch):
+            self.window_time = time.perf_counter()
+
+    def is_point(self, batch: int) -> bool:
+        """True if a point of the curves is due after this batch of the epoch."""
+        return (batch + 1) % self.point_every == 0 or batch + 1 == self.params["steps"]
+
+    def write_point(self, batch: int, logs: dict, seconds: float) -> None:
         """Writes the means of loss and metrics since the last point, out of Keras's means since the epoch began."""
         sums = {name: value * (batch + 1) for name, value in logs.items()}
         window = batch - self.window_start
@@ -88,26 +117,43 @@ class Recorder(keras.callbacks.Callback):
             for name, total in sums.items():
                 tf.summary.scalar(name, (total - self.window_sums.get(name, 0.0)) / window)
             tf.summary.scalar("learning_rate", self.model.optimizer.learning_rate)
-            now = time.perf_counter()
-            tf.summary.scalar("updates_per_second", window / (now - self.window_time))
-        self.window_start, self.window_sums, self.window_time = batch, sums, now
+            if self.train is not None:
+                tf.summary.scalar("images_per_second", window * self.examples / self.params["steps"] / seconds)
+            for variable, before in zip(self.model.trainable_variables, self.before, strict=True):
+                if before.ndim > 1:
+                    update = np.linalg.norm(np.array(variable) - before) / max(1e-12, np.linalg.norm(before))
+                    tf.summary.scalar(f"update_to_weight/{variable.path}", update)
+            self.points += 1
+            if self.train is not None and self.points % 4 == 0:
+                tf.summary.scalar("gradient_norm", tf.linalg.global_norm(self.gradients(*self.train)))
+        self.window_start, self.window_sums = batch, sums
 
     def look(self) -> None:
-        """Writes validation metrics, histograms and the gradient's norm."""
-        if self.validation is not None:
-            self.probe.reset_metrics()
-            metrics = self.probe.test_on_batch(*self.validation, return_dict=True)
-            with self.writers["validation"].as_default(step=self.updates):
-                for name, value in metrics.items():
-                    tf.summary.scalar(name, value)
+        """Writes validation metrics, histograms and, for a classifier, pictures."""
         with self.writers["train"].as_default(step=self.updates):
             for variable in self.model.trainable_variables:
-                tf.summary.histogram(f"weights/{variable.path}", variable)
+                tf.summary.histogram(f"weights/{variable.path}", sample(variable))
             if self.train is not None:
-                gradients = self.gradients(*self.train)
-                for variable, gradient in zip(self.model.trainable_variables, gradients, strict=True):
-                    tf.summary.histogram(f"gradients/{variable.path}", gradient)
-                tf.summary.scalar("gradient_norm", tf.linalg.global_norm(gradients))
+                for variable, gradient in zip(self.model.trainable_variables, self.gradients(*self.train), strict=True):
+                    tf.summary.histogram(f"gradients/{variable.path}", sample(gradient))
+        if self.validation is None:
+            return
+        images, labels = self.validation
+        outputs = self.probe.predict_on_batch(images)
+        self.probe.reset_metrics()
+        metrics = self.probe.compute_metrics(images, labels, outputs)
+        metrics["loss"] = self.probe.compute_loss(images, labels, outputs, training=False)
+        with self.writers["validation"].as_default(step=self.updates):
+            for name, value in metrics.items():
+                tf.summary.scalar(name, value)
+        if self.class_names is not None:
+            probabilities = tf.nn.softmax(outputs).numpy()
+            pictures = classifier.draw_network(self.probe, images[0])
+            pictures["confusion/validation"] = figures.draw_confusion(labels, outputs.argmax(axis=1), self.class_names)
+            pictures["mistakes/validation"] = figures.draw_mistakes(images, labels, probabilities, self.class_names)
+            with self.writers["."].as_default(step=self.updates):
+                for name, picture in pictures.items():
+                    tf.summary.image(name, picture[np.newaxis])
 
     def compute_gradients(self, images, labels) -> list[tf.Tensor]:
         """Returns the gradient of the loss on `images` and `labels`, a tensor for each trainable variable."""
@@ -117,8 +163,17 @@ class Recorder(keras.callbacks.Callback):
         return tape.gradient(loss, self.probe.trainable_variables)
 
 
+def sample(values) -> np.ndarray:
+    """Returns at most 20,000 of the values, evenly spread: sorting a million for a histogram would take too long."""
+    values = np.array(values).ravel()
+    return values[:: -(-values.size // SAMPLED)]
+
+
 def write_graph(model: keras.Model) -> None:
-    """Writes the layers of a Keras model for TensorBoard's page Graphs (tag "keras")."""
+    """Writes a Keras model for TensorBoard's page Graphs: its operations, and its layers as the conceptual graph."""
+    forward = tf.function(lambda inputs: model(inputs, training=False), autograph=False)
+    inputs = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype, name="input")
+    tf.summary.graph(forward.get_concrete_function(inputs).graph)
     metadata = tf.compat.v1.SummaryMetadata()
     metadata.plugin_data.plugin_name = "graph_keras_model"
     metadata.plugin_data.content = b"1"

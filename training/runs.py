@@ -4,7 +4,8 @@
     lesson: name of the lesson, such as "course_3_cnn".
     hyperparameters: the fields of the lesson's own `Config`, as used.
     options: those that every lesson shares: seed, logdir, name, precision, debug.
-    source: where the data came from.
+    source: what the data is and where it came from.
+    class_names: the name of each class; absent where a lesson has none.
     device: such as "CPU (2 cores)".
     precision: "float32" or "bfloat16", as used.
     versions: of python, tensorflow, keras and numpy.
@@ -18,8 +19,9 @@
     error: why the run failed; absent otherwise.
     Whatever else a lesson measures, under its own name.
 
-Beside them: `model.keras` (the trained model), `figures/*.png`, and TensorBoard's event files in `train/` and
-`validation/` (curves) and in the folder itself (figures, graph).
+Beside them: `model.keras` (the trained model), `figures/*.png`, `projector/` (vectors, labels and pictures of test
+images), and TensorBoard's event files: `train/`, `validation/` and `test/` hold curves, `final/` hyperparameters with
+final metrics, the folder itself texts and pictures.
 """
 
 import contextlib
@@ -38,33 +40,36 @@ from importlib import metadata
 from inspect import getfile
 from pathlib import Path
 
-from training import device, recorder
+from training import classifier, device, figures, recorder
 from training.options import Options, flag
 
 import keras
 import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
 
 # TensorFlow takes the models of several runs in one process for one function that is traced again and again.
 logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 
 
 @contextlib.contextmanager
-def start(config: Options, source: str, examples: int | None = None) -> Iterator["Run"]:
+def start(config: Options, dataset=None) -> Iterator["Run"]:
     """Opens the folder of a new run, and writes down how the run ends.
 
     Args:
         config: the lesson's configuration. The file it is defined in names the lesson.
-        source: where the data came from.
-        examples: how many training examples there are, if the lesson trains in batches.
+        dataset: what a loader of `data` returned, with `source`, `train` and possibly `validation`, `test` and
+            `class_names`; None for a lesson without data.
 
     Raises:
         ValueError: the batch is larger than the training set, or a run of that name exists.
         OSError: the folder cannot be made.
     """
     batch_size = getattr(config, "batch_size", None)
-    if examples is not None and batch_size is not None and batch_size > examples:
-        raise ValueError(f"{flag('batch_size')} is {batch_size}, expected at most the {examples} training examples")
-    run = Run(config, source)
+    if batch_size is not None and batch_size > len(dataset.train[1]):
+        raise ValueError(
+            f"{flag('batch_size')} is {batch_size}, expected at most the {len(dataset.train[1])} training examples"
+        )
+    run = Run(config, dataset)
     try:
         with device.computing(run.precision, config.debug):
             yield run
@@ -83,8 +88,10 @@ def start(config: Options, source: str, examples: int | None = None) -> Iterator
 class Run:
     """One run of a lesson: its folder, its TensorBoard writer and its results."""
 
-    def __init__(self, config: Options, source: str):
+    def __init__(self, config: Options, dataset):
         self.config = config
+        self.dataset = dataset
+        self.class_names = getattr(dataset, "class_names", None)
         self.lesson = Path(getfile(type(config))).stem
         self.precision = device.choose_precision(config.precision)
         self.folder = make_folder(config.logdir / self.lesson, config.name)
@@ -100,7 +107,8 @@ class Run:
             "lesson": self.lesson,
             "hyperparameters": self.hyperparameters,
             "options": {name: value for name, value in values.items() if name in shared},
-            "source": source,
+            "source": dataset.source if dataset else "no data",
+            **({"class_names": self.class_names} if self.class_names else {}),
             "device": device.describe(),
             "precision": self.precision,
             "versions": {"python": platform.python_version()}
@@ -109,8 +117,9 @@ class Run:
         write_json(self.folder / "config.json", description)
         self.write_metrics(status="running")
         self.writers = Writers(self.folder)
+        self.add_texts(description)
         print(f"{self.lesson}, run {self.folder}")
-        print(f"  data       {source}")
+        print(f"  data       {description['source']}")
         print(f"  computes   on {description['device']} in {self.precision}\n")
 
     @property
@@ -118,15 +127,55 @@ class Run:
         """Keras's `verbose`: a progress bar on a terminal, a line an epoch in a file or pipe."""
         return 1 if sys.stdout.isatty() else 2
 
-    def callbacks(self, train=None, validation=None) -> list[keras.callbacks.Callback]:
+    def callbacks(self) -> list[keras.callbacks.Callback]:
         """Returns the callbacks that every `fit` of a lesson gets: the recording, and an end to what diverges."""
-        return [recorder.StopOnDivergence(), recorder.Recorder(self.writers, train, validation)]
+        profile = self.folder / "train" if self.config.profile else None
+        splits = self.dataset.train, self.dataset.validation
+        return [recorder.StopOnDivergence(), recorder.Recorder(self.writers, *splits, self.class_names, profile)]
 
     def add_figure(self, path: Path, step: int = 0) -> None:
         """Shows a PNG file in TensorBoard, on the page Images."""
         with self.writers["."].as_default():
             image = tf.io.decode_png(path.read_bytes(), channels=3)
             tf.summary.image(path.stem, image[None], step=step)
+
+    def add_picture(self, name: str, picture) -> None:
+        """Saves a picture, uint8 `(height, width, 3)`, in `figures`, and shows it in TensorBoard."""
+        self.add_figure(figures.save_picture(picture, self.figures / f"{name}.png"))
+
+    def add_texts(self, description: dict) -> None:
+        """Writes TensorBoard's page Text: what the lesson is, how it was configured, and on what it ran."""
+        tables = {name: description.pop(name) for name in ("hyperparameters", "options", "versions")}
+        with self.writers["."].as_default(step=0):
+            tf.summary.text("lesson", sys.modules[type(self.config).__module__].__doc__ or self.lesson)
+            for name, table in {**tables, "environment": description}.items():
+                rows = "".join(f"| {key} | {value} |\n" for key, value in table.items())
+                tf.summary.text(name, f"| name | value |\n| --- | --- |\n{rows}")
+        with self.writers["final"].as_default(step=0):
+            values = {**self.hyperparameters, "seed": self.config.seed, "precision": self.precision}
+            known = {name: readable(value) for name, value in values.items() if value is not None}
+            hparams.hparams(known, trial_id=f"{self.lesson}/{self.folder.name}")
+
+    def add_classifier(self, model: keras.Model) -> None:
+        """Shows in TensorBoard what a classifier learned, and how it does on the test split.
+
+        The pages: Images, PR Curves, Projector. The pictures are saved in `figures` as well.
+
+        Args:
+            model: a classifier whose last layer gives logits.
+        """
+        train, test = self.dataset.train, self.dataset.test
+        captions = [self.class_names[label] for label in train.labels[:40]]
+        self.add_picture("inputs", figures.draw_grid(train.images[:40], captions))
+        for name, picture in classifier.draw_network(model, test.images[0]).items():
+            figures.save_picture(picture, self.figures / f"{name}.png")
+        probabilities = tf.nn.softmax(model.predict(test.images, batch_size=500, verbose=0)).numpy()
+        predicted = probabilities.argmax(axis=1)
+        self.add_picture("confusion", figures.draw_confusion(test.labels, predicted, self.class_names))
+        self.add_picture("mistakes", figures.draw_mistakes(*test, probabilities, self.class_names))
+        with self.writers["test"].as_default():
+            classifier.write_precision_recall(test.labels, probabilities, self.class_names)
+        classifier.write_projector(self.folder, model, *test, self.class_names)
 
     def add_graph(self, model: keras.Model) -> None:
         """Shows the layers of a model in TensorBoard, on the page Graphs. `callbacks` do so by themselves."""
@@ -142,7 +191,7 @@ class Run:
         """Adds a point to curves in TensorBoard; one tag in several splits is one chart. For loops without `fit`.
 
         Args:
-            split: "train", "validation" or "test".
+            split: "train", "validation", "test" or "final".
             step: on the horizontal axis, such as the number of updates.
             **values: the value of each curve.
         """
@@ -167,6 +216,8 @@ class Run:
             partial.replace(self.folder / "model.keras")
         metrics = self.write_metrics(status="finished", **metrics)
         splits = {name: metrics[name] for name in ("train", "validation", "test") if name in metrics}
+        for split, values in splits.items():
+            self.add_scalars("final", 0, **{f"{split}_{name}": value for name, value in values.items()})
         if splits:
             print("\n" + table(splits))
         print(f"\n{self.lesson} finished in {metrics['seconds']:.1f} s. See it in TensorBoard:")
@@ -224,6 +275,13 @@ def write_json(path: Path, content: dict) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
     partial.replace(path)
+
+
+def readable(value):
+    """Returns a hyperparameter as HParams takes it: a bool, number or text; several values as "32 64"."""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return value if isinstance(value, bool | int | float) else str(value)
 
 
 def table(rows: dict[str, dict[str, float]], digits: int = 4) -> str:

@@ -1,0 +1,93 @@
+"""What TensorBoard shows of a trained classifier: its mistakes, its filters, its vectors, its precision and recall."""
+
+from pathlib import Path
+
+from training import figures, quiet  # noqa: F401 (quiet imports TensorFlow)
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from tensorboard.plugins import projector
+from tensorboard.plugins.pr_curve import summary as pr_curve
+
+PROJECTED = 1000
+SPRITE = 32  # pixels, of a picture in the projector
+
+
+def draw_network(model: keras.Model, picture: np.ndarray) -> dict[str, np.ndarray]:
+    """Draws what a model has learned to look for, and what it makes of a picture.
+
+    Args:
+        model: a classifier of images.
+        picture: `(height, width, 1 or 3)` in [0, 255].
+
+    Returns:
+        "filters": at most 64 of the first layer's, if they can be seen as small pictures. "feature_maps": what the
+        convolutions and poolings give, if there are any.
+    """
+    drawn = {}
+    first = next((layer for layer in model.layers if hasattr(layer, "kernel")), None)
+    if first is not None:
+        kernel = first.kernel.numpy()
+        if isinstance(first, keras.layers.Conv2D):
+            weights = np.moveaxis(kernel, -1, 0)[:64]  # (filters, height, width, channels)
+            if weights.shape[-1] == 3:
+                low, high = weights.min(axis=(1, 2, 3), keepdims=True), weights.max(axis=(1, 2, 3), keepdims=True)
+                drawn["filters"] = figures.draw_grid(255 * (weights - low) / (high - low + 1e-12), columns=16)
+            else:
+                drawn["filters"] = figures.draw_signed(weights.mean(axis=-1))
+        elif kernel.shape[0] == picture[..., 0].size:
+            drawn["filters"] = figures.draw_signed(kernel.T[:64].reshape(-1, *picture.shape[:2]))
+    spatial = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.MaxPooling2D)]
+    if spatial:
+        outputs = keras.Model(model.inputs[0], [layer.output for layer in spatial])(picture[np.newaxis])
+        maps = {layer.name: np.float32(output[0]) for layer, output in zip(spatial, outputs, strict=True)}
+        drawn["feature_maps"] = figures.draw_feature_maps(picture, maps)
+    return drawn
+
+
+def write_precision_recall(labels: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...]) -> None:
+    """Writes a curve for each class to the current summary writer, for TensorBoard's page PR Curves.
+
+    Args:
+        labels: integers `(n,)`.
+        probabilities: float `(n, classes)` in [0, 1].
+        class_names: the name of each class.
+    """
+    for index, name in enumerate(class_names):
+        curve = pr_curve.pb(f"class_{index}", labels == index, probabilities[:, index], 101, display_name=name)
+        tf.summary.experimental.write_raw_pb(curve.SerializeToString(), step=0)
+
+
+def write_projector(folder: Path, model: keras.Model, images, labels: np.ndarray, class_names: tuple[str, ...]) -> None:
+    """Writes the vectors before the last layer, with pictures and labels, for TensorBoard's page Projector.
+
+    Args:
+        folder: of the run; must hold an event file. The files go into its subfolder `projector`.
+        model: a classifier whose last layer makes the logits.
+        images: `(n, height, width, 1 or 3)` in [0, 255]; the first 1,000 are used.
+        labels: integers `(n,)`.
+        class_names: the name of each class.
+    """
+    images, labels = images[:PROJECTED], labels[:PROJECTED]
+    vectors = keras.Model(model.inputs[0], model.layers[-1].input).predict(images, batch_size=500, verbose=0)
+    (folder / "projector").mkdir()
+    np.savetxt(folder / "projector/vectors.tsv", vectors, fmt="%.5g", delimiter="\t")
+    names = "".join(f"{class_names[label]}\n" for label in labels)
+    (folder / "projector/labels.tsv").write_text(names, encoding="utf-8")
+    side = int(np.ceil(len(images) ** 0.5))
+    sprites = Image.new("RGB", (side * SPRITE, side * SPRITE), "white")
+    for index, picture in enumerate(images):
+        tile = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).resize((SPRITE, SPRITE))
+        sprites.paste(tile, (index % side * SPRITE, index // side * SPRITE))
+    sprites.save(folder / "projector/sprites.png")
+
+    config = projector.ProjectorConfig()
+    embedding = config.embeddings.add()
+    embedding.tensor_name = f"{model.layers[-1].name}, input"
+    embedding.tensor_path = "projector/vectors.tsv"
+    embedding.metadata_path = "projector/labels.tsv"
+    embedding.sprite.image_path = "projector/sprites.png"
+    embedding.sprite.single_image_dim.extend([SPRITE, SPRITE])
+    projector.visualize_embeddings(str(folder), config)
