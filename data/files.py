@@ -80,18 +80,22 @@ def answering(mirrors: list[str]) -> tuple[list[str], list[str]]:
 
     for url in mirrors:
         threading.Thread(target=ask, args=(url,), daemon=True).start()
-    waiting, faults = dict.fromkeys(mirrors), []
+    waiting, faults = dict.fromkeys(mirrors), {}
     deadline = time.monotonic() + CONNECT_SECONDS
-    while waiting:
+    first = []
+    while waiting and not first:
         try:
             url, error = answers.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            return [], faults + [f"{urlsplit(url).hostname}: no answer in {CONNECT_SECONDS} s" for url in waiting]
+            faults |= dict.fromkeys(waiting, f"no answer in {CONNECT_SECONDS} s")
+            break
         del waiting[url]
         if error is None:
-            return [url, *waiting], faults
-        faults.append(f"{urlsplit(url).hostname}: {shorten(error)}")
-    return [], faults
+            first = [url]
+        else:
+            faults[url] = shorten(error)
+    usable = [*first, *waiting] if first else []
+    return usable, [f"{urlsplit(url).hostname}: {faults[url]}" for url in mirrors if url in faults]
 
 
 def shorten(error: Exception) -> str:

@@ -1,7 +1,11 @@
-"""Lists the lessons: python -m lessons."""
+"""Lists the lessons, compares and repeats runs, and uses what was trained: python -m lessons --help."""
 
+import argparse
 import ast
+import difflib
+import importlib
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -48,13 +52,134 @@ def read_lesson(path: Path) -> Lesson:
     raise ValueError(f"{path}: expected a docstring that begins with the idea, the command and the result")
 
 
-def main() -> None:
+def list_lessons() -> None:
     """Prints each lesson's number, idea, command, result and minutes."""
-    if len(sys.argv) > 1:
-        sys.exit(f"python -m lessons takes no arguments, received: {' '.join(sys.argv[1:])}")
     for lesson in find_lessons():
         print(f"{lesson.number}  {lesson.idea}\n   {lesson.command}\n   {lesson.result}\n")
-    print("A lesson's flags: its command with --help")
+    print("The flags of a lesson: its command with --help. What else can be done: python -m lessons --help")
+
+
+def name_lesson(name: str) -> str:
+    """Returns the name of a lesson, given with or without its folder and ending.
+
+    Raises:
+        ValueError: there is none of that name; the near names are given.
+    """
+    known = [lesson.path.stem for lesson in find_lessons()]
+    stem = Path(name).name.removesuffix(".py")
+    if stem not in known:
+        near = difflib.get_close_matches(stem, known, cutoff=0.4) or known
+        raise ValueError(f"unknown lesson {name!r}; perhaps you meant {' or '.join(near)}")
+    return stem
+
+
+def compare_runs(arguments: argparse.Namespace) -> None:
+    """Prints a table of the runs of each lesson."""
+    from training import compare
+
+    records = compare.read_runs(arguments.logdir, arguments.lesson and name_lesson(arguments.lesson))
+    for lesson in dict.fromkeys(record.config["lesson"] for record in records):
+        print(f"\n{lesson}")
+        compare.print_table([record for record in records if record.config["lesson"] == lesson])
+
+
+def sweep_lesson(arguments: argparse.Namespace) -> None:
+    """Runs a lesson with every combination of values."""
+    name = name_lesson(arguments.lesson)
+    from training import sweep
+
+    folder = "lessons." if (ROOT / "lessons" / f"{name}.py").is_file() else ""
+    sweep.run(importlib.import_module(folder + name), arguments.values, arguments.logdir)
+
+
+def predict_pictures(arguments: argparse.Namespace) -> None:
+    """Classifies pictures with a saved run."""
+    from training import predict
+
+    import numpy as np
+
+    from data import pictures
+
+    record = predict.find_run(arguments.run, arguments.logdir)
+    originals = [pictures.read_picture(path) for path in arguments.pictures]
+    model = predict.load_model(record)
+    drawings = []
+    for path, picture in zip(arguments.pictures, originals, strict=True):
+        try:
+            drawings.append(pictures.cut_out_drawing(picture))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+    images = np.stack([drawing.image for drawing in drawings])
+    probabilities = predict.classify(model, images)
+    class_names = record.config["class_names"]
+    print(f"with {record.folder}")
+    for path, drawing, row in zip(arguments.pictures, drawings, probabilities, strict=True):
+        ground = "dark on light" if drawing.dark_on_light else "light on dark"
+        likely = "   ".join(f"{class_names[index]} {row[index]:.1%}" for index in np.argsort(row)[::-1][:3])
+        print(f"{path}: {likely}   (taken for {ground})")
+    number = 1 + len(list(record.folder.glob("figures/predictions_*.png")))
+    target = record.folder / f"figures/predictions_{number}.png"
+    print(f"Figure: {predict.plot_predictions(target, originals, images, probabilities, class_names)}")
+
+
+def start_tensorboard(arguments: argparse.Namespace) -> None:
+    """Runs TensorBoard on the logdir, on this machine only, until it is stopped."""
+    program = Path(sys.executable).with_name("tensorboard")
+    print(f"TensorBoard on {arguments.logdir}: http://127.0.0.1:{arguments.port}/ (Ctrl-C stops it)", flush=True)
+    words = [program, "--logdir", arguments.logdir, "--host", "127.0.0.1", "--port", str(arguments.port)]
+    sys.exit(subprocess.run(words, check=False).returncode)
+
+
+class Parser(argparse.ArgumentParser):
+    """Argparse with errors of one line."""
+
+    def error(self, message: str) -> None:
+        """Raises instead of printing the usage.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(f"{message} (python -m lessons --help)")
+
+
+def make_parser() -> Parser:
+    """Returns the command line of `python -m lessons`."""
+    parser = Parser(prog="python -m lessons", description="Without a command: lists the lessons.")
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    def add(name: str, function, text: str) -> Parser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(function=function)
+        command.add_argument("--logdir", type=Path, default=Path("runs"), help="folder of the runs (runs)")
+        return command
+
+    command = add("compare", compare_runs, "show runs side by side: what differs, final metrics, time; best first")
+    command.add_argument("lesson", nargs="?", metavar="LESSON")
+    command = add("sweep", sweep_lesson, "run a lesson with every combination of some values")
+    command.add_argument("lesson", metavar="LESSON")
+    command.add_argument("values", nargs="+", metavar="NAME=VALUE,VALUE", help="such as seed=0,1,2")
+    command = add("predict", predict_pictures, "classify your own pictures with a trained network")
+    command.add_argument("run", metavar="RUN", help="folder of a run, or a lesson's name for its newest run")
+    command.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
+    command = add("tensorboard", start_tensorboard, "start TensorBoard on the runs")
+    command.add_argument("--port", type=int, default=6006)
+    return parser
+
+
+def main() -> None:
+    """Runs a command, or lists the lessons."""
+    if len(sys.argv) == 1:
+        list_lessons()
+        return
+    from training import command_line
+
+    command_line.guard("python -m lessons", lambda: run_command(sys.argv[1:]))
+
+
+def run_command(words: list[str]) -> None:
+    """Parses `words` and runs the command they name."""
+    arguments = make_parser().parse_args(words)
+    arguments.function(arguments)
 
 
 if __name__ == "__main__":

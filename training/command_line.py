@@ -22,11 +22,17 @@ def run(main: Callable, config_class: type) -> None:
         config_class: dataclass whose fields become the flags, with their trailing comments as help.
     """
     program = Path(sys.argv[0]).name
+    description = sys.modules[main.__module__].__doc__
+    guard(program, lambda: main(parse(config_class, sys.argv[1:], program, description)))
+
+
+def guard(program: str, function: Callable[[], None]) -> None:
+    """Calls `function`; what the user should know of an error becomes one line, and the process ends as `run` says."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets a question mark instead of a crash.
         stream.reconfigure(errors="replace")
     try:
-        main(parse(config_class, sys.argv[1:], program, sys.modules[main.__module__].__doc__))
+        function()
     except KeyboardInterrupt:
         sys.exit(130)
     except FloatingPointError as error:
@@ -71,13 +77,12 @@ def is_message(error: Exception) -> bool:
     """True if the error speaks to the user, false if it is a mistake in the code.
 
     It speaks to the user if it comes from the system (a full disk, a missing right), or if `data`, `models`,
-    `training` or a `Config` raised it themselves. A `ValueError` from deeper down, such as Keras's about shapes that do
-    not fit, is a matter of code: there the traceback shows the line to look at.
+    `training`, a `__main__.py` or a `Config` raised it themselves. A `ValueError` from deeper down, such as Keras's
+    about shapes that do not fit, is a matter of code: there the traceback shows the line to look at.
     """
     if isinstance(error, OSError):
         return True
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     package = frame.f_globals["__name__"].partition(".")[0]
-    return isinstance(error, ValueError) and (
-        package in ("data", "models", "training") or frame.f_code.co_name == "__post_init__"
-    )
+    ours = package in ("data", "models", "training") or Path(frame.f_code.co_filename).name == "__main__.py"
+    return isinstance(error, ValueError) and (ours or frame.f_code.co_name == "__post_init__")

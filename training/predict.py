@@ -1,0 +1,69 @@
+"""Classifies pictures with a saved run."""
+
+from pathlib import Path
+
+from training import compare, figures, quiet  # noqa: F401 (quiet imports TensorFlow)
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def find_run(run: str, logdir: Path) -> compare.Record:
+    """Returns the run of a folder, or the newest finished classifier of a lesson.
+
+    Raises:
+        ValueError: there is no such run, or it has no saved classifier.
+    """
+    if Path(run).name != run:
+        records = [compare.read_run(Path(run))]
+    elif (logdir / run).is_dir():
+        records = [record for record in compare.read_runs(logdir, run) if record.metrics["status"] == "finished"]
+    else:
+        raise ValueError(f"{run!r} is neither the folder of a run nor a lesson with runs in {logdir}")
+    records = [record for record in records if (record.folder / "model.keras").is_file()]
+    if not records:
+        raise ValueError(f"{run!r} has no finished run with a saved model: run the lesson to its end first")
+    record = max(records, key=lambda record: (record.folder / "model.keras").stat().st_mtime)
+    if "class_names" not in record.config:
+        raise ValueError(
+            f"{record.folder} is no classifier: {record.config['lesson']} does not sort pictures into classes"
+        )
+    return record
+
+
+def load_model(record: compare.Record) -> keras.Model:
+    """Loads the saved model of a run.
+
+    Raises:
+        ValueError: the file is damaged, or of another version of Keras.
+    """
+    path = record.folder / "model.keras"
+    try:
+        return keras.models.load_model(path)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        reason = f"written by Keras {record.config['versions']['keras']}, this is {keras.__version__}: {error}"
+        raise ValueError(f"{path} cannot be loaded ({reason[:300]})") from None
+
+
+def classify(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Returns the probability of each class, float32 `(n, classes)`; `images` are as the model takes them."""
+    return tf.nn.softmax(model.predict(images, verbose=0)).numpy()
+
+
+def plot_predictions(path: Path, pictures: list, images: np.ndarray, probabilities, class_names: list[str]) -> Path:
+    """Draws each picture, what the network saw of it, and its three likeliest classes.
+
+    Args:
+        path: of the PNG.
+        pictures: each uint8 `(height, width, 3)`.
+        images: uint8 `(n, height, width, 1 or 3)`.
+        probabilities: float `(n, classes)`.
+        class_names: the name of each class.
+    """
+    cells, captions = [], []
+    for picture, image, row in zip(pictures, images, probabilities, strict=True):
+        cells += [picture, image]
+        likely = [f"{class_names[index]}  {row[index]:.1%}" for index in np.argsort(row)[::-1][:3]]
+        captions += ["\n".join(likely), "as the network\nsees it"]
+    return figures.save_picture(figures.draw_grid(cells, captions, columns=6), path)
