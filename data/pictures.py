@@ -133,5 +133,5 @@ def center(ink: np.ndarray) -> np.ndarray:
     canvas = np.zeros((28, 28))
     top, left = (28 - size[1]) // 2, (28 - size[0]) // 2
     canvas[top : top + size[1], left : left + size[0]] = small * 255 / max(1.0, small.max())
-    shift = 13.5 - np.array(ndimage.center_of_mass(canvas))
+    shift = 14 - np.array(ndimage.center_of_mass(canvas))  # MNIST's centers, counted from 0
     return np.uint8(np.clip(ndimage.shift(canvas, shift, order=1), 0, 255))[..., np.newaxis]

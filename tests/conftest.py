@@ -1,23 +1,23 @@
 """Every test runs with an empty cache, without the network and without `COURSE_DATA`, unless it asks for them."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from training import quiet  # noqa: F401 (imports TensorFlow without its log lines)
 
 import pytest
 
-COURSE_DATA = os.environ.get("COURSE_DATA")
+COURSE_DATA = os.environ.pop("COURSE_DATA", None)
+os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="keras_home_")
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+for scheme in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+    os.environ[scheme] = "http://127.0.0.1:9"  # the port "discard": connections are refused
 
 
 @pytest.fixture(autouse=True)
-def isolation(monkeypatch, tmp_path):
+def empty_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras_home"))
-    monkeypatch.delenv("COURSE_DATA", raising=False)
-    for scheme in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-        monkeypatch.setenv(scheme, "http://127.0.0.1:9")  # the port "discard": connections are refused
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
 
 
 @pytest.fixture

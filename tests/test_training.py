@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from training import device, options, quiet, recorder, runs
 
@@ -14,11 +15,20 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 
+class Examples(NamedTuple):
+    train: tuple
+    validation: tuple
+    source: str = "here"
+
+
 @dataclass(frozen=True)
 class Config(options.Options):
     epochs: int = 2
     batch_size: int = 10
     learning_rate: float = 0.01
+
+
+EXAMPLES = Examples((np.zeros((20, 4)), np.zeros(20)), (np.zeros((20, 4)), np.zeros(20)))
 
 
 @pytest.fixture
@@ -98,7 +108,7 @@ def test_status_while_running_and_after_failure_and_interruption(tmp_path, capsy
     def read(name):
         return json.loads((tmp_path / "test_training" / name / "metrics.json").read_text())
 
-    with pytest.raises(RuntimeError), runs.start(Config(logdir=tmp_path, name="failed"), "none"):
+    with pytest.raises(RuntimeError), runs.start(Config(logdir=tmp_path, name="failed"), EXAMPLES):
         assert read("failed")["status"] == "running"
         raise RuntimeError("out of\nmemory")
     assert read("failed") | {"seconds": 0} == {
@@ -107,14 +117,14 @@ def test_status_while_running_and_after_failure_and_interruption(tmp_path, capsy
         "error": "out of memory",
         "seconds": 0,
     }
-    with pytest.raises(KeyboardInterrupt), runs.start(Config(logdir=tmp_path, name="stopped"), "none"):
+    with pytest.raises(KeyboardInterrupt), runs.start(Config(logdir=tmp_path, name="stopped"), EXAMPLES):
         raise KeyboardInterrupt
     assert read("stopped")["status"] == "interrupted"
     assert keras.config.dtype_policy().name == "float32", "a run gives back the precision it found"
 
 
 def test_config_holds_every_hyperparameter(tmp_path):
-    with runs.start(Config(logdir=tmp_path, name="a", seed=7), "here") as run:
+    with runs.start(Config(logdir=tmp_path, name="a", seed=7), EXAMPLES) as run:
         run.finish()
     config = json.loads((run.folder / "config.json").read_text())
     assert config["hyperparameters"] == {"epochs": 2, "batch_size": 10, "learning_rate": 0.01}
@@ -131,9 +141,9 @@ def test_stop_on_divergence(model, examples):
 @pytest.fixture
 def recorded(model, examples, tmp_path):
     """The model after a recorded training of 2 x 60 updates, Keras's history of it, and the folder."""
-    with runs.start(Config(logdir=tmp_path, name="a"), "none") as run:
+    with runs.start(Config(logdir=tmp_path, name="a"), Examples(examples, examples)) as run:
         start = [weight.numpy() for weight in model.weights]
-        callbacks = run.callbacks(examples, examples)
+        callbacks = run.callbacks()
         history = model.fit(*examples, batch_size=10, epochs=2, callbacks=callbacks, verbose=0, shuffle=False)
     return model, start, history.history, run.folder
 
@@ -157,8 +167,8 @@ def test_validation_curve_ends_at_the_final_model(recorded, examples):
 
 
 def test_gradient_norm_against_finite_differences(recorded, examples):
-    _, start, _, folder = recorded
-    first = read_curve(folder / "train", "gradient_norm")[0]
+    model, _, _, folder = recorded
+    last = read_curve(folder / "train", "gradient_norm")[120]
     x, y = (part[:128] for part in examples)
 
     def loss(weights):
@@ -166,17 +176,17 @@ def test_gradient_norm_against_finite_differences(recorded, examples):
         logits = np.maximum(x @ kernel1 + bias1, 0) @ kernel2 + bias2
         return np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(128), y])
 
-    start = [weight.astype(float) for weight in start]
+    weights = [weight.numpy().astype(float) for weight in model.weights]
     squares = 0.0
-    for weight in start:
+    for weight in weights:
         for index in np.ndindex(weight.shape):
             value = weight[index]
             weight[index] = value + 1e-5
-            above = loss(start)
+            above = loss(weights)
             weight[index] = value - 1e-5
-            squares += ((above - loss(start)) / 2e-5) ** 2
+            squares += ((above - loss(weights)) / 2e-5) ** 2
             weight[index] = value
-    assert first == pytest.approx(squares**0.5, rel=1e-3)
+    assert last == pytest.approx(squares**0.5, rel=1e-3)
 
 
 def test_histograms_and_graph(recorded):
@@ -184,7 +194,18 @@ def test_histograms_and_graph(recorded):
     tags = set(read_events(folder / "train").Tags()["tensors"])
     for variable in model.trainable_variables:
         assert {f"weights/{variable.path}", f"gradients/{variable.path}"} <= tags
-    assert {"keras", "learning_rate", "updates_per_second"} <= tags
+    assert {"keras", "learning_rate", "images_per_second"} <= tags
+
+
+def test_update_to_weight_ratio(recorded):
+    """After the first update, against the weights before and after it: a training of one update ends there."""
+    model, start, _, folder = recorded
+    ratios = read_curve(folder / "train", f"update_to_weight/{model.layers[0].kernel.path}")
+    assert len(ratios) == 120
+    # The sum of the updates is at most the sum of their lengths, each relative to a weight that changes little.
+    travelled = np.linalg.norm(model.weights[0].numpy() - start[0]) / np.linalg.norm(start[0])
+    assert travelled / 2 < sum(ratios.values())
+    assert 0 < max(ratios.values()) < 0.2
 
 
 def test_recording_does_not_change_the_training(examples, tmp_path):

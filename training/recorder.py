@@ -3,7 +3,7 @@
 import math
 import time
 
-from training import classifier, figures, quiet  # noqa: F401 (quiet imports TensorFlow)
+from training import classifier, figures, quiet
 
 import keras
 import numpy as np
@@ -85,16 +85,18 @@ class Recorder(keras.callbacks.Callback):
         """Keeps the weights before an update that will be a point of the curves, and starts the profiler."""
         if self.is_point(batch):
             started = time.perf_counter()
-            self.before = [np.array(variable) for variable in self.model.trainable_variables]
+            self.before = [np.copy(variable.value.numpy()) for variable in self.model.trainable_variables]
             self.window_time += time.perf_counter() - started
         if self.profile is not None and self.updates == PROFILED[0]:
-            tf.profiler.experimental.start(str(self.profile))
+            with quiet.hold_stderr():
+                tf.profiler.experimental.start(str(self.profile))
 
     def on_train_batch_end(self, batch, logs=None):
         """Writes a point of the curves where one is due, and looks closer where that is."""
         self.updates += 1
         if self.profile is not None and self.updates == PROFILED[1]:
-            tf.profiler.experimental.stop()
+            with quiet.hold_stderr():
+                tf.profiler.experimental.stop()
         ended = time.perf_counter()
         if self.is_point(batch):
             self.write_point(batch, logs, ended - self.window_time)
@@ -121,8 +123,8 @@ class Recorder(keras.callbacks.Callback):
                 tf.summary.scalar("images_per_second", window * self.examples / self.params["steps"] / seconds)
             for variable, before in zip(self.model.trainable_variables, self.before, strict=True):
                 if before.ndim > 1:
-                    update = np.linalg.norm(np.array(variable) - before) / max(1e-12, np.linalg.norm(before))
-                    tf.summary.scalar(f"update_to_weight/{variable.path}", update)
+                    update = np.linalg.norm(variable.value.numpy() - before)
+                    tf.summary.scalar(f"update_to_weight/{variable.path}", update / max(1e-12, np.linalg.norm(before)))
             self.points += 1
             if self.train is not None and self.points % 4 == 0:
                 tf.summary.scalar("gradient_norm", tf.linalg.global_norm(self.gradients(*self.train)))
@@ -132,10 +134,10 @@ class Recorder(keras.callbacks.Callback):
         """Writes validation metrics, histograms and, for a classifier, pictures."""
         with self.writers["train"].as_default(step=self.updates):
             for variable in self.model.trainable_variables:
-                tf.summary.histogram(f"weights/{variable.path}", sample(variable))
+                tf.summary.histogram(f"weights/{variable.path}", sample(variable.value.numpy()))
             if self.train is not None:
                 for variable, gradient in zip(self.model.trainable_variables, self.gradients(*self.train), strict=True):
-                    tf.summary.histogram(f"gradients/{variable.path}", sample(gradient))
+                    tf.summary.histogram(f"gradients/{variable.path}", sample(gradient.numpy()))
         if self.validation is None:
             return
         images, labels = self.validation
@@ -163,9 +165,9 @@ class Recorder(keras.callbacks.Callback):
         return tape.gradient(loss, self.probe.trainable_variables)
 
 
-def sample(values) -> np.ndarray:
+def sample(values: np.ndarray) -> np.ndarray:
     """Returns at most 20,000 of the values, evenly spread: sorting a million for a histogram would take too long."""
-    values = np.array(values).ravel()
+    values = values.ravel()
     return values[:: -(-values.size // SAMPLED)]
 
 

@@ -1,0 +1,212 @@
+"""python -m lessons: compare, sweep, predict, tensorboard."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from training import compare, sweep
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import course_1_tf_lr
+from data import digits
+from lessons import __main__ as commands
+from lessons import course_2_mlp, course_3_cnn
+from tests.photos import photograph
+from tests.test_pictures import bad_files
+
+
+def call(monkeypatch, capsys, *words, code=None):
+    """Calls python -m lessons, and returns what it printed on stdout and stderr."""
+    monkeypatch.setattr(sys, "argv", ["lessons", *map(str, words)])
+    if code is None:
+        commands.main()
+    else:
+        with pytest.raises(SystemExit) as stop:
+            commands.main()
+        assert stop.value.code == code
+    output = capsys.readouterr()
+    if code:
+        assert len(output.err.splitlines()) == 1, output.err
+    return output
+
+
+@pytest.fixture(scope="module")
+def logdir(tmp_path_factory):
+    """A logdir with a trained classifier and three runs of the line."""
+    logdir = tmp_path_factory.mktemp("runs")
+    course_3_cnn.main(course_3_cnn.Config(epochs=3, logdir=logdir, name="reader"))
+    for rate in (0.001, 0.02):
+        course_1_tf_lr.main(course_1_tf_lr.Config(learning_rate=rate, logdir=logdir, name=f"rate {rate}"))
+    return logdir
+
+
+def test_compare_shows_what_differs_best_first(monkeypatch, capsys, logdir):
+    lines = call(monkeypatch, capsys, "compare", "course_1_tf_lr", "--logdir", logdir).out.split("\n")[2:]
+    assert lines[0].split() == ["run", "learning_rate", "train_loss", "test_loss", "seconds", "status"]
+    assert lines[1].startswith("rate 0.02 ")
+    assert lines[2].startswith("rate 0.001 ")
+    everything = call(monkeypatch, capsys, "compare", "--logdir", logdir).out
+    assert "course_3_cnn" in everything
+    assert "validation_accuracy" in everything
+
+
+def test_compare_leaves_out_what_is_no_run(monkeypatch, capsys, logdir, tmp_path):
+    shutil.copytree(logdir / "course_1_tf_lr", tmp_path / "course_1_tf_lr")
+    folder = tmp_path / "course_1_tf_lr"
+    (folder / "mine").mkdir()
+    for name, content in (("cut", '{"lesson":'), ("other", "{}"), ("list", "[]")):
+        shutil.copytree(folder / "rate 0.02", folder / name)
+        (folder / name / "config.json").write_text(content)
+    output = call(monkeypatch, capsys, "compare", "--logdir", tmp_path)
+    assert [line.split(" ")[2].rsplit("/")[-1] for line in output.err.splitlines()] == ["cut", "list", "mine", "other"]
+    assert "rate 0.001" in output.out
+
+
+def test_sweep_runs_the_product_and_records_failures(monkeypatch, capsys, tmp_path):
+    words = ("sweep", "course_1_tf_lr", "learning-rate=0.002,0.02,1", "seed=0,1", "epochs=200", "--logdir", tmp_path)
+    output = call(monkeypatch, capsys, *words)
+    assert output.err == ""
+    folder = tmp_path / "course_1_tf_lr"
+    records = {path.name: compare.read_run(path) for path in folder.iterdir() if path.is_dir()}
+    assert len(records) == 6
+    for name, record in records.items():
+        chosen = dict(part.split("=") for part in name.split(","))
+        assert record.settings["learning_rate"] == float(chosen["learning_rate"])
+        assert record.settings["seed"] == int(chosen["seed"])
+        assert record.config["hyperparameters"]["epochs"] == 200
+        assert record.metrics["status"] == ("failed" if chosen["learning_rate"] == "1" else "finished")
+    assert (folder / "sweep,learning_rate,seed,epochs.png").stat().st_size > 10_000
+    assert "#hparams" in output.out
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")}
+    assert "6 of 6 runs are done already" in call(monkeypatch, capsys, *words).out
+    assert before == {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")}
+
+
+def test_interrupted_sweep_goes_on(monkeypatch, capsys, tmp_path):
+    main, ran = course_1_tf_lr.main, []
+
+    def interrupted_in_the_third(config):
+        ran.append(config.name)
+        if len(ran) == 3:
+            monkeypatch.setattr(course_1_tf_lr.points, "load_points", stop)
+        return main(config)
+
+    def stop():
+        raise KeyboardInterrupt
+
+    words = ("sweep", "course_1_tf_lr", "seed=0,1,2,3", "--logdir", tmp_path)
+    monkeypatch.setattr(course_1_tf_lr, "main", interrupted_in_the_third)
+    monkeypatch.setattr(sys, "argv", ["lessons", *map(str, words)])
+    with pytest.raises(SystemExit):
+        commands.main()
+    monkeypatch.undo()
+    output = call(monkeypatch, capsys, *words)
+    assert "2 of 4 runs are done already" in output.out
+    assert len([path for path in (tmp_path / "course_1_tf_lr").iterdir() if path.is_dir()]) == 4
+
+
+def test_run_that_was_killed_is_run_again(monkeypatch, capsys, tmp_path):
+    words = ("sweep", "course_1_tf_lr", "seed=0,1", "--logdir", tmp_path)
+    call(monkeypatch, capsys, *words)
+    path = tmp_path / "course_1_tf_lr/seed=1/metrics.json"
+    path.write_text(json.dumps({"lesson": "course_1_tf_lr", "status": "running", "seconds": 1}))
+    assert "1 of 2 runs are done already" in call(monkeypatch, capsys, *words).out
+    assert json.loads(path.read_text())["status"] == "finished"
+
+
+def test_sweep_values():
+    grid = sweep.parse_grid(course_2_mlp.Config, ["units=32,64x128", "dropout=0", "debug=false"])
+    configs = sweep.make_configs(course_2_mlp.Config, grid, commands.Path("runs"))
+    assert [config.units for config in configs] == [(32,), (64, 128)]
+    assert not configs[0].debug
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sweep", "course_3_cn", "seed=1"], "perhaps you meant course_3_cnn"),
+        (["sweep", "course_3_cnn", "learning_rat=1"], "perhaps you meant learning_rate"),
+        (["sweep", "course_3_cnn", "logdir=1"], "unknown hyperparameter 'logdir'"),
+        (["sweep", "course_3_cnn", "seed"], "expected a hyperparameter and its values"),
+        (["sweep", "course_3_cnn", "seed="], "expected a hyperparameter and its values"),
+        (["sweep", "course_3_cnn", "seed=1,,2"], "expected a hyperparameter and its values"),
+        (["sweep", "course_3_cnn", "seed=1", "seed=2"], "seed is named twice"),
+        (["sweep", "course_3_cnn", "seed=one"], "not a whole number"),
+        (["sweep", "course_3_cnn", "epochs=1,0"], "--epochs is 0"),
+        (["sweep", "course_3_cnn"], "NAME=VALUE"),
+        (["compare", "course_x"], "unknown lesson 'course_x'"),
+        (["compare"], "holds no runs"),
+        (["nonsense"], "nonsense"),
+        (["predict", "course_3_cnn", "a.png"], "neither the folder of a run nor a lesson"),
+        (["predict", "./nowhere", "a.png"], "nowhere is not a folder"),
+        (["predict", "./here", "a.png"], "here is no complete run folder: it has no config.json"),
+    ],
+)
+def test_bad_words(words, said, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    assert said in call(monkeypatch, capsys, *words, code=2).err
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+def test_predict(monkeypatch, capsys, logdir, tmp_path):
+    for digit in (1, 4, 7):
+        Image.fromarray(photograph(digit, 0, digit)).save(tmp_path / f"数字 {digit}.jpg")
+    paths = sorted(tmp_path.glob("*.jpg"))
+    for run in (logdir / "course_3_cnn/reader", "course_3_cnn"):
+        output = call(monkeypatch, capsys, "predict", run, *paths, "--logdir", logdir)
+        for path in paths:
+            (line,) = (line for line in output.out.splitlines() if line.startswith(str(path)))
+            assert line.split(": ")[1].startswith(path.stem[-1])
+            assert line.endswith("on light)") or line.endswith("on dark)")
+    assert (logdir / "course_3_cnn/reader/figures/predictions_2.png").stat().st_size > 10_000
+
+
+def test_predict_refuses_bad_pictures(monkeypatch, capsys, logdir, tmp_path):
+    files = dict(bad_files(tmp_path))
+    for path in [*files, tmp_path / "missing.png", tmp_path]:
+        line = call(monkeypatch, capsys, "predict", "course_3_cnn", path, "--logdir", logdir, code=2).err
+        assert str(path) in line
+    line = call(monkeypatch, capsys, "predict", "course_1_tf_lr", path, "--logdir", logdir, code=2).err
+    assert "is no classifier" in line
+
+
+def test_predict_refuses_a_damaged_model(monkeypatch, capsys, logdir, tmp_path):
+    shutil.copytree(logdir / "course_3_cnn/reader", tmp_path / "copy")
+    Image.fromarray(photograph(1, 0, 1)).save(tmp_path / "1.png")
+    model = tmp_path / "copy/model.keras"
+    model.write_bytes(model.read_bytes()[:5000])
+    line = call(monkeypatch, capsys, "predict", tmp_path / "copy", tmp_path / "1.png", code=2).err
+    assert "cannot be loaded (written by Keras" in line
+    model.unlink()
+    line = call(monkeypatch, capsys, "predict", tmp_path / "copy", tmp_path / "1.png", code=2).err
+    assert "no finished run with a saved model" in line
+
+
+def test_reloaded_model_gives_the_same_bits(logdir):
+    path = logdir / "course_3_cnn/reader/model.keras"
+    images = digits.load_digits().test.images[:100]
+    first, second = (keras.models.load_model(path) for _ in range(2))
+    np.testing.assert_array_equal(first.predict(images, verbose=0), second.predict(images, verbose=0))
+    second.save(logdir / "again.keras")
+    again = keras.models.load_model(logdir / "again.keras")
+    np.testing.assert_array_equal(first.predict(images, verbose=0), again.predict(images, verbose=0))
+
+
+def test_tensorboard_command(logdir):
+    words = [sys.executable, "-m", "lessons", "tensorboard", "--logdir", logdir, "--port", "0"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert "http://127.0.0.1:" in process.stdout.readline()
+        time.sleep(3)
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)

@@ -1,0 +1,142 @@
+"""Pictures as people have them, read in one place."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from data import pictures
+from lessons import course_3_cnn
+from tests.photos import photograph
+
+
+def test_photographed_digits_are_read(tmp_path):
+    """At least 18 of 20, by the network that a learner gets without any download."""
+    course_3_cnn.main(course_3_cnn.Config(epochs=8, logdir=tmp_path, name="a"))
+    model = keras.models.load_model(tmp_path / "course_3_cnn/a/model.keras")
+    drawings = [
+        pictures.cut_out_drawing(photograph(digit, hand, 2 * digit + hand)) for digit, hand in np.ndindex(10, 2)
+    ]
+    answers = model.predict(np.stack([drawing.image for drawing in drawings]), verbose=0).argmax(axis=1)
+    assert (answers == np.repeat(range(10), 2)).sum() >= 18
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_ground_is_found_out_and_does_not_matter(inverted):
+    for seed in range(12):
+        photo = photograph(5, seed % 2, seed)
+        drawing = pictures.cut_out_drawing(255 - photo if inverted else photo)
+        assert drawing.dark_on_light == ((seed % 6 < 4) != inverted)
+        other = pictures.cut_out_drawing(photo if inverted else 255 - photo)
+        assert np.abs(drawing.image.astype(int) - other.image).mean() < 1
+
+
+def test_drawing_has_the_form_of_mnist(course_data):
+    with np.load(course_data / "mnist.npz") as archive:
+        originals = archive["x_test"][:50]
+    for original in originals:
+        again = pictures.cut_out_drawing(np.repeat(original[..., np.newaxis], 3, axis=2))
+        assert not again.dark_on_light
+        assert np.corrcoef(again.image.ravel(), original.ravel())[0, 1] > 0.8
+
+
+def test_drawing_is_centered_and_20_pixels_long():
+    y, x = np.mgrid[:28, :28]
+    for seed in range(6):
+        image = pictures.cut_out_drawing(photograph(8, 0, seed)).image[..., 0].astype(float)
+        rows = np.flatnonzero(image.max(axis=1) > 30)
+        assert 18 <= rows[-1] - rows[0] + 1 <= 21
+        assert (x * image).sum() / image.sum() == pytest.approx(14, abs=0.5)
+        assert (y * image).sum() / image.sum() == pytest.approx(14, abs=0.5)
+
+
+@pytest.mark.parametrize("color", [0, 128, 255])
+def test_empty_paper(color):
+    with pytest.raises(ValueError, match="no drawing found"):
+        pictures.cut_out_drawing(np.full((60, 80, 3), color, np.uint8))
+
+
+RED = np.full((20, 30, 3), (200, 30, 40), np.uint8)
+
+
+def save(path, image, **keywords):
+    image.save(path, **keywords)
+    return pictures.read_picture(path)
+
+
+def test_formats_and_modes(tmp_path):
+    image = Image.fromarray(RED)
+    for picture in (
+        save(tmp_path / "color.png", image),
+        save(tmp_path / "color.jpg", image, quality=95),
+        save(tmp_path / "palette.png", image.convert("P", palette=Image.Palette.ADAPTIVE)),
+        save(tmp_path / "cmyk.jpg", image.convert("CMYK"), quality=95),
+        save(tmp_path / "opaque.png", image.convert("RGBA")),
+        save(tmp_path / "我的 照片.png", image),
+    ):
+        assert picture.dtype == np.uint8
+        assert picture.shape == RED.shape
+        assert np.abs(picture.astype(int) - RED).max() <= 6
+    grey = save(tmp_path / "grey.png", image.convert("L"))
+    assert grey.shape == RED.shape
+    assert len(np.unique(grey)) == 1
+    assert save(tmp_path / "bit.png", image.convert("1")).shape == RED.shape
+
+
+def test_16_bits_keep_their_contrast(tmp_path):
+    ramp = np.linspace(0, 65535, 600).reshape(20, 30).astype(np.uint16)
+    picture = save(tmp_path / "deep.png", Image.fromarray(ramp))
+    np.testing.assert_allclose(picture[..., 0], ramp / 257, atol=1)
+
+
+def test_transparent_is_white(tmp_path):
+    picture = save(tmp_path / "clear.png", Image.new("RGBA", (30, 20), (0, 0, 0, 0)))
+    assert (picture == 255).all()
+    mixed = Image.new("P", (30, 20), 0)
+    mixed.putpalette([0, 0, 0, 255, 0, 0])
+    assert (save(tmp_path / "palette.png", mixed, transparency=0) == 255).all()
+
+
+def test_exif_rotation(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees to the right
+    original = np.zeros((20, 30, 3), np.uint8)
+    original[:, :15] = 255
+    turned = save(tmp_path / "phone.png", Image.fromarray(original), exif=exif)
+    assert turned.shape == (30, 20, 3)
+    assert (turned[:15] == 255).all()
+    assert (turned[15:] == 0).all()
+
+
+def bad_files(folder):
+    """Files that are no pictures to be used, and what is said of each."""
+    whole = folder / "whole.png"
+    Image.effect_noise((400, 300), 90).save(whole)
+    photo = folder / "photo.jpg"
+    Image.effect_noise((400, 300), 90).save(photo)
+    cases = {
+        "text.png": (b"not a picture", "is not a picture"),
+        "empty.png": (b"", "is not a picture"),
+        "cut.png": (whole.read_bytes()[:3000], "damaged"),
+        "cut.jpg": (photo.read_bytes()[:3000], "damaged"),
+        "flipped.png": (whole.read_bytes()[:1000] + bytes(200) + whole.read_bytes()[1200:], "damaged"),
+    }
+    for name, (content, said) in cases.items():
+        (folder / name).write_bytes(content)
+        yield folder / name, said
+    Image.new("L", (1, 1)).save(folder / "dot.png")
+    yield folder / "dot.png", "1 x 1 pixels, expected at least 8 x 8"
+    Image.new("1", (20_000, 20_000)).save(folder / "huge.png")
+    yield folder / "huge.png", "too many pixels|20000 x 20000 pixels, expected at most 50 million"
+
+
+def test_bad_files(tmp_path):
+    for path, said in bad_files(tmp_path):
+        with pytest.raises(ValueError, match=said) as error:
+            pictures.read_picture(path)
+        assert str(path) in str(error.value)
+        assert "\n" not in str(error.value)
+    with pytest.raises(FileNotFoundError):
+        pictures.read_picture(tmp_path / "missing.png")
+    with pytest.raises(OSError, match="directory"):
+        pictures.read_picture(tmp_path)
