@@ -237,7 +237,7 @@ return count(document);
         ("scalars", [f"{RUN}/validation", "gradient_norm", "tag: accuracy"]),
         ("images", [RUN, "tag: confusion", "filters", "mistakes"]),
         ("hparams", [RUN, "learning_rate", "validation_accuracy"]),
-        ("projector", [RUN, "Points: 500", "Dimension: 256"]),
+        ("projector", ["Points: 500", "Dimension: 256"]),
     ],
 )
 def test_pages_in_a_browser(server, browser, page, shown):
