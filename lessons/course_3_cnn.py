@@ -9,7 +9,7 @@ the image. That is why this network makes less than half of the mistakes of `cou
 Without all of MNIST it learns from the 4,000 images of a sample: 98.4 % (98.0 to 98.6 over 5 seeds) in 0.4 minutes.
 
 In TensorBoard: most of the learning is done after a tenth of the training; the falling learning rate does the rest.
-Under Images, move the slider of "filters" and "feature_maps", then look at the mistakes: would you have read them right?
+Under Images, move the sliders of "filters" and "feature_maps", then see the mistakes: would you have read them right?
 
 Try:
     --epochs 1          98.9 % in a third of the time: the schedule fits itself to the epochs
