@@ -14,8 +14,7 @@ logarithmic axes, and the path over the cost surface: first down the steep side,
 Try:
     --epochs 100       stops on the way, in the valley
     --learning-rate 1  too high: each epoch leads further away, and the cost explodes
-    --degree 9         a curve. The closed form overfits: better on the 17 points, worse on the 8. The descent has not
-                       come that far yet, and is better on both than the line
+    --degree 9         a curve: the closed form overfits, the descent has not come so far and beats the line on both
 """
 
 from dataclasses import dataclass

@@ -52,8 +52,9 @@ def test_run_folder_and_stderr(name, tmp_path, capfd):
     assert metrics["status"] == "finished"
     assert metrics["lesson"] == name
     config = json.loads((folder / "config.json").read_text())
-    assert set(config) == {"lesson", "hyperparameters", "options", "source", "device", "precision", "versions"}
-    assert set(config["options"]) == {"seed", "logdir", "name", "precision", "debug"}
+    documented = {"lesson", "hyperparameters", "options", "source", "device", "precision", "versions"}
+    assert set(config) - {"class_names"} == documented
+    assert set(config["options"]) == {"seed", "logdir", "name", "precision", "profile", "debug"}
     assert config["versions"]["keras"] == keras.__version__
     assert config["source"] in output.out
     assert config["device"] in output.out

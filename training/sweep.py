@@ -14,7 +14,6 @@ from types import ModuleType
 from training import command_line, compare, figures, runs
 from training.options import Options
 
-import keras
 from matplotlib.figure import Figure
 
 OWN = ("logdir", "name")  # options that the sweep sets itself
@@ -136,7 +135,6 @@ def is_done(folder: Path, config: Options) -> bool:
 
 def run_one(lesson: ModuleType, config: Options) -> str:
     """Runs a lesson once, without its output, and returns in a few words how it ended."""
-    keras.utils.clear_session()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             metrics = lesson.main(config)
