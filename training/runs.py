@@ -98,8 +98,8 @@ class Run:
         self.figures = self.folder / "figures"
         self.figures.mkdir()
         self.started = time.perf_counter()
-        keras.utils.set_random_seed(config.seed)
         keras.utils.clear_session()  # layers are named from the start, so that runs of one process share their charts
+        keras.utils.set_random_seed(config.seed)
 
         shared = {field.name for field in fields(Options)}
         values = asdict(config)
