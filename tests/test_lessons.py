@@ -18,6 +18,7 @@ from lessons.__main__ import ROOT, find_lessons, read_lesson
 LESSONS = {lesson.path.stem: lesson for lesson in find_lessons()}
 # What makes each lesson small enough for a test.
 SMALL = {
+    "course_1_neuron_xor": {},
     "course_1_tf_basic_operation": {},
     "course_1_tf_lr": {},
     "course_2_mlp": {"epochs": 3},
@@ -154,6 +155,38 @@ def test_line_diverges_where_the_mathematics_says(learning_rate, diverges, tmp_p
     assert metrics["status"] == "failed"
     assert "each epoch multiplies" in metrics["error"]
     assert (tmp_path / "course_1_tf_lr/test/figures/costs.png").exists()
+
+
+def test_neurons_and_xor(tmp_path, capsys):
+    metrics = run("course_1_neuron_xor", tmp_path)
+    output = capsys.readouterr().out
+    assert "f(0, 0) = (0.51, 0.85)" in output
+    assert "f(1, -1) = (0.62, 0.83)" in output
+
+    def sigmoid(values):
+        return 1 / (1 + np.exp(-values))
+
+    layers = [([[1, -2], [-1, 1]], [1, 0]), ([[2, -1], [-2, -1]], [0, 0]), ([[3, -1], [-1, 4]], [-2, 2])]
+    for point, given in zip(([0, 0], [1, -1]), metrics["slide"], strict=True):
+        for rows, bias in layers:
+            point = sigmoid(np.array(rows) @ point + bias)
+        np.testing.assert_allclose(given, point, rtol=1e-5)
+    for gate in ("and", "or"):
+        assert metrics["single"][gate] == {"trained": 1.0, "best epoch": 1.0, "best of all lines": 1.0}
+    xor = metrics["single"]["xor"]
+    assert xor["trained"] <= xor["best epoch"] <= xor["best of all lines"] == 0.75
+    assert metrics["train"]["accuracy"] == 1.0
+    assert metrics["solved"][4] >= 19
+    assert metrics["solved"][2] < 19
+    assert "is moved to" in output
+    figures = {path.name for path in (tmp_path / "course_1_neuron_xor/test/figures").iterdir()}
+    assert figures == {"boundary.png", "overview.png"}
+
+
+def test_one_hidden_neuron_cannot_learn_xor(tmp_path):
+    metrics = run("course_1_neuron_xor", tmp_path, units=1)
+    assert metrics["train"]["accuracy"] <= 0.75
+    assert metrics["solved"][1] == 0
 
 
 def test_basic_operations_print_the_slides_numbers(tmp_path, capsys):

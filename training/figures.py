@@ -116,6 +116,29 @@ def draw_confusion(labels: np.ndarray, predicted: np.ndarray, class_names: tuple
     return np.asarray(canvas)
 
 
+def draw_boundary(model, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Draws the answers of a network of two inputs as a map, 320 x 320 pixels: blue for 0, white for 0.5, red for 1.
+
+    Args:
+        model: a function from float `(n, 2)` to probabilities, float `(n, 1)` in [0, 1].
+        x: float `(m, 2)`, examples.
+        y: float `(m, 1)`, their true answers, 0 or 1.
+    """
+    side, low, high = 320, x.min() - 0.5, x.max() + 0.5
+    axis = np.linspace(low, high, 64)
+    points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    answers = np.asarray(model(points)).reshape(64, 64)
+    red, blue = np.minimum(1, 2 * answers), np.minimum(1, 2 - 2 * answers)
+    colors = np.stack([red, np.minimum(red, blue), blue], axis=-1)[::-1]  # the second input points upwards
+    canvas = Image.fromarray(np.uint8(70 + 185 * colors)).resize((side, side), Image.Resampling.BILINEAR)
+    draw = ImageDraw.Draw(canvas)
+    places = (x - low) / (high - low) * side
+    for (column, row), answer in zip(places, y.ravel(), strict=True):
+        box = (column - 9, side - row - 9, column + 9, side - row + 9)
+        draw.ellipse(box, fill=(220, 30, 30) if answer > 0.5 else (30, 60, 220), outline="white", width=2)
+    return np.asarray(canvas)
+
+
 def draw_mistakes(images, labels: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
     """Draws the 24 wrongly answered images whose true class was held the least likely, the worst first.
 

@@ -140,9 +140,12 @@ class Run:
             image = tf.io.decode_png(path.read_bytes(), channels=3)
             tf.summary.image(path.stem, image[None], step=step)
 
-    def add_picture(self, name: str, picture) -> None:
-        """Saves a picture, uint8 `(height, width, 3)`, in `figures`, and shows it in TensorBoard."""
-        self.add_figure(figures.save_picture(picture, self.figures / f"{name}.png"))
+    def add_picture(self, name: str, picture, step: int = 0) -> None:
+        """Saves a picture, uint8 `(height, width, 3)`, in `figures`, and shows it in TensorBoard.
+
+        Several steps of one name make a slider; in `figures` the last one stays.
+        """
+        self.add_figure(figures.save_picture(picture, self.figures / f"{name}.png"), step)
 
     def add_texts(self, description: dict) -> None:
         """Writes TensorBoard's page Text: what the lesson is, how it was configured, and on what it ran."""
