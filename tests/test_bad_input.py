@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import course_1_tf_lr
-from lessons import course_2_mlp, course_3_cnn
+from lessons import course_2_mlp, course_3_cnn, course_3_convolution
 from lessons.__main__ import ROOT
 
 
@@ -70,6 +70,11 @@ def test_flags(arguments, said, capsys, monkeypatch, nothing_left):
     assert line.startswith("course_2_mlp.py: ")
     for words in said:
         assert words in line
+
+
+@pytest.mark.parametrize("stride", ["0", "4"])
+def test_stride(stride, capsys, monkeypatch, nothing_left):
+    assert f"--stride is {stride}" in refuse(capsys, monkeypatch, course_3_convolution, "--stride", stride)
 
 
 @pytest.mark.parametrize("degree", ["0", "17", "-1"])

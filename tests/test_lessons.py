@@ -12,6 +12,8 @@ import sys
 import keras
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.signal import correlate2d
 
 from lessons.__main__ import ROOT, find_lessons, read_lesson
 
@@ -22,6 +24,7 @@ SMALL = {
     "course_1_tf_basic_operation": {},
     "course_1_tf_lr": {},
     "course_2_mlp": {"epochs": 3},
+    "course_3_convolution": {},
     "course_3_cnn": {"epochs": 2},
 }
 CLASSIFIERS = ["course_2_mlp", "course_3_cnn"]
@@ -183,8 +186,47 @@ def test_neurons_and_xor(tmp_path, capsys):
     assert figures == {"boundary.png", "overview.png"}
 
 
+def test_convolution_gives_the_slides_numbers(tmp_path):
+    metrics = run("course_3_convolution", tmp_path)
+    first, second = np.moveaxis(np.array(metrics["sums"]), -1, 0)
+    assert first.tolist() == [[3, -1, -3, -1], [-3, 1, 0, -3], [-3, -3, 0, 1], [3, -2, -2, -1]]
+    picture, upright = np.array(load("course_3_convolution").PICTURE), load("course_3_convolution").UPRIGHT
+    assert ["".join(map(str, row)) for row in picture] == ["100001", "010010", "001100", "100010", "010010", "001010"]
+    np.testing.assert_array_equal(second, correlate2d(picture, upright, mode="valid"))
+    pooled = np.array(metrics["pooled"])
+    for maps, values in zip((first, second), np.moveaxis(pooled, -1, 0), strict=True):
+        np.testing.assert_array_equal(values, maps.reshape(2, 2, 2, 2).max(axis=(1, 3)))
+    strided = np.array(run("course_3_convolution", tmp_path, stride=2, name="strided")["sums"])
+    assert strided[..., 0].tolist() == [[3, -3], [-3, 0]]
+    padded = np.array(run("course_3_convolution", tmp_path, padding="same", name="padded")["sums"])
+    np.testing.assert_array_equal(padded[..., 1], correlate2d(picture, upright, mode="same"))
+
+
+def test_convolution_of_a_color_picture_against_scipy():
+    lesson = load("course_3_convolution")
+    random = np.random.default_rng(0)
+    picture, kernels = random.normal(size=(9, 7, 3)), random.normal(size=(2, 3, 3, 3))
+    sums = lesson.convolve(picture, kernels, 1, "valid")
+    assert sums.shape == (7, 5, 2)
+    for index, kernel in enumerate(kernels):
+        expected = sum(correlate2d(picture[..., c], kernel[..., c], mode="valid") for c in range(3))
+        np.testing.assert_allclose(sums[..., index], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_edges_of_ones_own_picture(tmp_path):
+    half = np.zeros((40, 60, 3), np.uint8)
+    half[:, 30:] = 255
+    Image.fromarray(half).save(tmp_path / "half.png")
+    run("course_3_convolution", tmp_path, picture=tmp_path / "half.png")
+    edges = np.asarray(Image.open(tmp_path / "course_3_convolution/test/figures/edges.png"), int)
+    height, width, _ = edges.shape
+    upright, level = edges[: height // 2 - 20, width // 2 :], edges[height // 2 : height - 20, : width // 2]
+    assert (upright.min(axis=2) < 50).any(), "the border is an upright edge"
+    assert (level[:250].min(axis=2) > 200).all(), "and no level one"
+
+
 def test_one_hidden_neuron_cannot_learn_xor(tmp_path):
-    metrics = run("course_1_neuron_xor", tmp_path, units=1)
+    metrics = run("course_1_neuron_xor", tmp_path, units=1, epochs=20)
     assert metrics["train"]["accuracy"] <= 0.75
     assert metrics["solved"][1] == 0
 

@@ -24,20 +24,21 @@ def draw_grid(pictures, captions: list[str] | None = None, columns: int = 10) ->
         columns: pictures in a row.
     """
     cell = WIDTH // columns
+    scales = [(cell - 6) / max(picture.shape[:2]) for picture in pictures]
+    below = 6 + max((round(len(picture) * scale) for picture, scale in zip(pictures, scales, strict=True)), default=0)
     lines = max((caption.count("\n") + 1 for caption in captions), default=0) if captions else 0
-    rows = max(1, -(-len(pictures) // columns))
-    canvas = Image.new("RGB", (cell * columns, (cell + LINE * lines) * rows), "white")
+    pitch = below + LINE * lines
+    canvas = Image.new("RGB", (cell * columns, pitch * max(1, -(-len(pictures) // columns))), "white")
     draw = ImageDraw.Draw(canvas)
-    for index, picture in enumerate(pictures):
-        x, y = index % columns * cell, index // columns * (cell + LINE * lines)
+    for index, (picture, scale) in enumerate(zip(pictures, scales, strict=True)):
+        x, y = index % columns * cell, index // columns * pitch
         height, width, channels = picture.shape
-        scale = (cell - 6) / max(height, width)
         size = (round(width * scale), round(height * scale))
         smooth = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
         tile = Image.fromarray(np.asarray(picture, np.uint8).squeeze(-1) if channels == 1 else np.uint8(picture))
         canvas.paste(tile.resize(size, smooth), (x + 3, y + 3))
         if captions:
-            draw.multiline_text((x + 4, y + cell - 1), captions[index], "black", FONT, spacing=3)
+            draw.multiline_text((x + 4, y + below - 1), captions[index], "black", FONT, spacing=3)
     return np.asarray(canvas)
 
 
@@ -239,4 +240,27 @@ def plot_path(path: Path, x: np.ndarray, y: np.ndarray, weights: np.ndarray, bes
     axes.plot(*best, "r*", markersize=12, label="lowest cost")
     axes.set(xlabel="W", ylabel="b", title="The path over the cost surface")
     axes.legend()
+    return save_figure(figure, path)
+
+
+def plot_matrices(path: Path, matrices: dict[str, np.ndarray]) -> Path:
+    """Draws small matrices side by side with their numbers: blue below zero, white at zero, red above.
+
+    Args:
+        path: of the PNG.
+        matrices: each two-dimensional, by its title.
+    """
+    columns = min(4, len(matrices))
+    rows = -(-len(matrices) // columns)
+    figure = Figure(figsize=(3 * columns, 3.1 * rows), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in panels:
+        axes.axis("off")
+    for axes, (title, values) in zip(panels, matrices.items(), strict=False):
+        values = np.asarray(values, float)
+        largest = max(1.0, np.abs(values).max())
+        axes.imshow(values, cmap="bwr", vmin=-1.6 * largest, vmax=1.6 * largest)
+        for (row, column), value in np.ndenumerate(values):
+            axes.text(column, row, f"{value:g}", ha="center", va="center")
+        axes.set_title(title)
     return save_figure(figure, path)

@@ -12,6 +12,7 @@ RANGES = {
     "learning_rate": (lambda value: isfinite(value) and value > 0, "a number above 0, such as 0.001"),
     "units": (lambda value: value >= 1, "a whole number from 1"),
     "filters": (lambda value: value >= 1, "a whole number from 1"),
+    "stride": (lambda value: 1 <= value <= 3, "a whole number from 1 to 3"),
     "size": (lambda value: value >= 1, "a whole number from 1"),
     "degree": (lambda value: 1 <= value <= 16, "a whole number from 1 to 16"),
     "dropout": (lambda value: 0 <= value < 1, "a share from 0 to below 1"),
