@@ -63,6 +63,19 @@ def test_polynomial(degree):
     np.testing.assert_allclose(model(test_x), test_powers @ coefficients + bias, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("build", [mlp.build_mlp, cnn.build_cnn])
+def test_saved_model_gives_the_same_bits(build, precision, images, tmp_path):
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = build()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model.predict(images, verbose=0), again.predict(images, verbose=0))
+
+
 @pytest.mark.parametrize("build", [mlp.build_mlp, cnn.build_cnn])
 def test_output_stays_in_float32(build, images):
     keras.config.set_dtype_policy("mixed_bfloat16")

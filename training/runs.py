@@ -3,7 +3,7 @@
 `config.json` says how the run was made:
     lesson: name of the lesson, such as "course_3_cnn".
     hyperparameters: the fields of the lesson's own `Config`, as used.
-    options: those that every lesson shares: seed, logdir, name, precision, debug.
+    options: those that every lesson shares: seed, logdir, name, precision, profile, debug.
     source: what the data is and where it came from.
     class_names: the name of each class; absent where a lesson has none.
     device: such as "CPU (2 cores)".
