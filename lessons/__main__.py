@@ -4,6 +4,7 @@ import argparse
 import ast
 import difflib
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -126,7 +127,9 @@ def start_tensorboard(arguments: argparse.Namespace) -> None:
     """Runs TensorBoard on the logdir, on this machine only, until it is stopped."""
     program = Path(sys.executable).with_name("tensorboard")
     print(f"TensorBoard on {arguments.logdir}: http://127.0.0.1:{arguments.port}/ (Ctrl-C stops it)", flush=True)
-    words = [program, "--logdir", arguments.logdir, "--host", "127.0.0.1", "--port", str(arguments.port)]
+    words = [str(program), "--logdir", str(arguments.logdir), "--host", "127.0.0.1", "--port", str(arguments.port)]
+    if os.name == "posix":
+        os.execv(words[0], words)  # no process of ours stays between Ctrl-C and TensorBoard
     sys.exit(subprocess.run(words, check=False).returncode)
 
 

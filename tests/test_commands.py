@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -208,5 +207,5 @@ def test_tensorboard_command(logdir):
         time.sleep(3)
         assert process.poll() is None
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(20)

