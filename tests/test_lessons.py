@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.optimize import minimize
 from scipy.signal import correlate2d
 
 from lessons.__main__ import ROOT, find_lessons, read_lesson
@@ -20,6 +21,7 @@ from lessons.__main__ import ROOT, find_lessons, read_lesson
 LESSONS = {lesson.path.stem: lesson for lesson in find_lessons()}
 # What makes each lesson small enough for a test.
 SMALL = {
+    "course_1_gradient_descent": {},
     "course_1_neuron_xor": {},
     "course_1_tf_basic_operation": {},
     "course_1_tf_lr": {},
@@ -184,6 +186,52 @@ def test_neurons_and_xor(tmp_path, capsys):
     assert "is moved to" in output
     figures = {path.name for path in (tmp_path / "course_1_neuron_xor/test/figures").iterdir()}
     assert figures == {"boundary.png", "overview.png"}
+
+
+def test_losses_and_their_slopes():
+    lesson = load("course_1_gradient_descent")
+    logits = np.array([-5.0, -1.0, 0.0, 2.0])
+    judged = lesson.judge(logits)
+    answers = 1 / (1 + np.exp(-logits))
+    np.testing.assert_allclose(judged["loss"]["squared error"], (answers - 1) ** 2)
+    np.testing.assert_allclose(judged["slope"]["squared error"], 2 * (answers - 1) * answers * (1 - answers))
+    np.testing.assert_allclose(judged["loss"]["cross-entropy"], -np.log(answers))
+    np.testing.assert_allclose(judged["slope"]["cross-entropy"], answers - 1)
+    sure_and_wrong = [abs(judged["slope"][name][0]) for name in ("squared error", "cross-entropy")]
+    assert sure_and_wrong[0] < 0.02 < 0.9 < sure_and_wrong[1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "nearer"),
+    [
+        ({}, {"plain": True, "momentum": False, "Adam": True}),
+        ({"learning_rate": 0.005, "steps": 1000}, {"plain": True, "momentum": True, "Adam": True}),
+        ({"learning_rate": 0.15}, {"plain": False, "momentum": None, "Adam": True}),
+        ({"start": (0.5, 1.5)}, {"plain": True, "momentum": True, "Adam": True}),
+    ],
+)
+def test_descents_end_where_the_docstring_says(fields, nearer, tmp_path):
+    """The two minima are those that SciPy finds."""
+    lesson = load("course_1_gradient_descent")
+    low, near = (minimize(lambda place: lesson.surface(*place), [x, 0.0]) for x in (-1.0, 1.0))
+    assert low.fun < near.fun
+    ends = run("course_1_gradient_descent", tmp_path, **fields)["ends"]
+    for name, is_near in nearer.items():
+        if is_near is None:
+            assert ends[name] == "diverged"
+        else:
+            expected = (near if is_near else low).x
+            np.testing.assert_allclose([ends[name]["x"], ends[name]["y"]], expected, atol=0.02)
+
+
+def test_plain_descent_is_the_formula(tmp_path):
+    lesson = load("course_1_gradient_descent")
+    config = lesson.Config(steps=20)
+    path = lesson.descend(lesson.keras.optimizers.SGD(config.learning_rate), config)
+    x, y = config.start
+    for place in path:
+        np.testing.assert_allclose(place, [x, y], rtol=1e-4)
+        x, y = x - 0.05 * (4 * x * (x * x - 1) + 0.3), y - 0.05 * 2 * y
 
 
 def test_convolution_gives_the_slides_numbers(tmp_path):

@@ -264,3 +264,42 @@ def plot_matrices(path: Path, matrices: dict[str, np.ndarray]) -> Path:
             axes.text(column, row, f"{value:g}", ha="center", va="center")
         axes.set_title(title)
     return save_figure(figure, path)
+
+
+def plot_curves(path: Path, x: np.ndarray, panels: dict[str, dict[str, np.ndarray]], xlabel: str) -> Path:
+    """Draws curves over the same x, a panel beside the other.
+
+    Args:
+        path: of the PNG.
+        x: float `(n,)`.
+        panels: by the label of the vertical axis: curves, float `(n,)`, by their name.
+        xlabel: label of the horizontal axis.
+    """
+    figure = Figure(figsize=(5.2 * len(panels), 4), layout="constrained")
+    for axes, (label, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        for name, values in curves.items():
+            axes.plot(x, values, label=name)
+        axes.set(xlabel=xlabel, ylabel=label)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    return save_figure(figure, path)
+
+
+def plot_descent(path: Path, surface, paths: dict[str, np.ndarray]) -> Path:
+    """Draws ways down a surface over its contour lines, for x and y from -2 to 2.
+
+    Args:
+        path: of the PNG.
+        surface: function of x and y, arrays of one shape, to heights of that shape.
+        paths: by name, float `(steps, 2)`.
+    """
+    x, y = np.meshgrid(np.linspace(-2, 2, 200), np.linspace(-2, 2, 200))
+    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+    axes = figure.subplots()
+    axes.contourf(x, y, surface(x, y), np.linspace(-0.4, 8, 22), cmap="Greys", extend="max")
+    for (name, places), color in zip(paths.items(), ("tab:blue", "tab:orange", "tab:green"), strict=False):
+        axes.plot(*places.T, ".-", color=color, markersize=4, linewidth=1, label=name)
+        axes.plot(*places[-1], "o", color=color, markersize=9, markeredgecolor="white")
+    axes.set(xlabel="x", ylabel="y", xlim=(-2, 2), ylim=(-2, 2), title="Three ways down")
+    axes.legend(loc="lower right")
+    return save_figure(figure, path)
