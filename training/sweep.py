@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from training import command_line, compare, figures, runs
-from training.options import Options
+from training.options import Options, flag
 
 from matplotlib.figure import Figure
 
@@ -60,13 +60,13 @@ def make_configs(config_class: type, grid: dict[str, list[str]], logdir: Path) -
         chosen = dict(zip(grid, values, strict=True))
         arguments = ["--logdir", str(logdir), "--name", ",".join(f"{name}={value}" for name, value in chosen.items())]
         for name, value in chosen.items():
-            flag, kind = f"--{name.replace('_', '-')}", str(config_class.__dataclass_fields__[name].type)
+            option, kind = flag(name), str(config_class.__dataclass_fields__[name].type)
             if kind == str(bool):
                 if value not in ("true", "false"):
                     raise ValueError(f"{name} is {value!r}, expected true or false")
-                arguments.append(flag if value == "true" else f"--no-{flag[2:]}")
+                arguments.append(option if value == "true" else f"--no-{option[2:]}")
             else:
-                arguments += [flag, *(value.split("x") if "tuple" in kind else [value])]
+                arguments += [option, *(value.split("x") if "tuple" in kind else [value])]
         configs.append(command_line.parse(config_class, arguments, "sweep", None))
     return configs
 
