@@ -223,6 +223,15 @@ def test_recording_does_not_change_the_training(examples, tmp_path):
         np.testing.assert_array_equal(plain, recorded)
 
 
+def test_profile_of_a_training_that_ends_early(model, examples, tmp_path):
+    """12 updates, then a second training: it could not start its profiler if the first had left its own running."""
+    for name in ("first", "second"):
+        writers = runs.Writers(tmp_path / name)
+        callback = recorder.Recorder(writers, examples, examples, profile=tmp_path / name)
+        model.fit(*examples, batch_size=50, verbose=0, callbacks=[callback])
+        assert len(list((tmp_path / name).glob("**/*.xplane.pb"))) == 1
+
+
 def test_precision(monkeypatch):
     assert device.choose_precision("float32") == "float32"
     assert device.choose_precision("bfloat16") == "bfloat16"

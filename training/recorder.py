@@ -106,6 +106,12 @@ class Recorder(keras.callbacks.Callback):
             self.look()
         self.window_time += time.perf_counter() - ended
 
+    def on_train_end(self, logs=None):
+        """Stops the profiler, if the training was over before its last update to be profiled."""
+        if self.profile is not None and PROFILED[0] < self.updates < PROFILED[1]:
+            with quiet.hold_stderr():
+                tf.profiler.experimental.stop()
+
     def is_point(self, batch: int) -> bool:
         """True if a point of the curves is due after this batch of the epoch."""
         return (batch + 1) % self.point_every == 0 or batch + 1 == self.params["steps"]
