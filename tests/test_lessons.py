@@ -26,6 +26,7 @@ SMALL = {
     "course_1_tf_basic_operation": {},
     "course_1_tf_lr": {},
     "course_2_mlp": {"epochs": 3},
+    "course_2_overfitting": {"draws": 1, "epochs": 5},
     "course_3_convolution": {},
     "course_3_cnn": {"epochs": 2},
 }
@@ -271,6 +272,28 @@ def test_edges_of_ones_own_picture(tmp_path):
     upright, level = edges[: height // 2 - 20, width // 2 :], edges[height // 2 : height - 20, : width // 2]
     assert (upright.min(axis=2) < 50).any(), "the border is an upright edge"
     assert (level[:250].min(axis=2) > 200).all(), "and no level one"
+
+
+def test_overfitting_and_its_remedies(tmp_path):
+    """As the docstring says: bias, variance, and what closes the gap."""
+    metrics = run("course_2_overfitting", tmp_path, draws=3, epochs=50)
+    errors = {
+        name: {split: np.mean(values) for split, values in row.items()} for name, row in metrics["errors"].items()
+    }
+    gaps = {name: row["validation"] - row["training"] for name, row in errors.items()}
+    assert errors["one neuron"]["training"] > 0.25, "high bias"
+    assert errors["64 units"]["training"] < 0.02, "learned by heart"
+    assert gaps["one neuron"] < 0.1 < 0.2 < gaps["64 units"]
+    assert errors["4 units"]["validation"] < min(errors[name]["validation"] for name in ("one neuron", "64 units"))
+    assert (
+        errors["1600 examples"]["validation"] < errors["400 examples"]["validation"] < errors["64 units"]["validation"]
+    )
+    for remedy in ("dropout", "weight decay", "early stopping", "1600 examples"):
+        assert gaps[remedy] < 0.6 * gaps["64 units"]
+        assert errors[remedy]["validation"] < errors["64 units"]["validation"]
+    assert metrics["test"]["accuracy"] > 0.75
+    figures = {path.name for path in (tmp_path / "course_2_overfitting/test/figures").iterdir()}
+    assert figures == {"boundary.png", "capacity.png", "errors.png", "remedies.png"}
 
 
 def test_one_hidden_neuron_cannot_learn_xor(tmp_path):

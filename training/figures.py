@@ -120,23 +120,25 @@ def draw_confusion(labels: np.ndarray, predicted: np.ndarray, class_names: tuple
 def draw_boundary(model, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Draws the answers of a network of two inputs as a map, 320 x 320 pixels: blue for 0, white for 0.5, red for 1.
 
+    The more examples there are, the smaller they are drawn, and at most 400 of them.
+
     Args:
         model: a function from float `(n, 2)` to probabilities, float `(n, 1)` in [0, 1].
         x: float `(m, 2)`, examples.
         y: float `(m, 1)`, their true answers, 0 or 1.
     """
     side, low, high = 320, x.min() - 0.5, x.max() + 0.5
-    axis = np.linspace(low, high, 64)
+    axis = np.linspace(low, high, 160)
     points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    answers = np.asarray(model(points)).reshape(64, 64)
+    answers = np.asarray(model(points)).reshape(160, 160)
     red, blue = np.minimum(1, 2 * answers), np.minimum(1, 2 - 2 * answers)
     colors = np.stack([red, np.minimum(red, blue), blue], axis=-1)[::-1]  # the second input points upwards
     canvas = Image.fromarray(np.uint8(70 + 185 * colors)).resize((side, side), Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(canvas)
-    places = (x - low) / (high - low) * side
-    for (column, row), answer in zip(places, y.ravel(), strict=True):
-        box = (column - 9, side - row - 9, column + 9, side - row + 9)
-        draw.ellipse(box, fill=(220, 30, 30) if answer > 0.5 else (30, 60, 220), outline="white", width=2)
+    places, radius = (x[:400] - low) / (high - low) * side, 9 if len(x) < 10 else 4
+    for (column, row), answer in zip(places, y[:400].ravel(), strict=True):
+        box = (column - radius, side - row - radius, column + radius, side - row + radius)
+        draw.ellipse(box, fill=(220, 30, 30) if answer > 0.5 else (30, 60, 220), outline="white", width=1 + radius // 8)
     return np.asarray(canvas)
 
 
@@ -282,6 +284,32 @@ def plot_curves(path: Path, x: np.ndarray, panels: dict[str, dict[str, np.ndarra
         axes.set(xlabel=xlabel, ylabel=label)
         axes.grid(alpha=0.3)
         axes.legend()
+    return save_figure(figure, path)
+
+
+def plot_ranges(path: Path, panels: dict[str, dict], ylabel: str) -> Path:
+    """Draws the mean of repeated measurements as a line, and their range as a band, in panels side by side.
+
+    Args:
+        path: of the PNG.
+        panels: by the name of the horizontal axis: for each of its values, evenly spaced, the measurements of each
+            line, such as `{"units": {4: {"training": [0.1, 0.2], "validation": [0.2, 0.4]}}}`.
+        ylabel: what was measured.
+    """
+    figure = Figure(figsize=(5 * len(panels), 4), layout="constrained")
+    for axes, (xlabel, panel) in zip(
+        figure.subplots(1, len(panels), squeeze=False, sharey=True)[0], panels.items(), strict=True
+    ):
+        for label in next(iter(panel.values())):
+            measured = [values[label] for values in panel.values()]
+            axes.plot([np.mean(values) for values in measured], "o-", label=label)
+            low, high = [min(values) for values in measured], [max(values) for values in measured]
+            axes.fill_between(range(len(panel)), low, high, alpha=0.2)
+        axes.set_xticks(range(len(panel)), list(map(str, panel)))
+        axes.set(xlabel=xlabel)
+        axes.grid(alpha=0.3)
+    figure.axes[0].set(ylabel=ylabel, ylim=(0, None))
+    figure.axes[0].legend()
     return save_figure(figure, path)
 
 

@@ -61,14 +61,13 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
             `class_names`; None for a lesson without data.
 
     Raises:
-        ValueError: the batch is larger than the training set, or a run of that name exists.
+        ValueError: `batch_size` or `examples` is more than there are to train on, or a run of that name exists.
         OSError: the folder cannot be made.
     """
-    batch_size = getattr(config, "batch_size", None)
-    if batch_size is not None and batch_size > len(dataset.train[1]):
-        raise ValueError(
-            f"{flag('batch_size')} is {batch_size}, expected at most the {len(dataset.train[1])} training examples"
-        )
+    for name in ("batch_size", "examples"):
+        count = getattr(config, name, 0)
+        if count and count > len(dataset.train[1]):
+            raise ValueError(f"{flag(name)} is {count}, expected at most the {len(dataset.train[1])} training examples")
     run = Run(config, dataset)
     try:
         with device.computing(run.precision, config.debug):
