@@ -12,6 +12,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
+COURSE = (
+    "course_1_tf_basic_operation",
+    "course_1_tf_lr",
+    "course_1_neuron_xor",
+    "course_1_gradient_descent",
+    "course_2_mlp",
+    "course_2_overfitting",
+    "course_2_deep_or_wide",
+    "course_3_convolution",
+    "course_3_cnn",
+    "course_3_inside_a_cnn",
+    "course_3_fooling_a_cnn",
+)  # the order to take them in; a lesson that is not named comes after those of its number
 
 
 class Lesson(NamedTuple):
@@ -35,7 +48,11 @@ class Lesson(NamedTuple):
 def find_lessons() -> list[Lesson]:
     """Reads the docstrings of all lessons, in course order, without importing them."""
     paths = [*ROOT.glob("course_*.py"), *(ROOT / "lessons").glob("course_*.py")]
-    return sorted(map(read_lesson, paths), key=lambda lesson: (lesson.number, str(lesson.path)))
+    places = {name: place for place, name in enumerate(COURSE)}
+    return sorted(
+        map(read_lesson, paths),
+        key=lambda lesson: (lesson.number, places.get(lesson.path.stem, len(COURSE)), lesson.path.stem),
+    )
 
 
 def read_lesson(path: Path) -> Lesson:

@@ -40,8 +40,6 @@ class Config(options.Options):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.steps < 1:
-            raise ValueError(f"--steps is {self.steps}, expected a whole number from 1")
         if not 0 <= self.momentum < 1:
             raise ValueError(f"--momentum is {self.momentum}, expected a share from 0 to below 1")
         if not all(abs(value) <= 2 for value in self.start):

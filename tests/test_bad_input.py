@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 import course_1_tf_lr
-from lessons import course_2_mlp, course_3_cnn, course_3_convolution
+from lessons import (
+    course_2_deep_or_wide,
+    course_2_mlp,
+    course_2_overfitting,
+    course_3_cnn,
+    course_3_convolution,
+    course_3_fooling_a_cnn,
+    course_3_inside_a_cnn,
+)
 from lessons.__main__ import ROOT
 
 
@@ -80,6 +88,35 @@ def test_stride(stride, capsys, monkeypatch, nothing_left):
 @pytest.mark.parametrize("degree", ["0", "17", "-1"])
 def test_degree(degree, capsys, monkeypatch, nothing_left):
     assert f"--degree is {degree}" in refuse(capsys, monkeypatch, course_1_tf_lr, "--degree", degree)
+
+
+@pytest.mark.parametrize(
+    ("lesson", "arguments", "said"),
+    [
+        (course_2_overfitting, ["--examples", "4001"], ["--examples is 4001", "4000 training examples"]),
+        (course_2_overfitting, ["--examples", "3"], ["--examples is 3", "from 8"]),
+        (course_2_overfitting, ["--weight-decay", "-1"], ["--weight-decay is -1", "from 0"]),
+        (course_2_deep_or_wide, ["--depths", "1", "17"], ["--depths is 17", "1 to 16"]),
+        (course_2_deep_or_wide, ["--parameters", "10"], ["--parameters is 10", "from 1000"]),
+        (course_2_deep_or_wide, ["--picture", "nowhere.png"], ["nowhere.png"]),
+        (course_3_fooling_a_cnn, ["--epsilon", "0"], ["--epsilon is 0", "above 0"]),
+        (course_3_fooling_a_cnn, [], ["'course_3_cnn'", "runs", "train a network first", "course_3_cnn.py"]),
+        (course_3_inside_a_cnn, [], ["'course_3_cnn'", "runs", "train a network first", "course_3_cnn.py"]),
+        (course_3_inside_a_cnn, ["--decay", "1"], ["--decay is 1", "below 1"]),
+        (course_3_inside_a_cnn, ["--run", "./nowhere"], ["nowhere", "not a folder"]),
+    ],
+)
+def test_lessons_on_ideas(lesson, arguments, said, capsys, monkeypatch, nothing_left):
+    line = refuse(capsys, monkeypatch, lesson, *arguments)
+    for words in said:
+        assert words in line
+
+
+def test_run_of_another_lesson(capsys, monkeypatch, tmp_path):
+    course_2_mlp.main(course_2_mlp.Config(epochs=1, logdir=tmp_path, name="mlp"))
+    capsys.readouterr()
+    line = refuse(capsys, monkeypatch, course_3_inside_a_cnn, "--run", tmp_path / "course_2_mlp/mlp")
+    assert "is a run of course_2_mlp, expected one of course_3_cnn" in line
 
 
 def test_name_that_exists(capsys, monkeypatch, tmp_path):

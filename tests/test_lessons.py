@@ -1,6 +1,7 @@
 """Each lesson learns, writes its run folder, and leaves stderr empty."""
 
 import ast
+import functools
 import importlib
 import itertools
 import json
@@ -9,6 +10,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -17,8 +20,9 @@ from PIL import Image
 from scipy.optimize import minimize
 from scipy.signal import correlate2d
 
-from data import color_map
-from lessons.__main__ import ROOT, find_lessons, read_lesson
+from data import color_map, pictures
+from lessons.__main__ import COURSE, ROOT, find_lessons, read_lesson
+from tests.photos import photograph
 
 LESSONS = {lesson.path.stem: lesson for lesson in find_lessons()}
 # What makes each lesson small enough for a test.
@@ -32,6 +36,8 @@ SMALL = {
     "course_2_overfitting": {"draws": 1, "epochs": 5},
     "course_3_convolution": {},
     "course_3_cnn": {"epochs": 2},
+    "course_3_inside_a_cnn": {},
+    "course_3_fooling_a_cnn": {"updates": 20},
 }
 CLASSIFIERS = ["course_2_mlp", "course_3_cnn"]
 
@@ -40,8 +46,18 @@ def load(name):
     return importlib.import_module(".".join(LESSONS[name].path.relative_to(ROOT).with_suffix("").parts))
 
 
+@functools.cache
+def trained_cnn():
+    """The folder of a run of course_3_cnn on the sample, for the lessons that open one."""
+    logdir = Path(tempfile.mkdtemp(prefix="trained_"))
+    run("course_3_cnn", logdir, epochs=8)
+    return logdir / "course_3_cnn/test"
+
+
 def run(lesson_name, logdir, **fields):
     lesson = load(lesson_name)
+    if "run" in lesson.Config.__dataclass_fields__:
+        fields = {"run": str(trained_cnn()), **fields}
     return lesson.main(lesson.Config(**{"logdir": logdir, "name": "test", **SMALL[lesson_name], **fields}))
 
 
@@ -53,6 +69,9 @@ def read_page(page):
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_run_folder_and_stderr(name, tmp_path, capfd):
+    if "run" in load(name).Config.__dataclass_fields__:
+        trained_cnn()
+    capfd.readouterr()
     metrics = run(name, tmp_path)
     output = capfd.readouterr()
     assert output.err == ""
@@ -313,6 +332,99 @@ def test_deep_beats_wide_where_the_docstring_says(tmp_path):
     assert figures == {"errors.png", "learning.png", "networks.png", "one_layer.png"}
 
 
+def test_inside_a_cnn(tmp_path):
+    """The pictures are what the formulas of the papers give, and the pixels that matter do."""
+    metrics = run("course_3_inside_a_cnn", tmp_path)
+    changed = metrics["changed"]
+    assert changed["saliency"] > 5 * changed["chance"]
+    assert changed["Grad-CAM"] > changed["chance"]
+    figures = {path.name for path in (tmp_path / "course_3_inside_a_cnn/test/figures").iterdir()}
+    assert figures == {"deciding.png", "digits.png", "feature_maps.png", "kernels.png", "units.png"}
+
+
+def test_activation_maximisation_convinces_the_network():
+    lesson = load("course_3_inside_a_cnn")
+    model = keras.models.load_model(trained_cnn() / "model.keras")
+    climbed = lesson.maximise(lambda x: lesson.tf.linalg.diag_part(model(x)), 10, lesson.Config())
+    logits = [model.predict(images, verbose=0) for images in (climbed[0], climbed[-1])]
+    assert (logits[1].argmax(axis=1) == range(10)).all()
+    assert (np.diag(logits[1]) > np.diag(logits[0]) + 5).all()
+    assert climbed[-1].shape == (10, 28, 28, 1)
+    assert climbed[-1].min() >= 0
+    np.testing.assert_allclose(climbed[-1].max(axis=(1, 2, 3)), 255, rtol=1e-5)
+
+
+def test_saliency_and_grad_cam_against_differences():
+    """Saliency against finite differences; Grad-CAM where mean pooling makes it known: the weights of the head."""
+    lesson = load("course_3_inside_a_cnn")
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Conv2D(3, 5, padding="same"), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(4)]
+    model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+    images = np.random.default_rng(0).uniform(0, 1, (2, 28, 28, 1)).astype("float32")
+    found = lesson.explain(model, model.layers[0], images)
+    answers, maps = model(images).numpy(), model.layers[0](images).numpy()
+    for index, answer in enumerate(answers.argmax(axis=1)):
+        slopes = np.zeros((28, 28))
+        for row, column in ((0, 0), (0, 14), (13, 13), (27, 5)):
+            moved = images[index : index + 1].copy()
+            moved[0, row, column] += 10
+            slopes[row, column] = abs(model(moved).numpy()[0, answer] - answers[index, answer])
+        picked = slopes > 0
+        ratio = found["saliency"][index][picked] / slopes[picked]
+        np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
+        weights = model.layers[-1].kernel.numpy()[:, answer]
+        expected = np.maximum(0, maps[index] @ weights)
+        np.testing.assert_allclose(found["Grad-CAM"][index], expected / max(expected.max(), 1e-12), atol=1e-4)
+
+
+def test_fast_gradient_sign_is_the_sign_of_the_slope():
+    """In a linear classifier the slope of the loss is known: sum over classes of (probability - truth) times weight."""
+    lesson = load("course_3_fooling_a_cnn")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    images = np.random.default_rng(0).uniform(0, 255, (5, 28, 28, 1)).astype("float32")
+    labels = np.arange(5)
+    logits = model(images).numpy().astype(float)
+    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    slopes = (probabilities - np.eye(10)[labels]) @ model.layers[-1].kernel.numpy().T
+    signs = lesson.find_signs(model, lesson.tf.constant(images), labels).numpy().reshape(5, -1)
+    clear = np.abs(slopes) > 1e-6
+    assert clear.mean() > 0.5
+    np.testing.assert_array_equal(signs[clear], np.sign(slopes)[clear])
+    moved = lesson.move(images, signs.reshape(images.shape), 0.1).numpy()
+    assert np.abs(moved - images).max() <= 25.5 + 1e-4
+    assert moved.min() >= 0
+    assert moved.max() <= 255
+
+
+def test_fooling_and_adversarial_training(tmp_path):
+    right = run("course_3_fooling_a_cnn", tmp_path, updates=300)["right"]
+    before, control, after = (right[name] for name in ("as trained", "trained on", "trained on attacks"))
+    assert before["worst"][0] > 0.95
+    assert before["worst"][5] < 0.6, "a step of 0.2 fools the network"
+    assert before["random"][5] > 0.95, "a random one does not"
+    assert control["worst"][5] < before["worst"][5] + 0.1, "more training alone does not help"
+    assert after["worst"][5] > before["worst"][5] + 0.2
+    assert after["worst"][0] > 0.95, "what it costs"
+    assert after["ten small"][0] < after["worst"][5], "a better attack still fools it"
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "corner"),
+    [("course_3_inside_a_cnn", "feature_maps", (24, 3, 74)), ("course_3_fooling_a_cnn", "growing_step", (3, 3, 114))],
+)
+def test_ones_own_handwriting_inside_and_fooled(name, figure, corner, tmp_path, monkeypatch):
+    """The own picture is the first one that is drawn, in `fooling` moved by the last step."""
+    Image.fromarray(photograph(7, 0, 0)).save(tmp_path / "seven.png")
+    run(name, tmp_path, picture=tmp_path / "seven.png")
+    top, left, side = corner
+    drawn = Image.open(tmp_path / f"{name}/test/figures/{figure}.png").convert("L")
+    drawn = np.asarray(drawn.crop((left, top, left + side, top + side)).resize((28, 28), Image.Resampling.BOX), float)
+    expected = pictures.cut_out_drawing(photograph(7, 0, 0)).image[..., 0].astype(float)
+    assert np.corrcoef(drawn.ravel(), expected.ravel())[0, 1] > 0.75
+
+
 def test_one_hidden_neuron_cannot_learn_xor(tmp_path):
     metrics = run("course_1_neuron_xor", tmp_path, units=1, epochs=20)
     assert metrics["train"]["accuracy"] <= 0.75
@@ -363,6 +475,14 @@ def test_list_is_fast_and_complete():
     for lesson in LESSONS.values():
         assert lesson.command in process.stdout
         assert lesson.result in process.stdout
+
+
+def test_list_is_in_course_order():
+    assert tuple(LESSONS) == COURSE
+    for readme in ("README.md", "README.zh-CN.md"):
+        text = (ROOT / readme).read_text(encoding="utf-8")
+        table = re.findall(r"^\| \d \| `(?:lessons/)?(\w+)\.py`", text, re.MULTILINE)
+        assert tuple(table) == COURSE, readme
 
 
 def test_list_names_a_lesson_without_its_paragraphs(tmp_path):

@@ -80,6 +80,21 @@ def draw_heading(text: str) -> np.ndarray:
     return np.asarray(canvas)
 
 
+def draw_importance(images: np.ndarray, maps: dict[str, np.ndarray]) -> np.ndarray:
+    """Draws images in a row, and below them the same images, faded, with their important pixels in red.
+
+    Args:
+        images: `(n, height, width, 1)` in [0, 255].
+        maps: by the name of the method, how important each pixel is, float `(n, height, width)` in [0, 1].
+    """
+    rows = [draw_heading("input"), draw_grid(images, columns=len(images))]
+    for name, values in maps.items():
+        faded = images[..., 0] * 0.5
+        colors = np.stack([faded + (255 - faded) * values, faded * (1 - values), faded * (1 - values)], axis=-1)
+        rows += [draw_heading(name), draw_grid(colors, columns=len(images))]
+    return np.concatenate(rows)
+
+
 def draw_confusion(labels: np.ndarray, predicted: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
     """Draws how often each true class (row) was given each answer (column); mistakes are the redder the more there are.
 

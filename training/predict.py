@@ -9,18 +9,26 @@ import numpy as np
 import tensorflow as tf
 
 
-def find_run(run: str, logdir: Path) -> compare.Record:
+def find_run(run: str, logdir: Path, lesson: str | None = None) -> compare.Record:
     """Returns the run of a folder, or the newest finished classifier of a lesson.
 
+    Args:
+        run: folder of a run, or a lesson's name.
+        logdir: folder in which the lessons' runs are.
+        lesson: the only lesson whose runs will do; None for any.
+
     Raises:
-        ValueError: there is no such run, or it has no saved classifier.
+        ValueError: there is no such run, it has no saved classifier, or it is of another lesson.
     """
     if Path(run).name != run:
         records = [compare.read_run(Path(run))]
     elif (logdir / run).is_dir():
         records = [record for record in compare.read_runs(logdir, run) if record.metrics["status"] == "finished"]
     else:
-        raise ValueError(f"{run!r} is neither the folder of a run nor a lesson with runs in {logdir}")
+        raise ValueError(
+            f"{run!r} is neither the folder of a run nor a lesson with runs in {logdir}: train a network first, such "
+            "as with python lessons/course_3_cnn.py"
+        )
     records = [record for record in records if (record.folder / "model.keras").is_file()]
     if not records:
         raise ValueError(f"{run!r} has no finished run with a saved model: run the lesson to its end first")
@@ -29,6 +37,8 @@ def find_run(run: str, logdir: Path) -> compare.Record:
         raise ValueError(
             f"{record.folder} is no classifier: {record.config['lesson']} does not sort pictures into classes"
         )
+    if lesson is not None and record.config["lesson"] != lesson:
+        raise ValueError(f"{record.folder} is a run of {record.config['lesson']}, expected one of {lesson}")
     return record
 
 
