@@ -1,9 +1,11 @@
-"""Photographs that come with pip: the two of scikit-learn."""
+"""Photographs that come with pip: the two of scikit-learn and one of Matplotlib."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib import cbook
+from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from data import pictures
@@ -34,3 +36,24 @@ def load_photo(path: Path | None = None) -> Photo:
     if path is None:
         return Photo(load_sample_image("china.jpg"), "the photograph china.jpg of the package scikit-learn")
     return Photo(pictures.read_picture(path), f"the picture {path}")
+
+
+def load_photos(paths: tuple[Path, ...] = ()) -> dict[str, Photo]:
+    """Loads pictures of one's own by their names, or the photographs of a temple, a flower and Grace Hopper.
+
+    Args:
+        paths: of files; none for the photographs.
+
+    Raises:
+        ValueError: a file is no picture that can be used.
+        OSError: a file is missing or cannot be opened.
+    """
+    if paths:
+        return {path.name: load_photo(path) for path in paths}
+    photos = {
+        name: Photo(load_sample_image(name), f"the photograph {name} of the package scikit-learn")
+        for name in ("china.jpg", "flower.jpg")
+    }
+    with cbook.get_sample_data("grace_hopper.jpg") as file:
+        hopper = np.asarray(Image.open(file).convert("RGB"))
+    return {**photos, "grace_hopper.jpg": Photo(hopper, "the photograph grace_hopper.jpg of the package Matplotlib")}

@@ -135,3 +135,19 @@ def center(ink: np.ndarray) -> np.ndarray:
     canvas[top : top + size[1], left : left + size[0]] = small * 255 / max(1.0, small.max())
     shift = 14 - np.array(ndimage.center_of_mass(canvas))  # MNIST's centers, counted from 0
     return np.uint8(np.clip(ndimage.shift(canvas, shift, order=1), 0, 255))[..., np.newaxis]
+
+
+def cut_out_square(picture: np.ndarray, size: int) -> np.ndarray:
+    """Scales the middle of a picture as networks for ImageNet are tested: its shorter side loses an eighth.
+
+    Args:
+        picture: uint8 `(height, width, 3)` in [0, 255].
+        size: height and width of the result in pixels.
+
+    Returns:
+        uint8 `(size, size, 3)` in [0, 255].
+    """
+    height, width, _ = picture.shape
+    side = min(height, width) * 7 / 8
+    box = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC, box))

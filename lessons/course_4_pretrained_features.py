@@ -1,0 +1,83 @@
+"""A network that has seen a million photographs says what is in yours, and what its layers make of it.
+
+    python lessons/course_4_pretrained_features.py
+
+Result: of 1,000 classes, a palace (32 %), a daisy (36 %) and an academic gown (25 %) are the likeliest, in 0.2 minutes
+
+You will see EfficientNet-Lite0, trained on ImageNet's 1,000 classes, name what is in a photograph of a temple, of a
+flower and of Grace Hopper. Its first kernels look for edges and colors; each later layer sees more of the picture in
+less detail, and its features are less about light and more about things: that is why they can be used for other
+tasks. Then the picture is blurred and turned, as nobody did in the training, and the answer changes.
+
+In TensorBoard: under Images, "kernels" and the "feature_maps" of each photograph, from the first block to the last.
+
+Try:
+    --blur 2                       the daisy becomes a strawberry, the palace almost a bell cote: details decide
+    --angle 180                    upside down, the palace is a boathouse; the daisy stays one, for daisies lie any way
+    --pictures photo.jpg other.jpg your own photographs: the network knows 120 breeds of dogs, and no faces
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from training import command_line, figures, options, runs
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageFilter
+
+from data import backbones, photos, pictures
+from models import efficientnet_lite
+
+DEPTHS = ("_conv_stem_relu6", "_blocks.2.add", "_blocks.4.add", "_blocks.10.add", "_blocks.14.add")
+
+
+@dataclass(frozen=True)
+class Config(options.Options):
+    pictures: tuple[Path, ...] = ()  # photographs of your own; those of scikit-learn and Matplotlib if not given
+    blur: float = 4.0  # standard deviation of the blur, pixels of 224
+    angle: float = 90.0  # by which the picture is turned, degrees
+
+
+def main(config: Config) -> dict:
+    weights = backbones.find_efficientnet_lite0()
+    loaded = photos.load_photos(config.pictures)
+    with runs.start(config, weights) as run:
+        for name, photo in loaded.items():
+            print(f"{name}: {photo.source}")
+        model = efficientnet_lite.build_efficientnet_lite0(weights.path, weights.keep)
+        print(f"{model.count_params():,} parameters in {len(model.layers)} layers\n")
+
+        kernel = np.moveaxis(model.get_layer("_conv_stem").kernel.numpy(), -1, 0)  # (32, 3, 3, 3)
+        low, high = kernel.min(axis=(1, 2, 3), keepdims=True), kernel.max(axis=(1, 2, 3), keepdims=True)
+        run.add_picture("kernels", figures.draw_grid(255 * (kernel - low) / (high - low), columns=16))
+
+        features = keras.Model(model.inputs[0], [model.get_layer(depth).output for depth in DEPTHS])
+        answers = {}
+        for name, photo in loaded.items():
+            square = pictures.cut_out_square(photo.picture, 224)
+            image = Image.fromarray(square)
+            versions = {
+                "as it is": square,
+                f"blurred by {config.blur:g}": np.asarray(image.filter(ImageFilter.GaussianBlur(config.blur))),
+                f"turned by {config.angle:g}": np.asarray(image.rotate(config.angle, Image.Resampling.BICUBIC)),
+            }
+            probabilities = tf.nn.softmax(model.predict(np.stack(list(versions.values())), verbose=0)).numpy()
+            answers[name], captions = {}, []
+            print(name)
+            for version, row in zip(versions, probabilities, strict=True):
+                likely = {backbones.CLASS_NAMES[index]: float(row[index]) for index in np.argsort(row)[::-1][:5]}
+                answers[name][version] = likely
+                print(f"  {version:14}" + ", ".join(f"{label} {share:.0%}" for label, share in likely.items()))
+                captions.append("\n".join([version, *(f"{label} {share:.0%}" for label, share in likely.items())]))
+            stem = Path(name).stem
+            run.add_picture(f"answers_{stem}", figures.draw_grid(list(versions.values()), captions, columns=4))
+            maps = {depth: np.float32(values[0]) for depth, values in zip(DEPTHS, features(square[None]), strict=True)}
+            run.add_picture(f"feature_maps_{stem}", figures.draw_feature_maps(square, maps))
+        run.add_graph(model)
+        return run.finish(answers=answers)
+
+
+if __name__ == "__main__":
+    command_line.run(main, Config)
