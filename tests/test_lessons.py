@@ -20,7 +20,7 @@ from PIL import Image
 from scipy.optimize import minimize
 from scipy.signal import correlate2d
 
-from data import color_map, pictures
+from data import color_map, digits, pictures
 from lessons.__main__ import COURSE, ROOT, find_lessons, read_lesson
 from tests.photos import photograph
 
@@ -28,7 +28,7 @@ LESSONS = {lesson.path.stem: lesson for lesson in find_lessons()}
 # What makes each lesson small enough for a test.
 SMALL = {
     "course_1_gradient_descent": {},
-    "course_1_neuron_xor": {},
+    "course_1_neuron_xor": {"epochs": 10},
     "course_1_tf_basic_operation": {},
     "course_1_tf_lr": {},
     "course_2_mlp": {"epochs": 3},
@@ -90,7 +90,8 @@ def test_run_folder_and_stderr(name, tmp_path, capfd):
     assert config["device"] in output.out
     assert list(folder.glob("**/events.out.tfevents.*"))
     assert not list(folder.glob("**/*partial*"))
-    assert {path.name for path in tmp_path.iterdir()} == {name}, "a run writes in its own folder only"
+    written = {path.name for path in tmp_path.iterdir()} - {"keras_home"}  # the cache, with weights read once
+    assert written == {name}, "a run writes in its own folder only"
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -187,7 +188,7 @@ def test_line_diverges_where_the_mathematics_says(learning_rate, diverges, tmp_p
 
 
 def test_neurons_and_xor(tmp_path, capsys):
-    metrics = run("course_1_neuron_xor", tmp_path)
+    metrics = run("course_1_neuron_xor", tmp_path, epochs=100)
     output = capsys.readouterr().out
     assert "f(0, 0) = (0.51, 0.85)" in output
     assert "f(1, -1) = (0.62, 0.83)" in output
@@ -422,8 +423,10 @@ def test_ones_own_handwriting_inside_and_fooled(name, figure, corner, tmp_path, 
     top, left, side = corner
     drawn = Image.open(tmp_path / f"{name}/test/figures/{figure}.png").convert("L")
     drawn = np.asarray(drawn.crop((left, top, left + side, top + side)).resize((28, 28), Image.Resampling.BOX), float)
-    expected = pictures.cut_out_drawing(photograph(7, 0, 0)).image[..., 0].astype(float)
-    assert np.corrcoef(drawn.ravel(), expected.ravel())[0, 1] > 0.75
+    own = pictures.cut_out_drawing(photograph(7, 0, 0)).image
+    candidates = np.concatenate([[own], digits.load_digits().test.images]).reshape(501, -1)
+    likeness = [np.corrcoef(drawn.ravel(), candidate)[0, 1] for candidate in candidates]
+    assert np.argmax(likeness) == 0, "of all the pictures it is most like one's own"
 
 
 def test_pretrained_network_names_what_it_sees(tmp_path):

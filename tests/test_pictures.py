@@ -6,14 +6,13 @@ import pytest
 from PIL import Image
 
 from data import pictures
-from lessons import course_3_cnn
 from tests.photos import photograph
+from tests.test_lessons import trained_cnn
 
 
-def test_photographed_digits_are_read(tmp_path):
+def test_photographed_digits_are_read():
     """At least 18 of 20, by the network that a learner gets without any download."""
-    course_3_cnn.main(course_3_cnn.Config(epochs=8, logdir=tmp_path, name="a"))
-    model = keras.models.load_model(tmp_path / "course_3_cnn/a/model.keras")
+    model = keras.models.load_model(trained_cnn() / "model.keras")
     drawings = [
         pictures.cut_out_drawing(photograph(digit, hand, 2 * digit + hand)) for digit, hand in np.ndindex(10, 2)
     ]
