@@ -50,10 +50,8 @@ def load_photos(paths: tuple[Path, ...] = ()) -> dict[str, Photo]:
     """
     if paths:
         return {path.name: load_photo(path) for path in paths}
-    photos = {
-        name: Photo(load_sample_image(name), f"the photograph {name} of the package scikit-learn")
-        for name in ("china.jpg", "flower.jpg")
-    }
+    flower = Photo(load_sample_image("flower.jpg"), "the photograph flower.jpg of the package scikit-learn")
     with cbook.get_sample_data("grace_hopper.jpg") as file:
         hopper = np.asarray(Image.open(file).convert("RGB"))
-    return {**photos, "grace_hopper.jpg": Photo(hopper, "the photograph grace_hopper.jpg of the package Matplotlib")}
+    portrait = Photo(hopper, "the photograph grace_hopper.jpg of the package Matplotlib")
+    return {"china.jpg": load_photo(), "flower.jpg": flower, "grace_hopper.jpg": portrait}

@@ -12,7 +12,7 @@ tasks. Then the picture is blurred and turned, as nobody did in the training, an
 In TensorBoard: under Images, "kernels" and the "feature_maps" of each photograph, from the first block to the last.
 
 Try:
-    --blur 2                       the daisy becomes a strawberry, the palace almost a bell cote: details decide
+    --blur 2                       the daisy becomes a strawberry, the palace a bell cote: details decide
     --angle 180                    upside down, the palace is a boathouse; the daisy stays one, for daisies lie any way
     --pictures photo.jpg other.jpg your own photographs: the network knows 120 breeds of dogs, and no faces
 """

@@ -3,6 +3,7 @@
 import re
 import statistics
 
+import numpy as np
 import pytest
 
 from tests.test_lessons import CLASSIFIERS, LESSONS, load
@@ -24,3 +25,36 @@ def test_classifier_reaches_its_docstring_on_all_of_mnist(name, tmp_path, course
     figure = float(re.search(r"([\d.]+) % test accuracy", LESSONS[name].result)[1])
     assert 100 * statistics.mean(accuracies) == pytest.approx(figure, abs=0.1)
     assert statistics.mean(accuracies) >= {"course_2_mlp": 0.984, "course_3_cnn": 0.992}[name]
+
+
+def report(name, values, seconds):
+    """Prints a row of tests/README.md, and returns the mean of `values`."""
+    mean = statistics.mean(values)
+    print(f"\n| {name} | {mean:.1%} | {min(values):.1%} to {max(values):.1%} | {statistics.median(seconds):.0f} s |")
+    return mean
+
+
+@pytest.mark.full
+def test_overfitting_as_its_docstring_says(tmp_path, course_data):
+    lesson = load("course_2_overfitting")
+    runs = [lesson.main(lesson.Config(seed=seed, logdir=tmp_path)) for seed in SEEDS]
+    seconds = [run["seconds"] for run in runs]
+    for network, figure in (("64 units", 0.25), ("weight decay", 0.20)):
+        errors = [np.mean(run["errors"][network]["validation"]) for run in runs]
+        assert report(f"course_2_overfitting, {network}", errors, seconds) == pytest.approx(figure, abs=0.01)
+
+
+@pytest.mark.full
+def test_trained_network_from_inside_and_fooled(tmp_path, course_data):
+    trained, inside, fooling = map(load, ("course_3_cnn", "course_3_inside_a_cnn", "course_3_fooling_a_cnn"))
+    changed, fooled = [], []
+    for seed in range(3):
+        trained.main(trained.Config(seed=seed, logdir=tmp_path))
+        changed.append(inside.main(inside.Config(seed=seed, logdir=tmp_path)))
+        fooled.append(fooling.main(fooling.Config(seed=seed, logdir=tmp_path)))
+    shares = [run["changed"]["saliency"] for run in changed]
+    assert report("course_3_inside_a_cnn", shares, [run["seconds"] for run in changed]) == pytest.approx(0.35, abs=0.02)
+    for network, figure in (("as trained", 0.25), ("trained on attacks", 0.77)):
+        right = [run["right"][network]["worst"][fooling.SIZES.index(0.2)] for run in fooled]
+        name = f"course_3_fooling_a_cnn, {network}"
+        assert report(name, right, [run["seconds"] for run in fooled]) == pytest.approx(figure, abs=0.02)
