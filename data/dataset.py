@@ -10,7 +10,7 @@ class Split(NamedTuple):
 
     Attributes:
         images: uint8 `(n, height, width, channels)` in [0, 255].
-        labels: uint8 `(n,)`, indices into the class names.
+        labels: integers `(n,)`, indices into the class names.
     """
 
     images: np.ndarray

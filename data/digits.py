@@ -15,7 +15,7 @@ MIRRORS = [
     "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
     "https://s3.amazonaws.com/img-datasets/mnist.npz",
 ]
-FILE_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+FILE_CHECKSUM = "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 ARRAYS_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
 CLASS_NAMES = tuple("0123456789")
@@ -38,7 +38,7 @@ def load_digits() -> Dataset:
     path = files.find("mnist.npz")
     if path is None:
         try:
-            path = files.download("mnist.npz", MIRRORS, FILE_SHA256)
+            path = files.download("mnist.npz", MIRRORS, FILE_CHECKSUM)
         except ConnectionError as error:
             return load_sample(
                 f"all 70,000 are neither in COURSE_DATA nor in {files.cache_folder()}, and no mirror has them ({error})"
@@ -47,6 +47,24 @@ def load_digits() -> Dataset:
     train, validation = split(train_images, train_labels, 5_000)
     test = Split(test_images[..., np.newaxis], test_labels)
     return Dataset(train, validation, test, CLASS_NAMES, f"MNIST, all 70,000 images, from {path}")
+
+
+def choose_digits(dataset: Dataset, digits: range, examples: int | None = None) -> Dataset:
+    """Returns the part of a data set that shows some digits, for a network that is to know only these.
+
+    Args:
+        dataset: all digits.
+        digits: those to keep. Their labels begin at 0.
+        examples: training images of each digit that are kept, the first ones; None for all.
+    """
+    splits = []
+    for images, labels in dataset[:3]:
+        kept = np.isin(labels, digits)
+        splits.append(Split(images[kept], labels[kept] - digits.start))
+    if examples is not None:
+        places = [np.flatnonzero(splits[0].labels == label)[:examples] for label in range(len(digits))]
+        splits[0] = Split(*(part[np.sort(np.concatenate(places))] for part in splits[0]))
+    return Dataset(*splits, tuple(CLASS_NAMES[digit] for digit in digits), dataset.source)
 
 
 def load_sample(reason: str) -> Dataset:

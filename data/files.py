@@ -14,16 +14,18 @@ CONNECT_SECONDS = 4
 STALL_SECONDS = 15
 
 
-def cache_folder() -> Path:
-    """Returns Keras's folder for data sets: `datasets` in `KERAS_HOME`, else in `~/.keras`."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+def cache_folder(kind: str = "datasets") -> Path:
+    """Returns Keras's folder for "datasets" or for the weights of "models", in `KERAS_HOME`, else in `~/.keras`."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / kind
 
 
-def find(name: str) -> Path | None:
-    """Returns the file `name` from the first of the folders in `COURSE_DATA` and the cache that has it, else None.
+def find(*names: str, kind: str = "datasets") -> Path | None:
+    """Returns what the first of the folders in `COURSE_DATA` and the cache has of the names, else None.
 
     Args:
-        name: of the file, relative to those folders. `COURSE_DATA` separates folders as `PATH` does.
+        *names: of a file or folder, relative to those folders, the preferred one first. `COURSE_DATA` separates folders
+            as `PATH` does.
+        kind: "datasets" or "models".
 
     Raises:
         ValueError: `COURSE_DATA` names a folder that does not exist.
@@ -32,19 +34,22 @@ def find(name: str) -> Path | None:
     for folder in folders:
         if not folder.is_dir():
             raise ValueError(f"COURSE_DATA names {folder}, which is not a folder: correct it or unset COURSE_DATA")
-    for folder in [*folders, cache_folder()]:
-        if (folder / name).is_file():
-            return folder / name
+    for folder in [*folders, cache_folder(kind)]:
+        for name in names:
+            if (folder / name).exists():
+                return folder / name
     return None
 
 
-def download(name: str, mirrors: list[str], sha256: str) -> Path:
+def download(name: str, mirrors: list[str], checksum: str | None, kind: str = "datasets") -> Path:
     """Downloads a file into the cache and returns its path there.
 
     Args:
         name: of the file in the cache.
         mirrors: addresses of the same file. The one that answers first is asked first.
-        sha256: of the file's bytes. Other bytes never reach the cache.
+        checksum: of the file's bytes, such as "sha256:731c5a...". Other bytes never reach the cache. None where the
+            publisher names none: what is read from the file must be checked.
+        kind: "datasets" or "models".
 
     Raises:
         ConnectionError: no mirror gave the file, and why. Mirrors that do not answer cost `CONNECT_SECONDS` in all.
@@ -55,7 +60,7 @@ def download(name: str, mirrors: list[str], sha256: str) -> Path:
         print(f"Downloading {name} from {urlsplit(url).hostname}", flush=True)
         downloader = pooch.HTTPDownloader(timeout=(CONNECT_SECONDS, STALL_SECONDS))
         try:
-            return Path(pooch.retrieve(url, f"sha256:{sha256}", name, cache_folder(), downloader=downloader))
+            return Path(pooch.retrieve(url, checksum, name, cache_folder(kind), downloader=downloader))
         except (OSError, ValueError) as error:
             faults.append(f"{urlsplit(url).hostname}: {shorten(error)}")
     raise ConnectionError("; ".join(faults))

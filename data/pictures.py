@@ -1,5 +1,7 @@
 """Pictures as people have them: any size, grey or color, from a phone or a scanner, on paper of any color."""
 
+import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,13 +26,13 @@ class Drawing(NamedTuple):
     dark_on_light: bool
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_picture(path: Path | zipfile.Path) -> np.ndarray:
     """Reads a picture: PNG, JPEG and what else Pillow knows.
 
     It is turned as its EXIF data say, transparency becomes white, and every color model becomes RGB.
 
     Args:
-        path: of the file.
+        path: of the file, which may be in a zip archive.
 
     Returns:
         uint8 `(height, width, 3)` in [0, 255].
@@ -40,7 +42,7 @@ def read_picture(path: Path) -> np.ndarray:
         OSError: the file is missing or cannot be opened.
     """
     try:
-        with Image.open(path) as image:
+        with path.open("rb") as file, Image.open(file) as image:
             width, height = image.size
             if min(width, height) < MIN_SIDE:
                 raise ValueError(f"{path} has {width} x {height} pixels, expected at least {MIN_SIDE} x {MIN_SIDE}")
@@ -56,7 +58,7 @@ def read_picture(path: Path) -> np.ndarray:
         raise ValueError(f"{path} has far too many pixels, expected at most 50 million") from None
     except UnidentifiedImageError:
         raise ValueError(f"{path} is not a picture, expected a PNG or JPEG file") from None
-    except (OSError, SyntaxError) as error:  # Pillow calls damaged PNG files a SyntaxError
+    except (OSError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:  # Pillow: SyntaxError for damaged PNG files
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(f"{path} is a damaged picture ({error})") from None

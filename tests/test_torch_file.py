@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from data import backbones, photos, pictures
+from data import imagenet, photos, pictures
 from models import efficientnet_lite, torch_file
 
 
@@ -122,7 +122,7 @@ def test_network_against_pytorch():
     """The same file read by PyTorch, and the same network in PyTorch's functions, with Keras's padding written out."""
     torch = pytest.importorskip("torch", reason="needs PyTorch")
     functional = torch.nn.functional
-    path = backbones.find_efficientnet_lite0().path
+    path = imagenet.find_efficientnet_lite0().path
     tensors = torch.load(path, weights_only=True, map_location="cpu")
     for name, values in torch_file.read_tensors(path).items():
         np.testing.assert_array_equal(values, tensors[name].numpy())

@@ -133,6 +133,20 @@ class Run:
         splits = self.dataset.train, self.dataset.validation
         return [recorder.StopOnDivergence(), recorder.Recorder(self.writers, *splits, self.class_names, profile)]
 
+    def curves(self, name: str) -> list[keras.callbacks.Callback]:
+        """Returns the callbacks for one of several trainings in a run: its curves, and an end to what diverges.
+
+        Loss and metrics are shown as "name/loss" and so on, a point an epoch, training and validation in one chart.
+        """
+
+        def add_point(epoch: int, logs: dict) -> None:
+            for split, prefix in (("validation", "val_"), ("train", "")):
+                values = {key.removeprefix(prefix): logs.pop(key) for key in list(logs) if key.startswith(prefix)}
+                self.add_scalars(split, epoch, **{f"{name}/{key}": value for key, value in values.items()})
+
+        watcher = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: add_point(epoch, dict(logs)))
+        return [recorder.StopOnDivergence(), watcher]
+
     def add_figure(self, path: Path, step: int = 0) -> None:
         """Shows a PNG file in TensorBoard, on the page Images."""
         with self.writers["."].as_default():

@@ -1,0 +1,241 @@
+"""Folders of photographs, a subfolder for each class: one's own, or the ants and bees of the course."""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from data import digits, files, pictures
+from data.dataset import Dataset, Split
+
+ANTS_AND_BEES = "hymenoptera_data"
+MIRRORS = ["https://download.pytorch.org/tutorial/hymenoptera_data.zip"]
+FILE_CHECKSUM = "sha256:fbc41b31d544714d18dd1230b1e2b455e1557766e13e67f9f5a7a23af7c02209"
+NAMES = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation"),
+    "test": ("test",),
+}  # of the folders that hold a split
+HELD_OUT = 5  # one photo in so many is drawn for a split that has no folder
+MAX_BYTES = 3_000_000_000  # of all photos in memory
+NAMED = 5  # of the files that cannot be used, how many are named
+
+
+def load_photos_or_digits(folder: Path | None, size: int) -> tuple[Dataset, Dataset | None]:
+    """Loads photographs for a network that knows ImageNet, or digits where there are none.
+
+    Args:
+        folder: of one's own photographs; None for the ants and bees.
+        size: height and width of the images, pixels.
+
+    Returns:
+        The photographs as `load_photo_folder` gives them, and None. If the ants and bees cannot be had: the digits 5 to
+        9, 20 of each to learn from, and the digits 0 to 4 for a network that is to know something before; why is
+        printed.
+
+    Raises:
+        ValueError, OSError: as `load_photo_folder`.
+    """
+    if folder is not None:
+        return load_photo_folder(folder, size), None
+    try:
+        return load_ants_and_bees(size), None
+    except ConnectionError as error:
+        print(f"No photos of ants and bees: {error}.\nInstead, a network that learned the digits 0 to 4 learns 5 to 9.")
+    mnist = digits.load_digits()
+    return digits.choose_digits(mnist, range(5, 10), examples=10), digits.choose_digits(mnist, range(5))
+
+
+def load_ants_and_bees(size: int) -> Dataset:
+    """Loads 244 photographs of ants and bees to learn from and 153 for the test (PyTorch's tutorial, 2017).
+
+    The publisher's `hymenoptera_data.zip`, or the folder that it unpacks to, is looked for in `COURSE_DATA` and in
+    Keras's cache, then downloaded.
+
+    Args:
+        size: height and width of the images, pixels.
+
+    Returns:
+        As `load_photo_folder`.
+
+    Raises:
+        ConnectionError: the photographs are nowhere, and no mirror has them.
+        ValueError: what was found is damaged.
+    """
+    path = files.find(ANTS_AND_BEES, f"{ANTS_AND_BEES}.zip")
+    if path is None:
+        try:
+            path = files.download(f"{ANTS_AND_BEES}.zip", MIRRORS, FILE_CHECKSUM)
+        except ConnectionError as error:
+            raise ConnectionError(
+                f"{ANTS_AND_BEES}.zip is neither in COURSE_DATA nor in {files.cache_folder()}, and no mirror has it "
+                f"({error})"
+            ) from None
+    if path.is_dir():
+        return load_photo_folder(path, size)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return load_photo_folder(zipfile.Path(archive, f"{ANTS_AND_BEES}/"), size)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path} cannot be read as a zip archive ({error}): delete or replace it") from None
+
+
+def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
+    """Loads the photographs of a folder that has a subfolder for each class.
+
+    The classes are in `folder`, or in its subfolders "train", "val" and "test". If there is one of the last two, it is
+    the test. What is missing of validation and test is drawn from the others, a fifth of each class, always the same.
+    A file that is no usable photograph is left out, and so is a picture that was met before, in the order test,
+    validation, train: no picture of the test is ever learned from. What was left out is printed.
+
+    Args:
+        folder: in a file system or a zip archive.
+        size: height and width of the images, pixels. Each is the middle of its photograph.
+
+    Returns:
+        A `Dataset` with images uint8 `(n, size, size, 3)` in [0, 255] and labels int32 `(n,)`.
+
+    Raises:
+        ValueError: there are fewer than two classes, too few photographs of one, or more than fit into memory.
+        OSError: the folder is missing or cannot be read.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder, expected one with a subfolder of photos for each class")
+    roots = find_roots(folder)
+    class_names = tuple(child.name for child in list_children(roots["train"]) if child.is_dir())
+    if len(class_names) < 2:
+        raise ValueError(
+            f"{roots['train']} holds {len(class_names)} subfolders {class_names}, expected at least two: "
+            "one for each class, with its photos in it"
+        )
+    listed = {split: list_photos(root, class_names) for split, root in roots.items()}
+    count = sum(map(len, listed.values()))
+    if count * size**2 * 3 > MAX_BYTES:
+        raise ValueError(
+            f"{folder} holds {count} files, expected at most {MAX_BYTES // (size**2 * 3)}, which fill "
+            f"{MAX_BYTES / 1e9:g} GB of memory: move some away"
+        )
+    print(f"Reading {count:,} files in {folder}", flush=True)
+    splits = read_splits(listed, size)
+    for split in ("test", "validation"):
+        if split not in splits:
+            splits["train"], splits[split] = draw(*splits["train"], class_names)
+    for label, name in enumerate(class_names):
+        photos = int((splits["train"].labels == label).sum())
+        if photos < 2:
+            raise ValueError(
+                f"{photos} usable photos of class {name!r} are left to learn from in {roots['train']}, expected at "
+                "least 2: add some"
+            )
+    counts = ", ".join(f"{len(splits[split].labels)} for {split}" for split in ("train", "validation", "test"))
+    source = f"photos of {len(class_names)} classes in {folder}: {counts}"
+    return Dataset(splits["train"], splits["validation"], splits["test"], class_names, source)
+
+
+def find_roots(folder) -> dict:
+    """Returns the folders that hold the classes of each split: "train", and "validation" and "test" if they are there.
+
+    A single held-out folder is the test, whatever its name.
+    """
+    children = {child.name.lower(): child for child in list_children(folder) if child.is_dir()}
+    found = {split: children[name] for split, names in NAMES.items() for name in names if name in children}
+    if "train" not in found:
+        return {"train": folder}
+    if "validation" in found and "test" not in found:
+        found["test"] = found.pop("validation")
+    return found
+
+
+def list_children(folder) -> list:
+    """Returns the files and folders in `folder` by name, without hidden ones."""
+    return sorted((child for child in folder.iterdir() if not child.name.startswith(".")), key=lambda child: child.name)
+
+
+def list_photos(root, class_names: tuple[str, ...]) -> list[tuple]:
+    """Returns the files of each class with its index, also those deeper in its folder.
+
+    Raises:
+        ValueError: there is a folder of another class.
+    """
+    strange = [child.name for child in list_children(root) if child.is_dir() and child.name not in class_names]
+    if strange:
+        raise ValueError(f"{root} has a folder {strange[0]!r}, expected the classes to learn: {', '.join(class_names)}")
+    folders = [(label, root / name) for label, name in enumerate(class_names)]
+    return [(path, label) for label, folder in folders if folder.is_dir() for path in walk(folder)]
+
+
+def walk(folder) -> Iterator:
+    """Yields the files in a folder and its subfolders."""
+    for child in list_children(folder):
+        if child.is_dir():
+            yield from walk(child)
+        else:
+            yield child
+
+
+def read_splits(listed: dict, size: int) -> dict[str, Split]:
+    """Reads the files of each split, and prints which ones cannot be used.
+
+    Args:
+        listed: by split, files with their labels.
+        size: of the images, pixels.
+    """
+    splits, left_out, met = {}, [], {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for split in reversed(listed):
+            images, labels = [], []
+            read_images = pool.map(lambda item: read(item[0], size), listed[split])
+            for (path, label), image in zip(listed[split], read_images, strict=True):
+                if isinstance(image, str):
+                    left_out.append(f"{place(path)} ({image})")
+                    continue
+                digest = hashlib.sha256(image).digest()
+                if digest in met:
+                    left_out.append(f"{place(path)} (the same picture as {met[digest]})")
+                    continue
+                met[digest] = place(path)
+                images.append(image)
+                labels.append(label)
+            shape = (len(images), size, size, 3)
+            splits[split] = Split(np.reshape(np.asarray(images, np.uint8), shape), np.asarray(labels, np.int32))
+    if left_out:
+        more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
+        print(
+            f"Left out {len(left_out)} of {sum(map(len, listed.values())):,} files: {', '.join(left_out[:NAMED])}{more}"
+        )
+    return splits
+
+
+def read(path, size: int) -> np.ndarray | str:
+    """Returns the middle of a photograph, uint8 `(size, size, 3)`, or why the file cannot be used."""
+    if path.name.lower().endswith(".gif"):
+        return "a GIF is no photograph"
+    try:
+        return pictures.cut_out_square(pictures.read_picture(path), size)
+    except (ValueError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return reason.removeprefix(str(path)).strip()
+
+
+def place(path) -> str:
+    """Returns the last parts of a path: split, class and file."""
+    return "/".join(str(path).replace(os.sep, "/").split("/")[-3:])
+
+
+def draw(images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> tuple[Split, Split]:
+    """Draws a fifth of each class at random, at least one photo, always the same.
+
+    Returns:
+        The photos that stay, and those drawn.
+    """
+    random = np.random.default_rng(0)
+    drawn = np.zeros(len(labels), bool)
+    for label in range(len(class_names)):
+        places = np.flatnonzero(labels == label)
+        if len(places):
+            drawn[random.permutation(places)[: max(1, round(len(places) / HELD_OUT))]] = True
+    return Split(images[~drawn], labels[~drawn]), Split(images[drawn], labels[drawn])

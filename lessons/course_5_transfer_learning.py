@@ -1,0 +1,121 @@
+"""Ants or bees? A network that has seen a million photographs learns it from two hundred.
+
+    python lessons/course_5_transfer_learning.py
+
+Result: TODO
+
+You will see one network learn the same photographs in three ways. From scratch, its 3.4 million weights find little
+that holds for other photographs. With the features it brought from ImageNet only a last layer is learned, the head: the
+features are computed once, the rest takes seconds. Then fine-tuning changes the last layers a little, with the head.
+
+In TensorBoard: the curves of each way; under Images what augmentation does to a photograph, and the mistakes.
+
+Try:
+    --ways head --data-dir photos your own: a folder with a subfolder of photos for each class
+    --learning-rate 1e-3          too much at once: fine-tuning forgets what the network knew
+    --tuned-layers 49             fine-tuning all layers takes longer; is it better?
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from training import command_line, figures, options, runs
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from data import imagenet, photo_folders
+from models import backbones, cnn
+
+
+@dataclass(frozen=True)
+class Config(options.Options):
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"  # CPUs are slow at depthwise convolutions in bfloat16
+    data_dir: Path | None = None  # folder of photos, a subfolder for each class; ants and bees if not given
+    ways: tuple[Literal["scratch", "head", "fine_tuning"], ...] = ("scratch", "head", "fine_tuning")  # to go
+    backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = "efficientnet_lite0"  # the network
+    weights: Path | None = None  # file of its weights; looked for if not given
+    size: int = 320  # height and width of the photos in pixels; vgg16 takes 224 only
+    epochs: int = 10  # passes over the training photos; the head has ten times as many
+    batch_size: int = 16  # photos per update
+    learning_rate: float | None = None  # of fine-tuning; if not given, 1e-5 for photos and 1e-3 for digits
+    regularization: float = 1e-3  # penalty on the squared weights of the head
+    tuned_layers: int = 4  # layers before the head that fine-tuning changes
+
+
+def learn(run, way: str, model: keras.Model, inputs: dict, epochs: int, learning_rate: float = 1e-3) -> dict:
+    """Trains a model on the inputs of the training split, and returns its metrics on all three."""
+    labels = {split: getattr(run.dataset, split).labels for split in inputs}
+    updates = epochs * math.ceil(len(labels["train"]) / run.config.batch_size)
+    model.compile(
+        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, updates)),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    looks = {"validation_data": (inputs["validation"], labels["validation"]), "callbacks": run.curves(way)}
+    verbose = 0 if way == "head" else run.verbose
+    model.fit(inputs["train"], labels["train"], run.config.batch_size, epochs, verbose=verbose, **looks)
+    return {split: model.evaluate(inputs[split], labels[split], return_dict=True, verbose=0) for split in inputs}
+
+
+def main(config: Config) -> dict:
+    weights = imagenet.find_weights(config.backbone, config.weights)
+    dataset, known = photo_folders.load_photos_or_digits(config.data_dir, config.size)
+    if known is None:
+        dataset = dataset._replace(source=f"{dataset.source}; {weights.source}")
+    with runs.start(config, dataset) as run:
+        images = {split: getattr(dataset, split).images for split in ("train", "validation", "test")}
+        augment = keras.Sequential([keras.layers.RandomTranslation(0.1, 0.1), keras.layers.RandomZoom((-0.3, 0.1))])
+        if known is None:
+            backbone = backbones.build_backbone(config.backbone, weights.path, weights.keep, config.size)
+            augment.add(keras.layers.RandomFlip("horizontal"))  # a mirrored bee is a bee, a mirrored 7 is no 7
+        else:
+            backbone = cnn.build_cnn(classes=len(known.class_names))
+            backbone.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+            backbone.fit(*known.train, batch_size=100, epochs=5, verbose=run.verbose)
+        views = [augment(np.float32(images["train"][:1]), training=True)[0] for _ in range(15)]
+        run.add_picture("augmentation", figures.draw_grid([images["train"][0], *views], columns=8))
+
+        def replace_head(network: keras.Model) -> keras.Model:
+            penalty = keras.regularizers.L2(config.regularization)
+            head = keras.layers.Dense(len(dataset.class_names), dtype="float32", kernel_regularizer=penalty)
+            return keras.Model(network.inputs[0], head(network.layers[-1].input))
+
+        results = {}
+        if "scratch" in config.ways:
+            _, height, _, channels = images["train"].shape
+            side = min(128, height)  # from scratch, larger photos take longer and help little
+            network = keras.models.clone_model(backbone, keras.Input((side, side, channels)))  # with random weights
+            for layer in network.layers:
+                layer.momentum = 0.9  # of batch normalization: 0.99 would need more updates than there are
+            shrink = keras.layers.Resizing(side, side)
+            model = keras.Sequential([keras.Input((height, height, channels)), shrink, replace_head(network)])
+            results["scratch"] = learn(run, "scratch", keras.Sequential([augment, model]), images, config.epochs)
+        if config.ways != ("scratch",):
+            model = replace_head(backbone)
+            extractor = keras.Model(model.inputs[0], model.layers[-1].input)
+            features = {split: extractor.predict(images[split], verbose=0) for split in images}  # (n, 1280)
+            head = keras.Sequential([model.layers[-1]])
+            results["head"] = learn(run, "head", head, features, 10 * config.epochs)
+        if "fine_tuning" in config.ways:
+            last = [layer for layer in model.layers if hasattr(layer, "kernel")][-1 - config.tuned_layers :]
+            for layer in model.layers:
+                layer.trainable = layer in last  # batch normalization keeps the statistics of the million photographs
+            tuned = keras.Sequential([augment, model])
+            rate = config.learning_rate or (1e-3 if known else 1e-5)
+            results["fine_tuning"] = learn(run, "fine_tuning", tuned, images, config.epochs, rate)
+
+        accuracies = {way: {name: values["accuracy"] for name, values in r.items()} for way, r in results.items()}
+        print("\n" + runs.table(accuracies))
+        run.add_figure(figures.plot_bars(run.figures / "ways.png", accuracies, "accuracy"))
+        probabilities = tf.nn.softmax(model.predict(images["test"], verbose=0)).numpy()
+        run.add_picture("mistakes", figures.draw_mistakes(*dataset.test, probabilities, dataset.class_names))
+        run.add_graph(model)
+        return run.finish(model, ways=results, **results[list(results)[-1]])
+
+
+if __name__ == "__main__":
+    command_line.run(main, Config)

@@ -1,0 +1,64 @@
+"""Networks for photographs that were trained on ImageNet: three architectures with one input and one output."""
+
+from pathlib import Path
+
+import keras
+
+from models import efficientnet_lite
+
+# Layers at which a network can be cut, from its first ones to its last.
+DEPTHS = {
+    "efficientnet_lite0": ("_conv_stem_relu6", "_blocks.2.add", "_blocks.4.add", "_blocks.10.add", "_blocks.14.add"),
+    "mobilenet_v2": ("Conv1_relu", "block_2_add", "block_5_add", "block_12_add", "block_15_add"),
+    "vgg16": ("block1_pool", "block2_pool", "block3_pool", "block4_pool", "block5_pool"),
+}
+BLUE_GREEN_RED = (103.939, 116.779, 123.68)  # means of ImageNet's pixels, which VGG16 was trained without
+
+
+def build_backbone(name: str, weights: Path | None = None, keep: Path | None = None, size: int = 224) -> keras.Model:
+    """Builds a network for the 1,000 classes of ImageNet, with the preprocessing that it was trained with inside.
+
+    "efficientnet_lite0": Tan and Le, 2019, 4.7 million parameters. "mobilenet_v2": Sandler et al., "MobileNetV2:
+    Inverted Residuals and Linear Bottlenecks", 2018, 3.5 million. "vgg16": Simonyan and Zisserman, "Very Deep
+    Convolutional Networks for Large-Scale Image Recognition", 2014, 138 million.
+
+    Args:
+        name: one of these three.
+        weights: file of weights; None for random ones.
+        keep: file in which the weights are kept in Keras's form, for the next time; None for none.
+        size: height and width of the images, a multiple of 32; the weights were trained at 224, and VGG16's
+            fully connected layers take no other.
+
+    Returns:
+        A model from uint8 `(batch, size, size, 3)` in [0, 255] to float32 logits `(batch, 1000)`. Its layer "features"
+        gives a vector of 1,280 numbers for an image, 4,096 for VGG16.
+
+    Raises:
+        ValueError: the file is damaged or of another network, or the network cannot take images of that size.
+        OSError: it cannot be read, or the file to keep cannot be written.
+    """
+    if size % 32 or (name == "vgg16" and size != 224):
+        expected = "224" if name == "vgg16" else "a multiple of 32"
+        raise ValueError(f"{name} cannot take images of {size} x {size} pixels, expected {expected}")
+    if name == "efficientnet_lite0":
+        return efficientnet_lite.build_efficientnet_lite0(weights, keep, size)
+    inputs = keras.Input((size, size, 3), name="images")
+    if name == "mobilenet_v2":
+        x = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
+        x = keras.applications.MobileNetV2(input_tensor=x, include_top=False, weights=None).output
+        x = keras.layers.GlobalAveragePooling2D(name="features")(x)
+    else:
+        x = keras.layers.Rescaling(1, offset=[-mean for mean in reversed(BLUE_GREEN_RED)])(inputs)
+        x = keras.applications.VGG16(input_tensor=x, include_top=False, weights=None).output
+        x = keras.layers.Dense(4096, activation="relu", name="fc1")(keras.layers.Flatten()(x))
+        x = keras.layers.Dense(4096, activation="relu", name="features")(x)
+    model = keras.Model(inputs, keras.layers.Dense(1000, dtype="float32", name="predictions")(x), name=name)
+    if weights is not None:
+        try:
+            model.load_weights(weights)
+        except (ValueError, OSError, KeyError) as error:
+            raise ValueError(f"{weights} does not hold weights of {name} ({error})") from None
+    if name == "vgg16" and weights is not None:
+        first = model.get_layer("block1_conv1")  # it was trained on blue, green and red in this order
+        first.kernel.assign(first.kernel[:, :, ::-1])
+    return model
