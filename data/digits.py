@@ -49,20 +49,22 @@ def load_digits() -> Dataset:
     return Dataset(train, validation, test, CLASS_NAMES, f"MNIST, all 70,000 images, from {path}")
 
 
-def choose_digits(dataset: Dataset, digits: range, examples: int | None = None) -> Dataset:
+def choose_digits(dataset: Dataset, digits: range, examples: int | None = None, seed: int = 0) -> Dataset:
     """Returns the part of a data set that shows some digits, for a network that is to know only these.
 
     Args:
         dataset: all digits.
         digits: those to keep. Their labels begin at 0.
-        examples: training images of each digit that are kept, the first ones; None for all.
+        examples: training images of each digit that are kept; None for all.
+        seed: of the random choice of these.
     """
     splits = []
     for images, labels in dataset[:3]:
         kept = np.isin(labels, digits)
         splits.append(Split(images[kept], labels[kept] - digits.start))
     if examples is not None:
-        places = [np.flatnonzero(splits[0].labels == label)[:examples] for label in range(len(digits))]
+        random = np.random.default_rng(seed)
+        places = [random.permutation(np.flatnonzero(splits[0].labels == n))[:examples] for n in range(len(digits))]
         splits[0] = Split(*(part[np.sort(np.concatenate(places))] for part in splits[0]))
     return Dataset(*splits, tuple(CLASS_NAMES[digit] for digit in digits), dataset.source)
 

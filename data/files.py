@@ -60,7 +60,8 @@ def download(name: str, mirrors: list[str], checksum: str | None, kind: str = "d
         print(f"Downloading {name} from {urlsplit(url).hostname}", flush=True)
         downloader = pooch.HTTPDownloader(timeout=(CONNECT_SECONDS, STALL_SECONDS))
         try:
-            return Path(pooch.retrieve(url, checksum, name, cache_folder(kind), downloader=downloader))
+            target = cache_folder(kind) / name
+            return Path(pooch.retrieve(url, checksum, target.name, target.parent, downloader=downloader))
         except (OSError, ValueError) as error:
             faults.append(f"{urlsplit(url).hostname}: {shorten(error)}")
     raise ConnectionError("; ".join(faults))

@@ -121,16 +121,16 @@ def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
         )
     print(f"Reading {count:,} files in {folder}", flush=True)
     splits = read_splits(listed, size)
-    for split in ("test", "validation"):
-        if split not in splits:
-            splits["train"], splits[split] = draw(*splits["train"], class_names)
+    missing = [split for split in ("test", "validation") if split not in splits]
     for label, name in enumerate(class_names):
         photos = int((splits["train"].labels == label).sum())
-        if photos < 2:
+        if photos < 2 + len(missing):
             raise ValueError(
-                f"{photos} usable photos of class {name!r} are left to learn from in {roots['train']}, expected at "
-                "least 2: add some"
+                f"class {name!r} has {photos} usable photos in {roots['train']}, expected at least {2 + len(missing)}: "
+                f"{' and '.join(['two to learn from', *(f'one for the {split}' for split in missing)])}"
             )
+    for split in missing:
+        splits["train"], splits[split] = draw(*splits["train"], class_names)
     counts = ", ".join(f"{len(splits[split].labels)} for {split}" for split in ("train", "validation", "test"))
     source = f"photos of {len(class_names)} classes in {folder}: {counts}"
     return Dataset(splits["train"], splits["validation"], splits["test"], class_names, source)
@@ -202,12 +202,15 @@ def read_splits(listed: dict, size: int) -> dict[str, Split]:
                 labels.append(label)
             shape = (len(images), size, size, 3)
             splits[split] = Split(np.reshape(np.asarray(images, np.uint8), shape), np.asarray(labels, np.int32))
+    report(left_out, sum(map(len, listed.values())))
+    return splits
+
+
+def report(left_out: list[str], total: int) -> None:
+    """Prints in a line how many of the files cannot be used, and names the first ones."""
     if left_out:
         more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
-        print(
-            f"Left out {len(left_out)} of {sum(map(len, listed.values())):,} files: {', '.join(left_out[:NAMED])}{more}"
-        )
-    return splits
+        print(f"Left out {len(left_out)} of {total:,} files: {', '.join(left_out[:NAMED])}{more}")
 
 
 def read(path, size: int) -> np.ndarray | str:

@@ -1,5 +1,6 @@
 """Pictures as people have them: any size, grey or color, from a phone or a scanner, on paper of any color."""
 
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # read_picture refuses large ones itself
 
 MIN_SIDE = 8  # pixels
 MAX_PIXELS = 50_000_000

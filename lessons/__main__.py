@@ -25,6 +25,9 @@ COURSE = (
     "course_3_inside_a_cnn",
     "course_3_fooling_a_cnn",
     "course_4_pretrained_features",
+    "course_4_image_search",
+    "course_5_transfer_learning",
+    "course_5_cut_point",
 )  # the order to take them in; a lesson that is not named comes after those of its number
 
 
@@ -122,20 +125,25 @@ def predict_pictures(arguments: argparse.Namespace) -> None:
     record = predict.find_run(arguments.run, arguments.logdir)
     originals = [pictures.read_picture(path) for path in arguments.pictures]
     model = predict.load_model(record)
-    drawings = []
+    seen, grounds = [], []
     for path, picture in zip(arguments.pictures, originals, strict=True):
+        if model.input_shape[-1] == 3:  # photographs
+            seen.append(pictures.cut_out_square(picture, model.input_shape[1]))
+            grounds.append("")
+            continue
         try:
-            drawings.append(pictures.cut_out_drawing(picture))
+            drawing = pictures.cut_out_drawing(picture)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-    images = np.stack([drawing.image for drawing in drawings])
+        seen.append(drawing.image)
+        grounds.append(f"   (taken for {'dark on light' if drawing.dark_on_light else 'light on dark'})")
+    images = np.stack(seen)
     probabilities = predict.classify(model, images)
     class_names = record.config["class_names"]
     print(f"with {record.folder}")
-    for path, drawing, row in zip(arguments.pictures, drawings, probabilities, strict=True):
-        ground = "dark on light" if drawing.dark_on_light else "light on dark"
+    for path, ground, row in zip(arguments.pictures, grounds, probabilities, strict=True):
         likely = "   ".join(f"{class_names[index]} {row[index]:.1%}" for index in np.argsort(row)[::-1][:3])
-        print(f"{path}: {likely}   (taken for {ground})")
+        print(f"{path}: {likely}{ground}")
     number = 1 + len(list(record.folder.glob("figures/predictions_*.png")))
     target = record.folder / f"figures/predictions_{number}.png"
     print(f"Figure: {predict.plot_predictions(target, originals, images, probabilities, class_names)}")

@@ -2,21 +2,22 @@
 
     python lessons/course_5_transfer_learning.py
 
-Result: TODO
+Result: 95.2 % test accuracy (94.8 to 95.4 over 5 seeds), 95.7 % with the head alone (95.4 to 96.1), in 2.1 minutes
 
-You will see one network learn the same photographs in three ways. From scratch, its 3.4 million weights find little
-that holds for other photographs. With the features it brought from ImageNet only a last layer is learned, the head: the
-features are computed once, the rest takes seconds. Then fine-tuning changes the last layers a little, with the head.
+You will see one network learn the same photographs in three ways. From scratch its 3.4 million weights find little that
+holds for others: 69 %. With the features it brought from ImageNet only a last layer is learned, the head: features are
+computed once, and with --ways head all is done in 0.3 minutes. Then fine-tuning changes the last layers a bit,
+which gains nothing here: ants and bees are classes of ImageNet. Where no photographs can be had, a network that learned
+the digits 0 to 4 learns 5 to 9 from ten of each: 74 % from scratch, 73 % with a head, 88 % fine-tuned (3 seeds).
 
-In TensorBoard: the curves of each way; under Images what augmentation does to a photograph, and the mistakes.
+In TensorBoard: the curves of each way; under Images a photograph with what augmentation makes of it, and the mistakes.
 
 Try:
     --ways head --data-dir photos your own: a folder with a subfolder of photos for each class
-    --learning-rate 1e-3          too much at once: fine-tuning forgets what the network knew
-    --tuned-layers 49             fine-tuning all layers takes longer; is it better?
+    --learning-rate 1e-3          too much at once, 94.1 %: fine-tuning begins to forget what the network knew
+    --tuned-layers 49 --epochs 5  fine-tuning all layers takes longer: is it better?
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -49,15 +50,12 @@ class Config(options.Options):
 def learn(run, way: str, model: keras.Model, inputs: dict, epochs: int, learning_rate: float = 1e-3) -> dict:
     """Trains a model on the inputs of the training split, and returns its metrics on all three."""
     labels = {split: getattr(run.dataset, split).labels for split in inputs}
-    updates = epochs * math.ceil(len(labels["train"]) / run.config.batch_size)
-    model.compile(
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, updates)),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+    updates = epochs * -(-len(labels["train"]) // run.config.batch_size)
+    falling = keras.optimizers.schedules.CosineDecay(learning_rate, updates)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.Adam(falling), loss=loss, metrics=["accuracy"])
     looks = {"validation_data": (inputs["validation"], labels["validation"]), "callbacks": run.curves(way)}
-    verbose = 0 if way == "head" else run.verbose
-    model.fit(inputs["train"], labels["train"], run.config.batch_size, epochs, verbose=verbose, **looks)
+    model.fit(inputs["train"], labels["train"], run.config.batch_size, epochs, run.verbose * (way != "head"), **looks)
     return {split: model.evaluate(inputs[split], labels[split], return_dict=True, verbose=0) for split in inputs}
 
 

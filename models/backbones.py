@@ -6,10 +6,28 @@ import keras
 
 from models import efficientnet_lite
 
-# Layers at which a network can be cut, from its first ones to its last.
+# The last layer of each stage, at which a network can be cut.
 DEPTHS = {
-    "efficientnet_lite0": ("_conv_stem_relu6", "_blocks.2.add", "_blocks.4.add", "_blocks.10.add", "_blocks.14.add"),
-    "mobilenet_v2": ("Conv1_relu", "block_2_add", "block_5_add", "block_12_add", "block_15_add"),
+    "efficientnet_lite0": (
+        "_conv_stem_relu6",
+        "_blocks.0._bn2",
+        "_blocks.2.add",
+        "_blocks.4.add",
+        "_blocks.7.add",
+        "_blocks.10.add",
+        "_blocks.14.add",
+        "_blocks.15._bn2",
+    ),
+    "mobilenet_v2": (
+        "Conv1_relu",
+        "expanded_conv_project_BN",
+        "block_2_add",
+        "block_5_add",
+        "block_9_add",
+        "block_12_add",
+        "block_15_add",
+        "block_16_project_BN",
+    ),
     "vgg16": ("block1_pool", "block2_pool", "block3_pool", "block4_pool", "block5_pool"),
 }
 BLUE_GREEN_RED = (103.939, 116.779, 123.68)  # means of ImageNet's pixels, which VGG16 was trained without

@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from training import command_line
 
 import numpy as np
 import pytest
+from matplotlib import get_data_path
 
 import course_1_tf_lr
 from lessons import (
@@ -18,9 +20,14 @@ from lessons import (
     course_3_convolution,
     course_3_fooling_a_cnn,
     course_3_inside_a_cnn,
+    course_4_image_search,
     course_4_pretrained_features,
+    course_5_cut_point,
+    course_5_transfer_learning,
 )
 from lessons.__main__ import ROOT
+
+PICTURE = str(Path(get_data_path()) / "sample_data/grace_hopper.jpg")
 
 
 def refuse(capsys, monkeypatch, lesson, *arguments, code=2):
@@ -105,6 +112,21 @@ def test_degree(degree, capsys, monkeypatch, nothing_left):
         (course_3_inside_a_cnn, [], ["'course_3_cnn'", "runs", "train a network first", "course_3_cnn.py"]),
         (course_4_pretrained_features, ["--blur", "-1"], ["--blur is -1", "from 0"]),
         (course_4_pretrained_features, ["--pictures", "nowhere.jpg"], ["nowhere.jpg"]),
+        (course_4_pretrained_features, ["--backbone", "resnet"], ["--backbone", "resnet", "mobilenet_v2"]),
+        (course_4_pretrained_features, ["--backbone", "mobilenet_v2"], ["cannot be reached", "--weights"]),
+        (course_4_pretrained_features, ["--weights", "nowhere.h5"], ["nowhere.h5"]),
+        (course_4_image_search, ["--query", "shoe.jpg"], ["--query and --folder go together"]),
+        (course_4_image_search, ["--folder", "."], ["--query and --folder go together"]),
+        (course_4_image_search, ["--query", "shoe.jpg", "--folder", "nowhere"], ["shoe.jpg"]),
+        (course_4_image_search, ["--query", PICTURE, "--folder", "nowhere"], ["nowhere is not a folder", "photos"]),
+        (course_4_image_search, ["--query", PICTURE, "--folder", "."], ["holds no files", "photos"]),
+        (course_4_image_search, ["--backbone", "vgg16", "--query", PICTURE, "--folder", "."], ["VGG16", "--weights"]),
+        (course_5_cut_point, ["--digits-each", "1"], ["--digits-each is 1", "from 2 to 300"]),
+        (course_5_cut_point, ["--data-dir", "nowhere"], ["nowhere is not a folder"]),
+        (course_5_transfer_learning, ["--data-dir", "nowhere"], ["nowhere is not a folder", "for each class"]),
+        (course_5_transfer_learning, ["--ways", "guess"], ["--ways", "guess", "fine_tuning"]),
+        (course_5_transfer_learning, ["--tuned-layers", "0"], ["--tuned-layers is 0", "from 1"]),
+        (course_5_transfer_learning, ["--regularization", "-1"], ["--regularization is -1", "from 0"]),
         (course_3_inside_a_cnn, ["--decay", "1"], ["--decay is 1", "below 1"]),
         (course_3_inside_a_cnn, ["--run", "./nowhere"], ["nowhere", "not a folder"]),
     ],

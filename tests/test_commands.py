@@ -1,6 +1,7 @@
 """python -m lessons: compare, sweep, predict, tensorboard."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,11 +13,12 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
 import course_1_tf_lr
 from data import digits
 from lessons import __main__ as commands
-from lessons import course_2_mlp, course_3_cnn
+from lessons import course_2_mlp, course_3_cnn, course_5_transfer_learning
 from tests.photos import photograph
 from tests.test_pictures import bad_files
 
@@ -44,6 +46,28 @@ def logdir(tmp_path_factory):
     for rate in (0.001, 0.02):
         course_1_tf_lr.main(course_1_tf_lr.Config(learning_rate=rate, logdir=logdir, name=f"rate {rate}"))
     return logdir
+
+
+def test_own_photos_from_folder_to_prediction(monkeypatch, capsys, tmp_path):
+    photos = dict(zip(("temple", "flower"), load_sample_images().images, strict=True))
+    for name, photo in photos.items():
+        (tmp_path / "我的照片" / name).mkdir(parents=True)
+        for index in range(8):
+            part = Image.fromarray(photo[20 * index : 20 * index + 200, 40 * index : 40 * index + 300])
+            part.save(tmp_path / "我的照片" / name / f"{index}.jpg")
+        Image.fromarray(photo[200:, 300:]).save(tmp_path / f"{name}.jpg")
+    (tmp_path / "我的照片/temple/notes.txt").write_text("not a photo")
+    config = course_5_transfer_learning.Config(
+        data_dir=tmp_path / "我的照片", ways=("head",), size=96, logdir=tmp_path / "runs", batch_size=4
+    )
+    metrics = course_5_transfer_learning.main(config)
+    assert metrics["train"]["accuracy"] == 1
+    assert "Left out 1 of 17 files: 我的照片/temple/notes.txt (is not a picture" in capsys.readouterr().out
+    words = ("course_5_transfer_learning", tmp_path / "temple.jpg", tmp_path / "flower.jpg", "--logdir", config.logdir)
+    lines = call(monkeypatch, capsys, "predict", *words).out.splitlines()
+    assert re.match(r".*temple.jpg: temple \d\d", lines[1])
+    assert re.match(r".*flower.jpg: flower \d\d", lines[2])
+    assert list((config.logdir / "course_5_transfer_learning").glob("*/figures/predictions_1.png"))
 
 
 def test_compare_shows_what_differs_best_first(monkeypatch, capsys, logdir):

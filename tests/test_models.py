@@ -6,7 +6,7 @@ import pytest
 from scipy.signal import correlate2d
 
 from data import points
-from models import cnn, dense, mlp, polynomial
+from models import backbones, cnn, dense, features, mlp, polynomial
 
 
 @pytest.fixture
@@ -85,6 +85,71 @@ def test_output_stays_in_float32(build, images):
         keras.config.set_dtype_policy("float32")
     assert model(images).dtype == "float32"
     assert model.layers[-2].compute_dtype == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("name", "original", "preprocess"),
+    [
+        ("mobilenet_v2", keras.applications.MobileNetV2, keras.applications.mobilenet_v2.preprocess_input),
+        ("vgg16", keras.applications.VGG16, keras.applications.vgg16.preprocess_input),
+    ],
+)
+def test_backbone_is_that_of_keras_with_its_preprocessing(name, original, preprocess, tmp_path):
+    """The file is written by Keras's own network, with its order of layers and VGG16's order of colors."""
+    network = original(weights=None, classifier_activation=None)
+    random = np.random.default_rng(0)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
+    network.save(tmp_path / "file.h5")  # the old format, in which Keras publishes weights
+    pictures = random.integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
+    expected = network.predict(preprocess(pictures.astype("float32")), verbose=0)
+    model = backbones.build_backbone(name, tmp_path / "file.h5")
+    np.testing.assert_allclose(model.predict(pictures, verbose=0), expected, rtol=1e-3, atol=1e-3 * np.ptp(expected))
+    assert model.get_layer("features").output.shape[1] in (1280, 4096)
+    maps = [model.get_layer(depth).output.shape[1] for depth in backbones.DEPTHS[name]]
+    assert maps == sorted(maps, reverse=True)
+
+
+def test_backbone_refuses_what_it_cannot_take(tmp_path):
+    with pytest.raises(ValueError, match="vgg16 cannot take images of 256 x 256 pixels, expected 224"):
+        backbones.build_backbone("vgg16", size=256)
+    with pytest.raises(ValueError, match="mobilenet_v2 cannot take images of 100 x 100 pixels, expected a multiple"):
+        backbones.build_backbone("mobilenet_v2", size=100)
+    for name, content in (("empty.h5", b""), ("page.h5", b"<html>login</html>")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=f"{name} does not hold weights of mobilenet_v2"):
+            backbones.build_backbone("mobilenet_v2", tmp_path / name)
+
+
+def test_histogram_counts_colors():
+    colors = np.array([[(0, 0, 0), (63, 63, 63)], [(64, 0, 0), (255, 255, 255)]], np.uint8)
+    (vector,) = features.count_colors(colors[np.newaxis])
+    assert vector.shape == (64,)
+    assert {index: round(float(value) * 6**0.5) for index, value in enumerate(vector) if value} == {0: 2, 1: 1, 63: 1}
+    (grays,) = features.count_colors(np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1))
+    np.testing.assert_allclose(grays, np.full(16, 0.25))
+
+
+def test_hog_tells_directions():
+    rows = np.zeros((1, 28, 28, 1), np.uint8)
+    rows[:, ::7] = 255
+    flat, upright = features.compute_hog(np.concatenate([rows, rows.transpose(0, 2, 1, 3)]))
+    assert flat.shape == (324,)
+    assert np.linalg.norm(flat) == pytest.approx(1)
+    assert flat @ upright < 0.1
+    assert flat @ features.compute_hog(rows // 2)[0] > 0.99
+
+
+def test_features_of_a_network_are_what_its_last_layer_gets(images):
+    model = cnn.build_cnn((2, 3), units=5, classes=4)
+    kernel, bias = model.layers[-1].get_weights()
+    vectors = features.use_network(model)(images)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    logits = model.predict(images, verbose=0) - bias
+    again = vectors @ kernel
+    lengths = np.linalg.norm(logits, axis=1) / np.linalg.norm(again, axis=1)
+    np.testing.assert_allclose(again * lengths[:, np.newaxis], logits, rtol=1e-3, atol=1e-5)
 
 
 def test_dense_is_matrix_products():

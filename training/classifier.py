@@ -60,22 +60,21 @@ def write_precision_recall(labels: np.ndarray, probabilities: np.ndarray, class_
         tf.summary.experimental.write_raw_pb(curve.SerializeToString(), step=0)
 
 
-def write_projector(folder: Path, model: keras.Model, images, labels: np.ndarray, class_names: tuple[str, ...]) -> None:
-    """Writes the vectors before the last layer, with pictures and labels, for TensorBoard's page Projector.
+def write_projector(folder: Path, title: str, vectors: np.ndarray, images: np.ndarray, names: list[str]) -> None:
+    """Writes vectors with pictures and names, for TensorBoard's page Projector.
 
     Args:
         folder: of the run; must hold an event file. The files go into its subfolder `projector`.
-        model: a classifier whose last layer makes the logits.
-        images: `(n, height, width, 1 or 3)` in [0, 255]; the first 1,000 are used.
-        labels: integers `(n,)`.
-        class_names: the name of each class.
+        title: what the vectors are.
+        vectors: float `(n, features)`; the first 1,000 are used.
+        images: uint8 `(n, height, width, 1 or 3)` in [0, 255].
+        names: of the images.
     """
-    images, labels = images[:PROJECTED], labels[:PROJECTED]
-    vectors = keras.Model(model.inputs[0], model.layers[-1].input).predict(images, batch_size=500, verbose=0)
+    vectors, images, names = vectors[:PROJECTED], images[:PROJECTED], names[:PROJECTED]
     (folder / "projector").mkdir()
     np.savetxt(folder / "projector/vectors.tsv", vectors, fmt="%.5g", delimiter="\t")
-    names = "".join(f"{class_names[label]}\n" for label in labels)
-    (folder / "projector/labels.tsv").write_text(names, encoding="utf-8")
+    lines = "".join(f"{' '.join(name.split())}\n" for name in names)  # a tab or line break would begin a new column
+    (folder / "projector/labels.tsv").write_text(lines, encoding="utf-8")
     side = int(np.ceil(len(images) ** 0.5))
     sprites = Image.new("RGB", (side * SPRITE, side * SPRITE), "white")
     for index, picture in enumerate(images):
@@ -85,7 +84,7 @@ def write_projector(folder: Path, model: keras.Model, images, labels: np.ndarray
 
     config = projector.ProjectorConfig()
     embedding = config.embeddings.add()
-    embedding.tensor_name = f"{model.layers[-1].name}, input"
+    embedding.tensor_name = title
     embedding.tensor_path = "projector/vectors.tsv"
     embedding.metadata_path = "projector/labels.tsv"
     embedding.sprite.image_path = "projector/sprites.png"

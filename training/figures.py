@@ -347,7 +347,7 @@ def plot_bars(path: Path, rows: dict[str, dict[str, float]], ylabel: str) -> Pat
         axes.bar_label(bars, fmt="{:.1%}", fontsize=8)
     axes.set_xticks(range(len(rows)), [name.replace("_", " ") for name in rows])
     axes.set(ylabel=ylabel, ylim=(0, 1.08))
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside upper center", ncols=len(names))
     return save_figure(figure, path)
 
 

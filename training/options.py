@@ -27,6 +27,9 @@ RANGES = {
     "decay": (lambda value: 0 <= value < 1, "a share from 0 to below 1"),
     "stride": (lambda value: 1 <= value <= 3, "a whole number from 1 to 3"),
     "size": (lambda value: value >= 1, "a whole number from 1"),
+    "regularization": (lambda value: isfinite(value) and value >= 0, "a number from 0"),
+    "digits_each": (lambda value: 2 <= value <= 300, "a whole number from 2 to 300"),
+    "tuned_layers": (lambda value: value >= 1, "a whole number from 1"),
     "degree": (lambda value: 1 <= value <= 16, "a whole number from 1 to 16"),
     "dropout": (lambda value: 0 <= value < 1, "a share from 0 to below 1"),
 }

@@ -192,7 +192,21 @@ class Run:
         self.add_picture("mistakes", figures.draw_mistakes(*test, probabilities, self.class_names))
         with self.writers["test"].as_default():
             classifier.write_precision_recall(test.labels, probabilities, self.class_names)
-        classifier.write_projector(self.folder, model, *test, self.class_names)
+        images, labels = test.images[: classifier.PROJECTED], test.labels[: classifier.PROJECTED]
+        vectors = keras.Model(model.inputs[0], model.layers[-1].input).predict(images, batch_size=500, verbose=0)
+        self.add_projector(f"{model.layers[-1].name}, input", vectors, images, [self.class_names[n] for n in labels])
+
+    def add_projector(self, title: str, vectors, images, names: list[str]) -> None:
+        """Shows vectors in TensorBoard, on the page Projector, the first 1,000 of them, with their pictures and names.
+
+        Args:
+            title: what the vectors are.
+            vectors: float `(n, features)`.
+            images: uint8 `(n, height, width, 1 or 3)` in [0, 255].
+            names: of the images.
+        """
+        with self.writers["."].as_default():  # the page needs an event file
+            classifier.write_projector(self.folder, title, vectors, images, names)
 
     def add_graph(self, model: keras.Model) -> None:
         """Shows the layers of a model in TensorBoard, on the page Graphs. `callbacks` do so by themselves."""

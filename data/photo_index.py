@@ -1,0 +1,115 @@
+"""An index of the photographs in a folder: a vector for each, computed once and brought up to date."""
+
+import os
+import zipfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from data import photo_folders
+
+BATCH = 64  # photographs that are read and described at a time
+THUMBNAIL = 32  # pixels
+
+
+class Index(NamedTuple):
+    """What is known of the photographs in a folder, in the order of their names.
+
+    Attributes:
+        kind: what the vectors are and of which folder; only vectors of one kind can be compared.
+        names: text `(n,)`, of the files, relative to the folder.
+        stamps: int64 `(n, 2)`, size in bytes and time of the last change in nanoseconds, of the files.
+        vectors: float32 `(n, features)`, of length 1.
+        thumbnails: uint8 `(n, 32, 32, 3)` in [0, 255].
+    """
+
+    kind: str
+    names: np.ndarray
+    stamps: np.ndarray
+    vectors: np.ndarray
+    thumbnails: np.ndarray
+
+
+def find_index(paths: Iterable[Path], kind: str) -> Index | None:
+    """Returns the newest saved index of a kind, None if there is none; says which files are damaged."""
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
+        try:
+            with np.load(path) as archive:
+                index = Index(str(archive["kind"]), *(archive[name] for name in Index._fields[1:]))
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            print(f"{path} is damaged and not used ({error})")
+            continue
+        if index.kind == kind:
+            return index
+    return None
+
+
+def list_files(folder: Path) -> dict[tuple[str, int, int], Path]:
+    """Returns the files of a folder and its subfolders by relative name, size in bytes and time of the last change.
+
+    Raises:
+        ValueError: `folder` is no folder, or empty.
+        OSError: it cannot be read.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder, expected one with the photos to search in")
+    files = {}
+    for path in photo_folders.walk(folder):
+        status = path.stat()
+        files[path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns] = path
+    if not files:
+        raise ValueError(f"{folder} holds no files, expected photos to search in")
+    return files
+
+
+def update_index(path: Path, kind: str, files: dict, compute: Callable, size: int = 224) -> Index:
+    """Saves an index of photographs; only those are described that the newest earlier index does not know as they are.
+
+    Files that are no usable photographs are left out, which is printed, and how many were described.
+
+    Args:
+        path: of the file to save to, in the folder of a run. It is written beside, then renamed. The earlier ones are
+            the files of that name in the folders of other runs.
+        kind: of the vectors, and of which folder.
+        files: as `list_files` returns them.
+        compute: function from uint8 `(n, size, size, 3)` to float32 vectors `(n, features)`.
+        size: height and width of the images, pixels.
+
+    Raises:
+        ValueError: none of the files is a usable photograph.
+    """
+    index = find_index(path.parent.parent.glob(f"*/{path.name}"), kind)
+    known = {}
+    if index is not None:
+        rows = zip(index.names, index.stamps, index.vectors, index.thumbnails, strict=True)
+        known = {(str(name), *map(int, stamp)): (vector, picture) for name, stamp, vector, picture in rows}
+    new, left_out = [key for key in files if key not in known], []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(new), BATCH):
+            keys = new[start : start + BATCH]
+            images = list(pool.map(lambda key: photo_folders.read(files[key], size), keys))
+            left_out += [
+                f"{key[0]} ({image})" for key, image in zip(keys, images, strict=True) if isinstance(image, str)
+            ]
+            read = [(key, image) for key, image in zip(keys, images, strict=True) if not isinstance(image, str)]
+            if read:
+                vectors = compute(np.stack([image for _, image in read]))
+                for (key, image), vector in zip(read, vectors, strict=True):
+                    thumbnail = Image.fromarray(image).resize((THUMBNAIL, THUMBNAIL))
+                    known[key] = vector, np.asarray(thumbnail)
+    photo_folders.report(left_out, len(files))
+    kept = [key for key in files if key in known]
+    if not kept:
+        raise ValueError(f"none of the {len(files)} files is a usable photograph, expected photos to search in")
+    vectors, thumbnails = (np.stack(part) for part in zip(*(known[key] for key in kept), strict=True))
+    names, stamps = np.array([key[0] for key in kept]), np.array([key[1:] for key in kept], np.int64)
+    print(f"{len(kept):,} photos to search in, {len(new) - len(left_out):,} of them described now")
+    index = Index(kind, names, stamps, vectors, thumbnails)
+    partial = path.with_name(f"partial_{path.name}")
+    np.savez(partial, **index._asdict())
+    partial.replace(path)
+    return index

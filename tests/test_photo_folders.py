@@ -1,0 +1,202 @@
+"""Folders of photographs, as people have them."""
+
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_images
+
+from data import photo_folders
+
+TEMPLE, FLOWER = load_sample_images().images
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of ten photographs: parts of the temple and of the flower."""
+    for name, photo in (("temples", TEMPLE), ("flowers", FLOWER)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for index in range(10):
+            part = photo[10 * index : 10 * index + 200, 20 * index : 20 * index + 300]
+            Image.fromarray(part).save(tmp_path / "photos" / name / f"照片 {index}.png")
+    return tmp_path / "photos"
+
+
+def load(folder):
+    return photo_folders.load_photo_folder(folder, 32)
+
+
+def counts(dataset):
+    return [np.bincount(split.labels, minlength=len(dataset.class_names)).tolist() for split in dataset[:3]]
+
+
+def pictures_of(split):
+    return {image.tobytes() for image in split.images}
+
+
+def test_splits_are_drawn_from_each_class_without_overlap(folder):
+    dataset = load(folder)
+    assert dataset.class_names == ("flowers", "temples")
+    assert counts(dataset) == [[6, 6], [2, 2], [2, 2]]
+    assert len(set.union(*map(pictures_of, dataset[:3]))) == 20
+    for split in dataset[:3]:
+        assert split.images.dtype == np.uint8
+        assert split.images.shape[1:] == (32, 32, 3)
+        yellow = split.images[..., 2].mean(axis=(1, 2)) < 90
+        np.testing.assert_array_equal(yellow, split.labels == 0)  # the flower has no blue
+    again = load(folder)
+    for split, same in zip(dataset[:3], again[:3], strict=True):
+        np.testing.assert_array_equal(split.images, same.images)
+
+
+@pytest.mark.parametrize("held_out", ["val", "Validation", "test"])
+def test_single_held_out_folder_is_the_test(folder, held_out):
+    (folder / "train").mkdir()
+    (folder / held_out).mkdir()
+    for name in ("temples", "flowers"):
+        (folder / held_out / name).mkdir()
+        for index in (3, 5, 7):
+            (folder / name / f"照片 {index}.png").rename(folder / held_out / name / f"{index}.png")
+        (folder / name).rename(folder / "train" / name)
+    assert counts(load(folder)) == [[6, 6], [1, 1], [3, 3]]
+
+
+def test_three_folders(folder):
+    for split in ("train", "valid", "test"):
+        (folder / split).mkdir()
+    for name in ("temples", "flowers"):
+        for index, split in ((0, "valid"), (1, "test"), (2, "test")):
+            (folder / split / name).mkdir(exist_ok=True)
+            (folder / name / f"照片 {index}.png").rename(folder / split / name / f"{index}.png")
+        (folder / name).rename(folder / "train" / name)
+    assert counts(load(folder)) == [[7, 7], [1, 1], [2, 2]]
+
+
+def test_files_that_cannot_be_used_are_counted_and_named(folder, capsys):
+    flowers = folder / "flowers"
+    (flowers / "notes.txt").write_text("not a picture")
+    (flowers / "empty.jpg").touch()
+    whole = (flowers / "照片 1.png").read_bytes()
+    (flowers / "cut.png").write_bytes(whole[:2000])
+    Image.new("RGB", (1, 1)).save(flowers / "dot.png")
+    Image.new("1", (20_000, 5_000)).save(flowers / "wide.png")
+    Image.fromarray(FLOWER).save(flowers / "moving.gif")
+    (flowers / ".DS_Store").touch()
+    assert counts(load(folder)) == [[6, 6], [2, 2], [2, 2]]
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Left out")]
+    assert len(lines) == 1
+    assert lines[0].startswith("Left out 6 of 26 files: ")
+    assert lines[0].endswith(" and 1 more")
+    for said in ("flowers/cut.png (is a damaged picture", "flowers/dot.png (has 1 x 1 pixels", "empty.jpg (is not a"):
+        assert said in lines[0]
+
+
+def test_every_kind_of_picture_is_read(folder):
+    image = Image.fromarray(FLOWER[:100, :100])
+    flowers = folder / "flowers"
+    for mode, ending in (("L", "png"), ("RGBA", "png"), ("CMYK", "jpg"), ("1", "png"), ("P", "png")):
+        image.convert(mode).save(flowers / f"{mode}.{ending}")
+    Image.fromarray(np.uint16(FLOWER[:90, :90, 0]) * 257).save(flowers / "deep.png")
+    assert sum(count[0] for count in counts(load(folder))) == 16
+
+
+@pytest.mark.parametrize("where", ["train/flowers/again.bmp", "test/flowers/twice.png", "train/temples/other.png"])
+def test_the_same_picture_is_used_once_and_stays_in_the_test(folder, where, capsys):
+    for split in ("train", "test"):
+        for name in ("temples", "flowers"):
+            (folder / split / name).mkdir(parents=True)
+    for name in ("temples", "flowers"):
+        for index in range(10):
+            split = "test" if index < 3 else "train"
+            (folder / name / f"照片 {index}.png").rename(folder / split / name / f"{index}.png")
+        (folder / name).rmdir()
+    before = load(folder)
+    capsys.readouterr()
+    Image.open(folder / "test/flowers/1.png").save(folder / where)
+    after = load(folder)
+    assert f"{where} (the same picture as test/flowers/1.png)" in capsys.readouterr().out
+    for split, same in zip(before[:3], after[:3], strict=True):
+        np.testing.assert_array_equal(split.images, same.images)
+
+
+def test_what_cannot_be_learned_is_refused(folder, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="nowhere is not a folder, expected one with a subfolder of photos for each"):
+        load(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"照片 1.png is not a folder"):
+        load(folder / "flowers" / "照片 1.png")
+    with pytest.raises(ValueError, match="flowers holds 0 subfolders"):
+        load(folder / "flowers")
+    with monkeypatch.context() as patch:
+        patch.setattr(photo_folders, "MAX_BYTES", 10 * 32 * 32 * 3)
+        with pytest.raises(ValueError, match="holds 20 files, expected at most 10"):
+            load(folder)
+    for index in range(1, 10):
+        (folder / "flowers" / f"照片 {index}.png").unlink()
+    with pytest.raises(
+        ValueError,
+        match=r"class 'flowers' has 1 usable photos in .*, expected at least 4: two to learn from and one for the",
+    ):
+        load(folder)
+    (folder / "flowers" / "照片 0.png").write_text("no picture")
+    with pytest.raises(ValueError, match="class 'flowers' has 0 usable photos"):
+        load(folder)
+    shutil.rmtree(folder / "flowers")
+    with pytest.raises(ValueError, match=r"holds 1 subfolders.*at least two"):
+        load(folder)
+
+
+def test_class_that_only_the_test_has(folder):
+    for split in ("train", "test"):
+        shutil.copytree(folder / "flowers", folder / split / "flowers")
+    shutil.copytree(folder / "temples", folder / "test" / "temples")
+    shutil.copytree(folder / "temples", folder / "train" / "towers")
+    with pytest.raises(
+        ValueError, match=r"test has a folder 'temples', expected the classes to learn: flowers, towers"
+    ):
+        load(folder)
+
+
+def test_folder_that_cannot_be_read(folder, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(folder), "iterdir", refuse)
+    with pytest.raises(PermissionError, match="photos"):
+        load(folder)
+
+
+def test_ants_and_bees_as_published_and_unpacked(course_data, monkeypatch, tmp_path, capsys):
+    if not (course_data / "hymenoptera_data.zip").is_file():
+        pytest.skip("needs hymenoptera_data.zip in COURSE_DATA")
+    zipped = photo_folders.load_ants_and_bees(64)
+    assert "Left out 1 of 398 files: train/ants/imageNotFound.gif" in capsys.readouterr().out
+    assert zipped.class_names == ("ants", "bees")
+    assert counts(zipped)[2] == [70, 83]
+    assert np.sum(counts(zipped)[:2]) == 244
+    with zipfile.ZipFile(course_data / "hymenoptera_data.zip") as archive:
+        archive.extractall(tmp_path)
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    unpacked = photo_folders.load_ants_and_bees(64)
+    for split, same in zip(zipped[:3], unpacked[:3], strict=True):
+        np.testing.assert_array_equal(split.images, same.images)
+
+
+@pytest.mark.parametrize("content", [b"", b"a login page", b"PK\x03\x04 and no more"])
+def test_damaged_archive(content, monkeypatch, tmp_path):
+    (tmp_path / "hymenoptera_data.zip").write_bytes(content)
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match=r"cannot be read as a zip archive.*delete or replace it"):
+        photo_folders.load_ants_and_bees(64)
+
+
+def test_digits_where_there_are_no_photos(capsys):
+    new, known = photo_folders.load_photos_or_digits(None, 64)
+    assert "No photos of ants and bees: hymenoptera_data.zip is neither in COURSE_DATA" in capsys.readouterr().out
+    assert new.class_names == tuple("56789")
+    assert counts(new)[0] == [10] * 5
+    assert known.class_names == tuple("01234")
+    for dataset in (new, known):
+        assert {label for split in dataset[:3] for label in split.labels} == set(range(5))
+    assert not set.union(*map(pictures_of, new[:3])) & set.union(*map(pictures_of, known[:3]))
