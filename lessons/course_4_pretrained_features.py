@@ -14,6 +14,7 @@ In TensorBoard: under Images, "kernels" and the "feature_maps" of each photograp
 Try:
     --blur 2                       the daisy becomes a strawberry, the palace a bell cote: details decide
     --angle 180                    upside down, the palace is a boathouse; the daisy stays one, for daisies lie any way
+    --backbone mobilenet_v2        another network's answers and layers (14 MB to download)
     --pictures photo.jpg other.jpg your own photographs: the network knows 120 breeds of dogs, and no faces
 """
 

@@ -45,6 +45,39 @@ def test_overfitting_as_its_docstring_says(tmp_path, course_data):
 
 
 @pytest.mark.full
+def test_image_search_as_its_docstring_says(tmp_path, course_data):
+    lesson = load("course_4_image_search")
+    runs = [lesson.main(lesson.Config(seed=seed, logdir=tmp_path)) for seed in SEEDS]
+    seconds = [run["seconds"] for run in runs]
+    for way, figure in (("own network", 0.88), ("pixels", 0.81)):
+        found = [run["quality"][f"10,000 in 60,000: {way}"]["precision at 10"] for run in runs]
+        assert report(f"course_4_image_search, {way}", found, seconds) == pytest.approx(figure, abs=0.01)
+    assert max(run["search_milliseconds"] for run in runs) < 10
+
+
+@pytest.mark.full
+def test_transfer_as_its_docstring_says(tmp_path, course_data):
+    lesson = load("course_5_transfer_learning")
+    runs = [lesson.main(lesson.Config(seed=seed, logdir=tmp_path)) for seed in SEEDS]
+    for way, figure in (("scratch", 0.69), ("head", 0.957), ("fine_tuning", 0.952)):
+        found = [run["ways"][way]["test"]["accuracy"] for run in runs]
+        close = pytest.approx(figure, abs=0.1 if way == "scratch" else 0.005)
+        assert report(f"course_5_transfer_learning, {way}", found, [run["seconds"] for run in runs]) == close
+    alone = lesson.main(lesson.Config(ways=("head",), logdir=tmp_path))
+    assert alone["seconds"] < 20
+
+
+@pytest.mark.full
+def test_cut_point_as_its_docstring_says(tmp_path, course_data):
+    lesson = load("course_5_cut_point")
+    runs = [lesson.main(lesson.Config(seed=seed, logdir=tmp_path)) for seed in SEEDS]
+    for place, figure in ((6, 0.912), (8, 0.874)):
+        found = [list(run["accuracies"].values())[place]["digits test"] for run in runs]
+        name = f"course_5_cut_point, digits, stage {place + 1}"
+        assert report(name, found, [run["seconds"] for run in runs]) == pytest.approx(figure, abs=0.01)
+
+
+@pytest.mark.full
 def test_trained_network_from_inside_and_fooled(tmp_path, course_data):
     trained, inside, fooling = map(load, ("course_3_cnn", "course_3_inside_a_cnn", "course_3_fooling_a_cnn"))
     changed, fooled = [], []
