@@ -121,6 +121,9 @@ def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
         )
     print(f"Reading {count:,} files in {folder}", flush=True)
     splits = read_splits(listed, size)
+    for split, root in roots.items():
+        if not len(splits[split].labels):
+            raise ValueError(f"{root} holds no usable photos, expected some of {', '.join(class_names)}")
     missing = [split for split in ("test", "validation") if split not in splits]
     for label, name in enumerate(class_names):
         photos = int((splits["train"].labels == label).sum())

@@ -88,28 +88,31 @@ def update_index(path: Path, kind: str, files: dict, compute: Callable, size: in
         rows = zip(index.names, index.stamps, index.vectors, index.thumbnails, strict=True)
         known = {(str(name), *map(int, stamp)): (vector, picture) for name, stamp, vector, picture in rows}
     new, left_out = [key for key in files if key not in known], []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(new), BATCH):
-            keys = new[start : start + BATCH]
-            images = list(pool.map(lambda key: photo_folders.read(files[key], size), keys))
-            left_out += [
-                f"{key[0]} ({image})" for key, image in zip(keys, images, strict=True) if isinstance(image, str)
-            ]
-            read = [(key, image) for key, image in zip(keys, images, strict=True) if not isinstance(image, str)]
-            if read:
-                vectors = compute(np.stack([image for _, image in read]))
-                for (key, image), vector in zip(read, vectors, strict=True):
-                    thumbnail = Image.fromarray(image).resize((THUMBNAIL, THUMBNAIL))
-                    known[key] = vector, np.asarray(thumbnail)
+    if new:
+        print(f"Describing {len(new):,} photos", flush=True)
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for start in range(0, len(new), BATCH):
+                keys = new[start : start + BATCH]
+                images = pool.map(lambda key: photo_folders.read(files[key], size), keys)
+                read = dict(zip(keys, images, strict=True))
+                left_out += [f"{name} ({image})" for (name, *_), image in read.items() if isinstance(image, str)]
+                read = {key: image for key, image in read.items() if not isinstance(image, str)}
+                if read:
+                    vectors = compute(np.stack(list(read.values())))
+                    for (key, image), vector in zip(read.items(), vectors, strict=True):
+                        known[key] = vector, np.asarray(Image.fromarray(image).resize((THUMBNAIL, THUMBNAIL)))
+    finally:  # what was described before Ctrl-C need not be described again
+        kept = [key for key in files if key in known]
+        if kept:
+            names, stamps = np.array([key[0] for key in kept]), np.array([key[1:] for key in kept], np.int64)
+            vectors, thumbnails = (np.stack(part) for part in zip(*(known[key] for key in kept), strict=True))
+            index = Index(kind, names, stamps, vectors, thumbnails)
+            partial = path.with_name(f"partial_{path.name}")
+            np.savez(partial, **index._asdict())
+            partial.replace(path)
     photo_folders.report(left_out, len(files))
-    kept = [key for key in files if key in known]
     if not kept:
         raise ValueError(f"none of the {len(files)} files is a usable photograph, expected photos to search in")
-    vectors, thumbnails = (np.stack(part) for part in zip(*(known[key] for key in kept), strict=True))
-    names, stamps = np.array([key[0] for key in kept]), np.array([key[1:] for key in kept], np.int64)
     print(f"{len(kept):,} photos to search in, {len(new) - len(left_out):,} of them described now")
-    index = Index(kind, names, stamps, vectors, thumbnails)
-    partial = path.with_name(f"partial_{path.name}")
-    np.savez(partial, **index._asdict())
-    partial.replace(path)
     return index

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from data import photo_folders
+from data import photo_folders, photo_index
 
 TEMPLE, FLOWER = load_sample_images().images
 
@@ -156,6 +156,47 @@ def test_class_that_only_the_test_has(folder):
         ValueError, match=r"test has a folder 'temples', expected the classes to learn: flowers, towers"
     ):
         load(folder)
+
+
+@pytest.mark.parametrize("content", [None, "no picture"])
+def test_test_folder_without_photos(folder, content):
+    for name in ("temples", "flowers"):
+        shutil.move(folder / name, folder / "train" / name)
+        (folder / "test" / name).mkdir(parents=True)
+        if content:
+            (folder / "test" / name / "a.jpg").write_text(content)
+    with pytest.raises(ValueError, match="test holds no usable photos, expected some of flowers, temples"):
+        load(folder)
+
+
+def test_index_keeps_what_was_described_before_an_interruption(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(photo_index, "BATCH", 8)
+    files, path = photo_index.list_files(folder), tmp_path / "runs/first/index.npz"
+    path.parent.mkdir(parents=True)
+    described = []
+
+    def compute(images):
+        if len(described) == 16:
+            raise KeyboardInterrupt
+        described.extend(images)
+        return np.float32(images.mean(axis=(1, 2)))
+
+    with pytest.raises(KeyboardInterrupt):
+        photo_index.update_index(path, "means", files, compute, 32)
+    described.clear()
+    second = tmp_path / "runs/second/index.npz"
+    second.parent.mkdir()
+    index = photo_index.update_index(second, "means", files, compute, 32)
+    assert len(described) == 4
+    assert len(index.names) == 20
+    for name, vector in zip(index.names, index.vectors, strict=True):
+        image = photo_folders.read(folder / name, 32)
+        np.testing.assert_allclose(vector, image.mean(axis=(0, 1)), rtol=1e-5)
+    other = tmp_path / "runs/third/index.npz"
+    other.parent.mkdir()
+    described.clear()
+    photo_index.update_index(other, "other vectors", dict(list(files.items())[:3]), compute, 32)
+    assert len(described) == 3
 
 
 def test_folder_that_cannot_be_read(folder, monkeypatch):
