@@ -21,7 +21,7 @@ NAMES = {
     "test": ("test",),
 }  # of the folders that hold a split
 HELD_OUT = 5  # one photo in so many is drawn for a split that has no folder
-MAX_BYTES = 3_000_000_000  # of all photos in memory
+MAX_BYTES = 1_000_000_000  # of all photos; they are copied when they are split and when they are used
 NAMED = 5  # of the files that cannot be used, how many are named
 
 
@@ -34,7 +34,7 @@ def load_photos_or_digits(folder: Path | None, size: int) -> tuple[Dataset, Data
 
     Returns:
         The photographs as `load_photo_folder` gives them, and None. If the ants and bees cannot be had: the digits 5 to
-        9, 20 of each to learn from, and the digits 0 to 4 for a network that is to know something before; why is
+        9, ten of each to learn from, and the digits 0 to 4 for a network that is to know something before; why is
         printed.
 
     Raises:
@@ -90,7 +90,8 @@ def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
     The classes are in `folder`, or in its subfolders "train", "val" and "test". If there is one of the last two, it is
     the test. What is missing of validation and test is drawn from the others, a fifth of each class, always the same.
     A file that is no usable photograph is left out, and so is a picture that was met before, in the order test,
-    validation, train: no picture of the test is ever learned from. What was left out is printed.
+    validation, train: no picture that is identical to one of the test is learned from. What was left
+    out is printed.
 
     Args:
         folder: in a file system or a zip archive.
@@ -110,20 +111,22 @@ def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
     if len(class_names) < 2:
         raise ValueError(
             f"{roots['train']} holds {len(class_names)} subfolders {class_names}, expected at least two: "
-            "one for each class, with its photos in it"
+            "one for each class, with its photos in it (a folder named train, val or test holds classes itself)"
         )
     listed = {split: list_photos(root, class_names) for split, root in roots.items()}
     count = sum(map(len, listed.values()))
     if count * size**2 * 3 > MAX_BYTES:
         raise ValueError(
             f"{folder} holds {count} files, expected at most {MAX_BYTES // (size**2 * 3)}, which fill "
-            f"{MAX_BYTES / 1e9:g} GB of memory: move some away"
+            f"{MAX_BYTES / 1e9:g} GB of memory: move some away, or use smaller images"
         )
     print(f"Reading {count:,} files in {folder}", flush=True)
     splits = read_splits(listed, size)
     for split, root in roots.items():
         if not len(splits[split].labels):
-            raise ValueError(f"{root} holds no usable photos, expected some of {', '.join(class_names)}")
+            raise ValueError(
+                f"{root} holds no usable photos, expected a folder of them for each class: {', '.join(class_names)}"
+            )
     missing = [split for split in ("test", "validation") if split not in splits]
     for label, name in enumerate(class_names):
         photos = int((splits["train"].labels == label).sum())
@@ -143,10 +146,18 @@ def find_roots(folder) -> dict:
     """Returns the folders that hold the classes of each split: "train", and "validation" and "test" if they are there.
 
     A single held-out folder is the test, whatever its name.
+
+    Raises:
+        ValueError: there is a held-out folder and none to learn from.
     """
     children = {child.name.lower(): child for child in list_children(folder) if child.is_dir()}
     found = {split: children[name] for split, names in NAMES.items() for name in names if name in children}
     if "train" not in found:
+        for root in found.values():
+            raise ValueError(
+                f"{folder} has a folder {root.name!r} and none named 'train', expected both with a folder for each "
+                "class in each, or folders of classes only"
+            )
         return {"train": folder}
     if "validation" in found and "test" not in found:
         found["test"] = found.pop("validation")

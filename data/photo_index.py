@@ -59,8 +59,12 @@ def list_files(folder: Path) -> dict[tuple[str, int, int], Path]:
         raise ValueError(f"{folder} is not a folder, expected one with the photos to search in")
     files = {}
     for path in photo_folders.walk(folder):
-        status = path.stat()
-        files[path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns] = path
+        name = path.relative_to(folder).as_posix()
+        try:
+            status = path.stat()
+            files[name, status.st_size, status.st_mtime_ns] = path
+        except OSError:  # such as a link to nowhere: reading it will say why it is left out
+            files[name, 0, 0] = path
     if not files:
         raise ValueError(f"{folder} holds no files, expected photos to search in")
     return files

@@ -1,5 +1,6 @@
 """Pictures as people have them: any size, grey or color, from a phone or a scanner, on paper of any color."""
 
+import struct
 import warnings
 import zipfile
 import zlib
@@ -7,13 +8,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from scipy import ndimage
 
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # read_picture refuses large ones itself
 
 MIN_SIDE = 8  # pixels
 MAX_PIXELS = 50_000_000
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # by the EXIF tag "Orientation", what brings a picture upright
 WORKING_SIDE = 320  # pixels, the longer side of a picture in which a drawing is looked for
 
 
@@ -51,7 +61,8 @@ def read_picture(path: Path | zipfile.Path) -> np.ndarray:
                 raise ValueError(f"{path} has {width} x {height} pixels, expected at least {MIN_SIDE} x {MIN_SIDE}")
             if width * height > MAX_PIXELS:
                 raise ValueError(f"{path} has {width} x {height} pixels, expected at most 50 million")
-            image = ImageOps.exif_transpose(image)
+            turn = TURNS.get(image.getexif().get(0x0112))
+            image = image if turn is None else image.transpose(turn)
             if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion would cut off at 255
                 return np.repeat(np.uint8(np.asarray(image, np.float64)[..., np.newaxis] / 257), 3, axis=2)
             if image.has_transparency_data:
@@ -61,7 +72,13 @@ def read_picture(path: Path | zipfile.Path) -> np.ndarray:
         raise ValueError(f"{path} has far too many pixels, expected at most 50 million") from None
     except UnidentifiedImageError:
         raise ValueError(f"{path} is not a picture, expected a PNG or JPEG file") from None
-    except (OSError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:  # Pillow: SyntaxError for damaged PNG files
+    except (
+        OSError,
+        SyntaxError,
+        struct.error,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:  # Pillow: SyntaxError for damaged PNG files
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(f"{path} is a damaged picture ({error})") from None

@@ -2,11 +2,11 @@
 
     python lessons/course_4_image_search.py
 
-Result: of the first ten, 88 % are of the right kind with learned features, 81 % with pixels, in 1.6 minutes
+Result: 88 % of the first ten are right by learned features (88.0 to 88.5 over 5 seeds), 81 % by pixels, in 1.6 minutes
 
 You will see 60,000 pictures of clothes searched for those like a given one. Each becomes a vector, and the cosine tells
-which are near. What counts is what the vector says: pixels, a histogram of grays, directions of edges (HOG), or the
-last hidden layer of a network that learned ten kinds. Average precision, a mean over all ranks, shows it even better.
+which are near. What counts is what it says: pixels, a histogram of grays, directions of edges (HOG), or the last hidden
+layer of a network that learned ten kinds. Average precision: the share of right ones down to each right one, averaged.
 
 In TensorBoard: under Images the "neighbors" of a picture of each kind; on the page Projector the collection.
 
@@ -34,7 +34,9 @@ from models import backbones, cnn, features
 class Config(options.Options):
     query: Path | None = None  # picture to look for in a folder; Fashion-MNIST is searched if not given
     folder: Path | None = None  # of the photos to search in, with its subfolders
-    backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = "efficientnet_lite0"  # network for photos
+    backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = (
+        "efficientnet_lite0"  # network that knows ImageNet
+    )
     weights: Path | None = None  # file of its weights; looked for if not given
     epochs: int = 3  # of the network for Fashion-MNIST
     units: int = 128  # numbers in its vectors
@@ -65,8 +67,8 @@ def measure(compute, collection: tuple, queries: tuple) -> dict[str, float]:
 
 
 def search_folder(config: Config) -> dict:
-    weights = imagenet.find_weights(config.backbone, config.weights)
     query, files = pictures.read_picture(config.query), photo_index.list_files(config.folder)
+    weights = imagenet.find_weights(config.backbone, config.weights)
     with runs.start(config, weights) as run:
         compute = features.use_network(backbones.build_backbone(config.backbone, weights.path, weights.keep))
         kind = f"{config.backbone}, {config.weights}, {run.precision}, {config.folder.resolve()}"
@@ -74,12 +76,10 @@ def search_folder(config: Config) -> dict:
         vector = compute(pictures.cut_out_square(query, 224)[np.newaxis])[0]
         nearest = search(index.vectors, vector)
         names, cosines = index.names[nearest].tolist(), (index.vectors[nearest] @ vector).tolist()
-        lines = [f"{cosine:.3f} {name}" for cosine, name in zip(cosines, names, strict=True)]
-        print("\n".join(lines))
+        print("\n".join(f"{cosine:.3f} {name}" for cosine, name in zip(cosines, names, strict=True)))
         shown = [query, *(pictures.read_picture(config.folder / name) for name in names)]
-        run.add_picture(
-            "neighbors", figures.draw_grid(shown, ["like this?", *(line[:22] for line in lines)], columns=6)
-        )
+        captions = [f"{cosine:.2f} {Path(name).name[:16]}" for cosine, name in zip(cosines, names, strict=True)]
+        run.add_picture("neighbors", figures.draw_grid(shown, ["like this?", *captions], columns=6))
         run.add_projector(config.backbone, index.vectors, index.thumbnails, index.names.tolist())
         return run.finish(found=dict(zip(names, cosines, strict=True)))
 
@@ -87,7 +87,7 @@ def search_folder(config: Config) -> dict:
 def main(config: Config) -> dict:
     if config.folder:
         return search_folder(config)
-    dataset, weights = fashion.load_fashion(), imagenet.find_weights("efficientnet_lite0")
+    dataset, weights = fashion.load_fashion(), imagenet.find_weights(config.backbone, config.weights)
     images, labels = everything = [np.concatenate(both) for both in zip(dataset.train, dataset.validation, strict=True)]
     part, few = ([array[:size] for array in split] for split, size in ((everything, 9000), (dataset.test, 1000)))
     with runs.start(config, dataset) as run:
@@ -95,9 +95,9 @@ def main(config: Config) -> dict:
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
         model.fit(*dataset.train, 100, config.epochs, run.verbose, run.callbacks(), validation_data=dataset.validation)
         own = features.use_network(model)
-        pretrained = features.use_network(backbones.build_backbone("efficientnet_lite0", *weights[:2], size=96))
+        network = backbones.build_backbone(config.backbone, *weights[:2], 224 if config.backbone == "vgg16" else 96)
         ways = {"pixels": features.get_pixels, "histogram": features.count_colors, "HOG": features.compute_hog}
-        quality, ways = {}, ways | {"own network": own, "ImageNet": pretrained}
+        quality, ways = {}, ways | {"own network": own, "ImageNet": features.use_network(network)}
         for pool, queries in ((everything, dataset.test), (part, few)):
             for way, compute in ways.items():
                 if way != "ImageNet" or pool is part:  # all would take minutes
@@ -113,7 +113,7 @@ def main(config: Config) -> dict:
         captions = [name for kind, row in zip(kinds, found, strict=True) for name in (kind + "?", *kinds[labels[row]])]
         run.add_picture("neighbors", figures.draw_grid(shown, captions, columns=11))
         run.add_projector("own network", vectors, images, kinds[labels].tolist())
-        return run.finish(model, quality=quality, search_milliseconds=milliseconds)
+        return run.finish(quality=quality, search_milliseconds=milliseconds)
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ class Config(options.Options):
 
 
 def main(config: Config) -> dict:
-    weights = imagenet.find_weights(config.backbone, config.weights)
     loaded = photos.load_photos(config.pictures)
+    weights = imagenet.find_weights(config.backbone, config.weights)
     with runs.start(config, weights) as run:
         for name, photo in loaded.items():
             print(f"{name}: {photo.source}")

@@ -35,12 +35,13 @@ from data import digits, imagenet, photo_folders
 from models import backbones
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1, 10)  # inverse of the penalty on the squared weights of a head
-LOOKED_AT = 1000  # images, at most, of validation and test
 
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    precision: Literal["auto", "float32", "bfloat16"] = "float32"  # CPUs are slow at depthwise convolutions in bfloat16
+    precision: Literal["auto", "float32", "bfloat16"] = (
+        "float32"  # of the computation; CPUs are slow at this network in bfloat16
+    )
     data_dir: Path | None = None  # folder of photos, a subfolder for each class; ants and bees if not given
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = "efficientnet_lite0"  # the network
     weights: Path | None = None  # file of its weights; looked for if not given
@@ -60,6 +61,12 @@ def load(config: Config) -> dict:
     return tasks
 
 
+def draw(split: tuple) -> list[np.ndarray]:
+    """Returns at most 1,000 images and their labels, always the same ones."""
+    places = np.random.default_rng(0).permutation(len(split[1]))[:1000]
+    return [part[places] for part in split]
+
+
 def prepare(images: np.ndarray) -> np.ndarray:
     """Returns images as the network takes them: uint8 (n, 224, 224, 3)."""
     if images.shape[-1] == 3:
@@ -76,9 +83,9 @@ def fit_head(vectors: dict, labels: dict):
 
 
 def main(config: Config) -> dict:
-    weights = imagenet.find_weights(config.backbone, config.weights)
-    tasks = load(config)
-    with runs.start(config, weights) as run:
+    tasks, weights = load(config), imagenet.find_weights(config.backbone, config.weights)
+    sources = [f"{task}: {dataset.source}" for task, dataset in tasks.items()]
+    with runs.start(config, weights._replace(source="; ".join([*sources, weights.source]))) as run:
         model = backbones.build_backbone(config.backbone, weights.path, weights.keep)
         depths = (*backbones.DEPTHS[config.backbone], "features")
         outputs = []
@@ -88,9 +95,7 @@ def main(config: Config) -> dict:
         extractor = keras.Model(model.inputs[0], outputs)
         accuracies = {f"{place}  {depth}": {} for place, depth in enumerate(depths, 1)}
         for task, dataset in tasks.items():
-            print(f"{task}: {dataset.source}", flush=True)
-            splits = {name: [part[:LOOKED_AT] for part in getattr(dataset, name)] for name in ("validation", "test")}
-            splits["train"] = dataset.train
+            splits = {"train": dataset.train, "validation": draw(dataset.validation), "test": draw(dataset.test)}
             features = {name: extractor.predict(prepare(images), verbose=0) for name, (images, _) in splits.items()}
             labels = {name: labels for name, (_, labels) in splits.items()}
             for place, row in enumerate(accuracies.values()):

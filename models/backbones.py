@@ -1,5 +1,6 @@
 """Networks for photographs that were trained on ImageNet: three architectures with one input and one output."""
 
+import zipfile
 from pathlib import Path
 
 import keras
@@ -74,8 +75,8 @@ def build_backbone(name: str, weights: Path | None = None, keep: Path | None = N
     if weights is not None:
         try:
             model.load_weights(weights)
-        except (ValueError, OSError, KeyError) as error:
-            raise ValueError(f"{weights} does not hold weights of {name} ({error})") from None
+        except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{weights} does not hold weights of {name} ({error}): delete or replace it") from None
     if name == "vgg16" and weights is not None:
         first = model.get_layer("block1_conv1")  # it was trained on blue, green and red in this order
         first.kernel.assign(first.kernel[:, :, ::-1])

@@ -120,7 +120,7 @@ def test_degree(degree, capsys, monkeypatch, nothing_left):
         (course_4_image_search, ["--query", "shoe.jpg", "--folder", "nowhere"], ["shoe.jpg"]),
         (course_4_image_search, ["--query", PICTURE, "--folder", "nowhere"], ["nowhere is not a folder", "photos"]),
         (course_4_image_search, ["--query", PICTURE, "--folder", "."], ["holds no files", "photos"]),
-        (course_4_image_search, ["--backbone", "vgg16", "--query", PICTURE, "--folder", "."], ["VGG16", "--weights"]),
+        (course_4_image_search, ["--backbone", "vgg16"], ["VGG16", "--weights"]),
         (course_5_cut_point, ["--digits-each", "1"], ["--digits-each is 1", "from 2 to 300"]),
         (course_5_cut_point, ["--data-dir", "nowhere"], ["nowhere is not a folder"]),
         (course_5_transfer_learning, ["--data-dir", "nowhere"], ["nowhere is not a folder", "for each class"]),

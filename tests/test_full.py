@@ -27,6 +27,12 @@ def test_classifier_reaches_its_docstring_on_all_of_mnist(name, tmp_path, course
     assert statistics.mean(accuracies) >= {"course_2_mlp": 0.984, "course_3_cnn": 0.992}[name]
 
 
+def needs(path):
+    """Skips the test if COURSE_DATA does not have a file or folder."""
+    if not path.exists():
+        pytest.skip(f"needs {path.name} in COURSE_DATA")
+
+
 def report(name, values, seconds):
     """Prints a row of tests/README.md, and returns the mean of `values`."""
     mean = statistics.mean(values)
@@ -46,6 +52,7 @@ def test_overfitting_as_its_docstring_says(tmp_path, course_data):
 
 @pytest.mark.full
 def test_image_search_as_its_docstring_says(tmp_path, course_data):
+    needs(course_data / "fashion-mnist")
     lesson = load("course_4_image_search")
     runs = [lesson.main(lesson.Config(seed=seed, logdir=tmp_path)) for seed in SEEDS]
     seconds = [run["seconds"] for run in runs]
@@ -57,24 +64,27 @@ def test_image_search_as_its_docstring_says(tmp_path, course_data):
 
 @pytest.mark.full
 def test_transfer_as_its_docstring_says(tmp_path, course_data):
+    needs(course_data / "hymenoptera_data.zip")
     lesson = load("course_5_transfer_learning")
     runs = [lesson.main(lesson.Config(seed=seed, logdir=tmp_path)) for seed in SEEDS]
-    for way, figure in (("scratch", 0.69), ("head", 0.957), ("fine_tuning", 0.952)):
+    for way, figure in (("scratch", 0.62), ("head", 0.954), ("fine_tuning", 0.956)):
         found = [run["ways"][way]["test"]["accuracy"] for run in runs]
         close = pytest.approx(figure, abs=0.1 if way == "scratch" else 0.005)
         assert report(f"course_5_transfer_learning, {way}", found, [run["seconds"] for run in runs]) == close
-    alone = lesson.main(lesson.Config(ways=("head",), logdir=tmp_path))
-    assert alone["seconds"] < 20
 
 
 @pytest.mark.full
 def test_cut_point_as_its_docstring_says(tmp_path, course_data):
+    needs(course_data / "hymenoptera_data.zip")
     lesson = load("course_5_cut_point")
     runs = [lesson.main(lesson.Config(seed=seed, logdir=tmp_path)) for seed in SEEDS]
     for place, figure in ((6, 0.912), (8, 0.874)):
         found = [list(run["accuracies"].values())[place]["digits test"] for run in runs]
         name = f"course_5_cut_point, digits, stage {place + 1}"
         assert report(name, found, [run["seconds"] for run in runs]) == pytest.approx(figure, abs=0.01)
+    photos = [row["photos test"] for row in runs[0]["accuracies"].values()]
+    assert photos == sorted(photos)
+    assert photos[-1] == pytest.approx(0.954, abs=0.007)
 
 
 @pytest.mark.full

@@ -147,6 +147,13 @@ def test_what_cannot_be_learned_is_refused(folder, tmp_path, monkeypatch):
         load(folder)
 
 
+@pytest.mark.parametrize("name", ["test", "val"])
+def test_held_out_folder_without_one_to_learn_from(folder, name):
+    shutil.copytree(folder / "flowers", folder / name / "flowers")
+    with pytest.raises(ValueError, match=f"has a folder '{name}' and none named 'train', expected both"):
+        load(folder)
+
+
 def test_class_that_only_the_test_has(folder):
     for split in ("train", "test"):
         shutil.copytree(folder / "flowers", folder / split / "flowers")
@@ -165,7 +172,9 @@ def test_test_folder_without_photos(folder, content):
         (folder / "test" / name).mkdir(parents=True)
         if content:
             (folder / "test" / name / "a.jpg").write_text(content)
-    with pytest.raises(ValueError, match="test holds no usable photos, expected some of flowers, temples"):
+    with pytest.raises(
+        ValueError, match="test holds no usable photos, expected a folder of them for each class: flowers, temples"
+    ):
         load(folder)
 
 
@@ -197,6 +206,15 @@ def test_index_keeps_what_was_described_before_an_interruption(folder, tmp_path,
     described.clear()
     photo_index.update_index(other, "other vectors", dict(list(files.items())[:3]), compute, 32)
     assert len(described) == 3
+
+
+def test_link_to_nowhere_is_left_out(folder, capsys):
+    (folder / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+    path = folder / "index.npz"
+    files = photo_index.list_files(folder)
+    index = photo_index.update_index(path, "means", files, lambda images: np.float32(images.mean(axis=(1, 2))), 32)
+    assert len(index.names) == 20
+    assert "Left out 1 of 21 files: gone.jpg (No such file or directory)" in capsys.readouterr().out
 
 
 def test_folder_that_cannot_be_read(folder, monkeypatch):

@@ -1,9 +1,11 @@
 """Pictures as people have them, read in one place."""
 
+import struct
+
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from data import pictures
 from tests.photos import photograph
@@ -105,6 +107,24 @@ def test_exif_rotation(tmp_path):
     assert turned.shape == (30, 20, 3)
     assert (turned[:15] == 255).all()
     assert (turned[15:] == 0).all()
+
+
+def test_odd_exif_data_are_no_matter(tmp_path):
+    """Only the orientation is read; a resolution that is text is passed over."""
+    orientation = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    resolution = struct.pack("<HHI4s", 0x011A, 2, 4, b"odd")
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + orientation + resolution + bytes(4)
+    assert save(tmp_path / "odd.jpg", Image.fromarray(RED), exif=exif).shape == (30, 20, 3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_each_orientation_is_turned_as_pillow_does(orientation, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    picture = save(tmp_path / "turned.png", Image.fromarray(noise), exif=exif)
+    with Image.open(tmp_path / "turned.png") as image:
+        np.testing.assert_array_equal(picture, np.asarray(ImageOps.exif_transpose(image)))
 
 
 def bad_files(folder):

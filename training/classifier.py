@@ -74,7 +74,7 @@ def write_projector(folder: Path, title: str, vectors: np.ndarray, images: np.nd
     (folder / "projector").mkdir()
     np.savetxt(folder / "projector/vectors.tsv", vectors, fmt="%.5g", delimiter="\t")
     lines = "".join(f"{' '.join(name.split())}\n" for name in names)  # a tab or line break would begin a new column
-    (folder / "projector/labels.tsv").write_text(lines, encoding="utf-8")
+    (folder / "projector/labels.tsv").write_text(lines, "utf-8", "backslashreplace")
     side = int(np.ceil(len(images) ** 0.5))
     sprites = Image.new("RGB", (side * SPRITE, side * SPRITE), "white")
     for index, picture in enumerate(images):

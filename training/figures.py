@@ -4,14 +4,25 @@
 while a network trains. `plot_*` draw curves with Matplotlib, save a PNG and return its path.
 """
 
+import functools
 from pathlib import Path
 
 import numpy as np
+from matplotlib import get_data_path
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 WIDTH = 960  # pixels, of a grid of pictures
 FONT = ImageFont.load_default(13)
+# What Linux, Windows and macOS may have for Chinese characters.
+OTHER_FONTS = (
+    "NotoSansCJK-Regular.ttc",
+    "wqy-microhei.ttc",
+    "wqy-zenhei.ttc",
+    "msyh.ttc",
+    "simhei.ttf",
+    "PingFang.ttc",
+)
 LINE = 17  # pixels, height of a line of text
 
 
@@ -38,8 +49,26 @@ def draw_grid(pictures, captions: list[str] | None = None, columns: int = 10) ->
         tile = Image.fromarray(np.asarray(picture, np.uint8).squeeze(-1) if channels == 1 else np.uint8(picture))
         canvas.paste(tile.resize(size, smooth), (x + 3, y + 3))
         if captions:
-            draw.multiline_text((x + 4, y + below - 1), captions[index], "black", FONT, spacing=3)
+            draw.multiline_text(
+                (x + 4, y + below - 1), captions[index], "black", choose_font(captions[index]), spacing=3
+            )
     return np.asarray(canvas)
+
+
+@functools.cache
+def load_other_font() -> ImageFont.FreeTypeFont:
+    """Loads a font for what is not ASCII: the system's Chinese one, else Matplotlib's for Latin, Greek and Cyrillic."""
+    for name in (*OTHER_FONTS, str(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf")):
+        try:
+            return ImageFont.truetype(name, 13)
+        except OSError:
+            continue
+    return FONT
+
+
+def choose_font(text: str):
+    """Returns a font that has the characters of a text, if there is one."""
+    return FONT if text.isascii() else load_other_font()
 
 
 def draw_signed(values: np.ndarray, columns: int = 16) -> np.ndarray:
@@ -107,7 +136,8 @@ def draw_confusion(labels: np.ndarray, predicted: np.ndarray, class_names: tuple
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (labels, predicted), 1)
     wrong = counts - np.diag(np.diag(counts))
-    margin = 30 + max(round(FONT.getlength(name)) for name in class_names)
+    font = choose_font("".join(class_names))
+    margin = 30 + max(round(font.getlength(name)) for name in class_names)
     cell = max(28, min(56, (WIDTH - margin) // classes))
     canvas = Image.new("RGB", (margin + cell * classes + 10, 2 * margin + cell * classes), "white")
     draw = ImageDraw.Draw(canvas)
@@ -122,12 +152,12 @@ def draw_confusion(labels: np.ndarray, predicted: np.ndarray, class_names: tuple
             draw.text(center, str(counts[row, column]), "gray" if row == column else "black", FONT, anchor="mm")
     for index, name in enumerate(class_names):
         middle = margin + cell * index + cell / 2
-        draw.text((margin - 8, middle), name, "black", FONT, anchor="rm")
-        if FONT.getlength(name) < cell:
-            draw.text((middle, margin + cell * classes + 8), name, "black", FONT, anchor="mt")
+        draw.text((margin - 8, middle), name, "black", font, anchor="rm")
+        if font.getlength(name) < cell:
+            draw.text((middle, margin + cell * classes + 8), name, "black", font, anchor="mt")
             continue
         label = Image.new("RGB", (margin, LINE), "white")
-        ImageDraw.Draw(label).text((margin - 2, LINE / 2), name, "black", FONT, anchor="rm")
+        ImageDraw.Draw(label).text((margin - 2, LINE / 2), name, "black", font, anchor="rm")
         canvas.paste(label.rotate(90, expand=True), (round(middle - LINE / 2), margin + cell * classes + 4))
     return np.asarray(canvas)
 

@@ -19,9 +19,9 @@
     error: why the run failed; absent otherwise.
     Whatever else a lesson measures, under its own name.
 
-Beside them: `model.keras` (the trained model), `figures/*.png`, `projector/` (vectors, labels and pictures of test
-images), and TensorBoard's event files: `train/`, `validation/` and `test/` hold curves, `final/` hyperparameters with
-final metrics, the folder itself texts and pictures.
+Beside them: `model.keras` (the trained model), `figures/*.png`, `projector/` (vectors, labels and pictures),
+`index.npz` (of photographs that were searched), and TensorBoard's event files: `train/`, `validation/` and `test/` hold
+curves, `final/` hyperparameters with final metrics, the folder itself texts and pictures.
 """
 
 import contextlib
@@ -167,7 +167,8 @@ class Run:
             tf.summary.text("lesson", sys.modules[type(self.config).__module__].__doc__ or self.lesson)
             for name, table in {**tables, "environment": description}.items():
                 rows = "".join(f"| {key} | {value} |\n" for key, value in table.items())
-                tf.summary.text(name, f"| name | value |\n| --- | --- |\n{rows}")
+                table_text = f"| name | value |\n| --- | --- |\n{rows}"
+                tf.summary.text(name, table_text.encode("utf-8", "backslashreplace"))
         with self.writers["final"].as_default(step=0):
             values = {**self.hyperparameters, "seed": self.config.seed, "precision": self.precision}
             known = {name: readable(value) for name, value in values.items() if value is not None}
@@ -304,7 +305,9 @@ def make_folder(parent: Path, name: str | None) -> Path:
 def write_json(path: Path, content: dict) -> None:
     """Writes `content` beside `path`, then renames it, so that the file is complete or absent."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    partial.write_text(
+        json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", "utf-8", "backslashreplace"
+    )
     partial.replace(path)
 
 
