@@ -56,7 +56,8 @@ def learn(run, way: str, model: keras.Model, inputs: dict, epochs: int, learning
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=keras.optimizers.Adam(falling), loss=loss, metrics=["accuracy"])
     looks = {"validation_data": (inputs["validation"], labels["validation"]), "callbacks": run.curves(way)}
-    model.fit(inputs["train"], labels["train"], run.config.batch_size, epochs, run.verbose * (way != "head"), **looks)
+    looks |= {"validation_freq": 10, "verbose": 0} if way == "head" else {"verbose": run.verbose}
+    model.fit(inputs["train"], labels["train"], batch_size=run.config.batch_size, epochs=epochs, **looks)
     return {split: model.evaluate(inputs[split], labels[split], return_dict=True, verbose=0) for split in inputs}
 
 
@@ -106,7 +107,6 @@ def main(config: Config) -> dict:
                 layer.trainable = layer in last  # batch normalization keeps the statistics of the million photographs
             rate, tuned = config.learning_rate or (1e-3 if known else 1e-5), keras.Sequential([augment, model])
             results["fine_tuning"] = learn(run, "fine_tuning", tuned, images, config.epochs, rate)
-
         accuracies = {way: {name: values["accuracy"] for name, values in r.items()} for way, r in results.items()}
         print("\n" + runs.table(accuracies))
         run.add_figure(figures.plot_bars(run.figures / "ways.png", accuracies, "accuracy"))
