@@ -48,17 +48,16 @@ class Config(options.Options):
     tuned_layers: int = 4  # layers before the head that fine-tuning changes
 
 
-def learn(run, way: str, model: keras.Model, inputs: dict, epochs: int, learning_rate: float = 1e-3) -> dict:
-    """Trains a model on the inputs of the training split, and returns its metrics on all three."""
-    labels = {split: getattr(run.dataset, split).labels for split in inputs}
-    updates = epochs * -(-len(labels["train"]) // run.config.batch_size)
+def learn(run, way: str, model: keras.Model, data: dict, epochs: int, learning_rate: float = 1e-3) -> dict:
+    """Trains a model on the training split, inputs and labels, and returns its metrics on all three splits."""
+    updates = epochs * -(-len(data["train"][1]) // run.config.batch_size)
     falling = keras.optimizers.schedules.CosineDecay(learning_rate, updates)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=keras.optimizers.Adam(falling), loss=loss, metrics=["accuracy"])
-    looks = {"validation_data": (inputs["validation"], labels["validation"]), "callbacks": run.curves(way)}
+    looks = {"validation_data": data["validation"], "callbacks": run.curves(way)}
     looks |= {"validation_freq": 10, "verbose": 0} if way == "head" else {"verbose": run.verbose}
-    model.fit(inputs["train"], labels["train"], batch_size=run.config.batch_size, epochs=epochs, **looks)
-    return {split: model.evaluate(inputs[split], labels[split], return_dict=True, verbose=0) for split in inputs}
+    model.fit(*data["train"], batch_size=run.config.batch_size, epochs=epochs, **looks)
+    return {split: model.evaluate(*part, return_dict=True, verbose=0) for split, part in data.items()}
 
 
 def main(config: Config) -> dict:
@@ -69,7 +68,7 @@ def main(config: Config) -> dict:
         weights = imagenet.find_weights(config.backbone, config.weights)
         dataset = dataset._replace(source=f"{dataset.source}; {weights.source}")
     with runs.start(config, dataset) as run:
-        images = {split: getattr(dataset, split).images for split in ("train", "validation", "test")}
+        images = {split: getattr(dataset, split) for split in ("train", "validation", "test")}
         augment = keras.Sequential([keras.layers.RandomTranslation(0.1, 0.1), keras.layers.RandomZoom((-0.3, 0.1))])
         if known is None:
             backbone = backbones.build_backbone(config.backbone, weights.path, weights.keep, size)
@@ -78,8 +77,8 @@ def main(config: Config) -> dict:
             backbone = cnn.build_cnn(classes=len(known.class_names))
             backbone.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
             backbone.fit(*known.train, batch_size=100, epochs=5, verbose=run.verbose)
-        views = [augment(np.float32(images["train"][:1]), training=True)[0] for _ in range(15)]
-        run.add_picture("augmentation", figures.draw_grid([images["train"][0], *views], columns=8))
+        views = [augment(np.float32(dataset.train.images[:1]), training=True)[0] for _ in range(15)]
+        run.add_picture("augmentation", figures.draw_grid([dataset.train.images[0], *views], columns=8))
 
         def replace_head(network: keras.Model) -> keras.Model:
             penalty = keras.regularizers.L2(config.regularization)
@@ -88,19 +87,19 @@ def main(config: Config) -> dict:
 
         results = {}
         if "scratch" in config.ways:
-            _, height, _, channels = images["train"].shape
-            side = min(128, height)  # from scratch, larger photos take longer and help little
-            network = keras.models.clone_model(backbone, keras.Input((side, side, channels)))  # with random weights
+            shape = dataset.train.images.shape[1:]
+            side = min(128, shape[0])  # from scratch, larger photos take longer and help little
+            network = keras.models.clone_model(backbone, keras.Input((side, side, shape[2])))  # with random weights
             for layer in network.layers:
                 layer.momentum = 0.9  # of batch normalization: 0.99 would need more updates than there are
-            shrink = keras.layers.Resizing(side, side)
-            model = keras.Sequential([keras.Input((height, height, channels)), shrink, replace_head(network)])
+            model = keras.Sequential([keras.Input(shape), keras.layers.Resizing(side, side), replace_head(network)])
             results["scratch"] = learn(run, "scratch", keras.Sequential([augment, model]), images, config.epochs)
         if config.ways != ("scratch",):
             model = replace_head(backbone)
             extractor = keras.Model(model.inputs[0], model.layers[-1].input)
-            features = {split: extractor.predict(images[split], verbose=0) for split in images}  # (n, 1280)
-            results["head"] = learn(run, "head", keras.Sequential([model.layers[-1]]), features, 10 * config.epochs)
+            features = {split: (extractor.predict(x, verbose=0), y) for split, (x, y) in images.items()}  # (n, 1280)
+            head = keras.Sequential([model.layers[-1]])
+            results["head"] = learn(run, "head", head, features, 10 * config.epochs)
         if "fine_tuning" in config.ways:
             last = [layer for layer in model.layers if hasattr(layer, "kernel")][-1 - config.tuned_layers :]
             for layer in model.layers:
@@ -110,7 +109,8 @@ def main(config: Config) -> dict:
         accuracies = {way: {name: values["accuracy"] for name, values in r.items()} for way, r in results.items()}
         print("\n" + runs.table(accuracies))
         run.add_figure(figures.plot_bars(run.figures / "ways.png", accuracies, "accuracy"))
-        answers = tf.nn.softmax(model.predict(images["test"], verbose=0)).numpy()
+        last, inputs = (head, features) if config.ways == ("head",) else (model, images)
+        answers = tf.nn.softmax(last.predict(inputs["test"][0], verbose=0)).numpy()
         run.add_picture("mistakes", figures.draw_mistakes(*dataset.test, answers, dataset.class_names))
         run.add_graph(model)
         return run.finish(model, ways=results, **results[list(results)[-1]])
