@@ -52,9 +52,8 @@ def main(config: Config) -> dict:
         print(f"{model.count_params():,} parameters in {len(model.layers)} layers\n")
 
         first = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
-        kernel = np.moveaxis(first.kernel.numpy(), -1, 0)  # (filters, 3, 3, 3)
-        low, high = kernel.min(axis=(1, 2, 3), keepdims=True), kernel.max(axis=(1, 2, 3), keepdims=True)
-        run.add_picture("kernels", figures.draw_grid(255 * (kernel - low) / (high - low), columns=16))
+        kernels = np.moveaxis(first.kernel.numpy(), -1, 0)  # (filters, 3, 3, 3)
+        run.add_picture("kernels", figures.draw_colored(kernels))
 
         depths = backbones.DEPTHS[config.backbone]
         features = keras.Model(model.inputs[0], [model.get_layer(depth).output for depth in depths])

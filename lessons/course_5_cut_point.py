@@ -39,9 +39,7 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1, 10)  # inverse of the penalty on the squ
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    precision: Literal["auto", "float32", "bfloat16"] = (
-        "float32"  # of the computation; CPUs are slow at this network in bfloat16
-    )
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"  # of the computation; here CPUs are slow in bfloat16
     data_dir: Path | None = None  # folder of photos, a subfolder for each class; ants and bees if not given
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = "efficientnet_lite0"  # the network
     weights: Path | None = None  # file of its weights; looked for if not given
@@ -52,8 +50,10 @@ def load(config: Config) -> dict:
     """Returns the data sets by task; the photos are missing where they cannot be had."""
     tasks = {}
     try:
-        chosen = photo_folders.load_photo_folder(config.data_dir, 224) if config.data_dir else None
-        tasks["photos"] = chosen or photo_folders.load_ants_and_bees(224)
+        if config.data_dir:
+            tasks["photos"] = photo_folders.load_photo_folder(config.data_dir, 224)
+        else:
+            tasks["photos"] = photo_folders.load_ants_and_bees(224)
     except ConnectionError as error:
         print(f"Digits only, because {error}")
     mnist = digits.load_digits()

@@ -33,9 +33,7 @@ from models import backbones, cnn
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    precision: Literal["auto", "float32", "bfloat16"] = (
-        "float32"  # of the computation; CPUs are slow at this network in bfloat16
-    )
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"  # of the computation; here CPUs are slow in bfloat16
     data_dir: Path | None = None  # folder of photos, a subfolder for each class; ants and bees if not given
     ways: tuple[Literal["scratch", "head", "fine_tuning"], ...] = ("scratch", "head", "fine_tuning")  # to learn
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = "efficientnet_lite0"  # the network

@@ -10,7 +10,6 @@ import pytest
 
 # Put aside under another name, which the processes that pytest-xdist starts from this one inherit.
 COURSE_DATA = os.environ.setdefault("COURSE_DATA_OF_TESTS", os.environ.pop("COURSE_DATA", ""))
-os.environ.pop("COURSE_DATA", None)
 os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="keras_home_")
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 for scheme in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):

@@ -33,8 +33,7 @@ def draw_network(model: keras.Model, picture: np.ndarray) -> dict[str, np.ndarra
         if isinstance(first, keras.layers.Conv2D):
             weights = np.moveaxis(kernel, -1, 0)[:64]  # (filters, height, width, channels)
             if weights.shape[-1] == 3:
-                low, high = weights.min(axis=(1, 2, 3), keepdims=True), weights.max(axis=(1, 2, 3), keepdims=True)
-                drawn["filters"] = figures.draw_grid(255 * (weights - low) / (high - low + 1e-12), columns=16)
+                drawn["filters"] = figures.draw_colored(weights)
             else:
                 drawn["filters"] = figures.draw_signed(weights.mean(axis=-1))
         elif kernel.shape[0] == picture[..., 0].size:

@@ -84,6 +84,17 @@ def draw_signed(values: np.ndarray, columns: int = 16) -> np.ndarray:
     return draw_grid(255 * np.stack([red, fade, blue], axis=-1), columns=columns)
 
 
+def draw_colored(weights: np.ndarray, columns: int = 16) -> np.ndarray:
+    """Draws weights for red, green and blue as small pictures, each from its own lowest value to its highest.
+
+    Args:
+        weights: float `(n, height, width, 3)`.
+        columns: pictures in a row.
+    """
+    low, high = weights.min(axis=(1, 2, 3), keepdims=True), weights.max(axis=(1, 2, 3), keepdims=True)
+    return draw_grid(255 * (weights - low) / (high - low + 1e-12), columns=columns)
+
+
 def draw_feature_maps(picture: np.ndarray, maps: dict[str, np.ndarray], columns: int = 12) -> np.ndarray:
     """Draws a picture and the first feature maps that each layer makes of it, a row a layer.
 
