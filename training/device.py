@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from training import quiet  # noqa: F401 (imports TensorFlow)
 
 import keras
+import psutil
 import tensorflow as tf
 
 
@@ -39,6 +41,19 @@ def choose_precision(precision: str) -> str:
         cpu = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
         native = "avx512_bf16" in cpu or "amx_bf16" in cpu
     return "bfloat16" if native else "float32"
+
+
+def free_memory() -> int | None:
+    """Returns how many bytes of memory are free, None for a GPU, of which TensorFlow does not say it."""
+    return None if tf.config.list_physical_devices("GPU") else psutil.virtual_memory().available
+
+
+def time_call(function, *arguments) -> float:
+    """Returns how many seconds the second call of a function takes; with the first one, TensorFlow prepares."""
+    function(*arguments)
+    started = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - started
 
 
 @contextlib.contextmanager

@@ -30,6 +30,8 @@ RANGES = {
     "regularization": (lambda value: isfinite(value) and value >= 0, "a number from 0"),
     "digits_each": (lambda value: 2 <= value <= 300, "a whole number from 2 to 300"),
     "tuned_layers": (lambda value: value >= 1, "a whole number from 1"),
+    "content_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
+    "style_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
     "degree": (lambda value: 1 <= value <= 16, "a whole number from 1 to 16"),
     "dropout": (lambda value: 0 <= value < 1, "a share from 0 to below 1"),
 }

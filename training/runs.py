@@ -20,13 +20,15 @@
     Whatever else a lesson measures, under its own name.
 
 Beside them: `model.keras` (the trained model), `figures/*.png`, `projector/` (vectors, labels and pictures),
-`index.npz` (of photographs that were searched), and TensorBoard's event files: `train/`, `validation/` and `test/` hold
-curves, `final/` hyperparameters with final metrics, the folder itself texts and pictures.
+`index.npz` (of photographs that were searched), `state.npz` (of an unfinished run, for `--resume`), and TensorBoard's
+event files: `train/`, `validation/` and `test/` hold curves, `final/` hyperparameters with final metrics, the folder
+itself texts and pictures.
 """
 
 import contextlib
 import json
 import logging
+import math
 import os
 import platform
 import shlex
@@ -40,7 +42,7 @@ from importlib import metadata
 from inspect import getfile
 from pathlib import Path
 
-from training import classifier, device, figures, recorder
+from training import checkpoints, classifier, device, figures, recorder
 from training.options import Options, flag
 
 import keras
@@ -74,7 +76,10 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
             yield run
     except KeyboardInterrupt:
         run.write_metrics(status="interrupted")
-        print(f"\nInterrupted. What was recorded so far is in {run.folder}")
+        resume = (
+            f". The same command with --resume --name {run.folder.name} goes on" if run.saved_at > -math.inf else ""
+        )
+        print(f"\nInterrupted. What was recorded so far is in {run.folder}{resume}")
         raise
     except BaseException as error:
         run.write_metrics(status="failed", error=" ".join(str(error).split()) or type(error).__name__)
@@ -82,6 +87,9 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
     finally:
         for writer in run.writers.values():
             writer.close()
+
+
+SAVE_SECONDS = 2  # the names of event files tell seconds, and TensorBoard reads them in the order of their names
 
 
 class Run:
@@ -93,16 +101,12 @@ class Run:
         self.class_names = getattr(dataset, "class_names", None)
         self.lesson = Path(getfile(type(config))).stem
         self.precision = device.choose_precision(config.precision)
-        self.folder = make_folder(config.logdir / self.lesson, config.name)
-        self.figures = self.folder / "figures"
-        self.figures.mkdir()
-        self.started = time.perf_counter()
         keras.utils.clear_session()  # layers are named from the start, so that runs of one process share their charts
         keras.utils.set_random_seed(config.seed)
 
         shared = {field.name for field in fields(Options)}
         values = asdict(config)
-        self.hyperparameters = {name: value for name, value in values.items() if name not in shared}
+        self.hyperparameters = {name: value for name, value in values.items() if name not in (*shared, "resume")}
         description = {
             "lesson": self.lesson,
             "hyperparameters": self.hyperparameters,
@@ -114,11 +118,26 @@ class Run:
             "versions": {"python": platform.python_version()}
             | {package: metadata.version(package) for package in ("tensorflow", "keras", "numpy")},
         }
-        write_json(self.folder / "config.json", description)
+        parent = config.logdir / self.lesson
+        self.folder = checkpoints.find_run(parent, config.name) if getattr(config, "resume", False) else None
+        self.state = None
+        if self.folder:
+            checkpoints.check(self.folder, description)
+            self.state = checkpoints.load(self.folder)
+        else:
+            self.folder = make_folder(parent, config.name)
+            write_json(self.folder / "config.json", description)
+        self.figures = self.folder / "figures"
+        self.figures.mkdir(exist_ok=True)
+        self.started = time.perf_counter() - (self.state.pop("seconds") if self.state else 0)
+        self.saved_at = self.started if self.state else -math.inf
         self.write_metrics(status="running")
         self.writers = Writers(self.folder)
-        self.add_texts(description)
+        if self.state is None:
+            self.add_texts(description)
         print(f"{self.lesson}, run {self.folder}")
+        if getattr(config, "resume", False):
+            print("  resumes    " + ("what was saved" if self.state else "nothing: nothing was saved, it starts anew"))
         print(f"  data       {description['source']}")
         print(f"  computes   on {description['device']} in {self.precision}\n")
 
@@ -146,6 +165,22 @@ class Run:
 
         watcher = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: add_point(epoch, dict(logs)))
         return [recorder.StopOnDivergence(), watcher]
+
+    def save_state(self, **values) -> None:
+        """Saves what the run needs to go on from here after an interruption; a resumed run has it as `state`.
+
+        Every `SAVE_SECONDS` at most: calls in between do nothing.
+
+        Args:
+            **values: arrays and numbers.
+        """
+        if time.perf_counter() - self.saved_at < SAVE_SECONDS:
+            return
+        for writer in self.writers.values():
+            writer.close()
+        self.writers.clear()  # what comes after goes into files of its own, which a resumed run removes
+        checkpoints.save(self.folder, seconds=time.perf_counter() - self.started, **values)
+        self.saved_at = time.perf_counter()
 
     def add_figure(self, path: Path, step: int = 0) -> None:
         """Shows a PNG file in TensorBoard, on the page Images."""
@@ -246,6 +281,7 @@ class Run:
             partial = self.folder / "model.partial.keras"
             model.save(partial)
             partial.replace(self.folder / "model.keras")
+        (self.folder / checkpoints.STATE).unlink(missing_ok=True)
         metrics = self.write_metrics(status="finished", **metrics)
         splits = {name: metrics[name] for name in ("train", "validation", "test") if name in metrics}
         for split, values in splits.items():

@@ -1,0 +1,82 @@
+"""What a run needs to go on after it was interrupted: `state.npz` in its folder."""
+
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+STATE = "state.npz"
+
+
+def find_run(parent: Path, name: str | None) -> Path | None:
+    """Returns the folder of the run `name` in `parent`, or of the newest one; None if there is none."""
+    described = parent.glob(f"{name or '*'}/config.json")
+    return max((path.parent for path in described), key=lambda folder: folder.stat().st_ctime_ns, default=None)
+
+
+def check(folder: Path, description: dict) -> None:
+    """Makes sure that the run in `folder` can go on.
+
+    Args:
+        folder: of the run.
+        description: what `config.json` would hold for a new run.
+
+    Raises:
+        ValueError: the run was started otherwise.
+        SystemExit: it is finished, with exit code 0, after a line that says so.
+    """
+    metrics = folder / "metrics.json"  # which is missing if the run was killed at its very start
+    if metrics.exists() and json.loads(metrics.read_text("utf-8"))["status"] == "finished":
+        print(f"{folder} is finished: there is nothing to go on with")
+        sys.exit(0)
+    before = json.loads((folder / "config.json").read_text("utf-8"))
+    now = json.loads(json.dumps(description, default=str))
+    differences = [
+        f"{name} {old.get(name)}, not {value}"
+        for old, new in (
+            (before["hyperparameters"], now["hyperparameters"]),
+            ({"seed": before["options"]["seed"]}, {"seed": now["options"]["seed"]}),
+            (before, {name: now[name] for name in ("precision", "source")}),
+        )
+        for name, value in new.items()
+        if old.get(name) != value
+    ]
+    if differences:
+        raise ValueError(f"--resume: {folder} was started with {'; '.join(differences)}: give it the same flags")
+
+
+def save(folder: Path, **values) -> None:
+    """Writes arrays and numbers into `folder`, and which event files there are by then.
+
+    Raises:
+        OSError: the disk is full; what was saved before is kept.
+    """
+    partial = folder / "state.partial.npz"
+    events = [str(path.relative_to(folder)) for path in folder.glob("**/events.out.tfevents.*")]
+    try:
+        np.savez(partial, events=events, **values)
+        partial.replace(folder / STATE)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(folder: Path) -> dict[str, np.ndarray] | None:
+    """Returns what was saved last in `folder`, None if nothing was, and removes the event files that came after it.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    state = None
+    if (folder / STATE).exists():
+        try:
+            with np.load(folder / STATE) as file:
+                state = dict(file)
+        except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{folder / STATE} is damaged ({error}): remove it to start over") from None
+    known = [] if state is None else state.pop("events").tolist()
+    for path in folder.glob("**/events.out.tfevents.*"):
+        if str(path.relative_to(folder)) not in known:
+            path.unlink()
+    return state
