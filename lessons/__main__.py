@@ -28,6 +28,7 @@ COURSE = (
     "course_4_image_search",
     "course_5_transfer_learning",
     "course_5_cut_point",
+    "course_9_style_transfer",
 )  # the order to take them in; a lesson that is not named comes after those of its number
 
 

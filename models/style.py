@@ -97,10 +97,12 @@ def build_style_network(kernels: dict[str, tuple[np.ndarray, np.ndarray]], layer
     return model
 
 
+@tf.custom_gradient
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:
     """Returns how often each two filters answer at the same place: F'F / M.
 
-    The mean over the places, where the paper takes the sum, so that pictures of different sizes can be compared.
+    The mean over the places, where the paper takes the sum, so that pictures of different sizes can be compared. Its
+    gradient F (U + U') / M, for a gradient U of what comes after, is one product here; TensorFlow would take two.
 
     Args:
         features: `(1, height, width, filters)`.
@@ -108,8 +110,15 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 `(filters, filters)`.
     """
-    columns = tf.reshape(tf.cast(features, tf.float32), (-1, features.shape[-1]))
-    return tf.matmul(columns, columns, transpose_a=True) / tf.cast(tf.shape(columns)[0], tf.float32)
+    rows = tf.reshape(features, (-1, features.shape[-1]))
+    places = tf.cast(tf.shape(rows)[0], tf.float32)
+    exact = tf.cast(rows, tf.float32)
+
+    def find_gradient(upstream: tf.Tensor) -> tf.Tensor:
+        both = tf.cast((upstream + tf.transpose(upstream)) / places, rows.dtype)
+        return tf.reshape(tf.matmul(rows, both), tf.shape(features))
+
+    return tf.matmul(exact, exact, transpose_a=True) / places, find_gradient
 
 
 def find_targets(network: keras.Model, content, styles: list, content_layers, style_layers, shares=()) -> tuple:

@@ -47,6 +47,7 @@ SMALL = {
     "course_4_image_search": {"epochs": 2},
     "course_5_transfer_learning": {"epochs": 1},
     "course_5_cut_point": {"digits_each": 20},
+    "course_9_style_transfer": {"size": 100, "steps": 5},
 }
 CLASSIFIERS = ["course_2_mlp", "course_3_cnn"]
 SMALL_RUNS = {}  # metrics and folder of a small run of each lesson, for the tests that look at one

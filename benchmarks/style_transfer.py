@@ -1,0 +1,313 @@
+"""A step of style transfer, and the time to an equal loss, beside keras-io's example and PyTorch.
+
+    python -m benchmarks.style_transfer
+
+keras-io: "Neural style transfer" by François Chollet, examples/generative/neural_style_transfer.py, written afresh with
+its settings: a network in float32 of which every layer is an output, given content, style and picture at each step;
+style in block1_conv1 to block5_conv1 with the weight 1e-6, content in block5_conv2 with 2.5e-8, total variation with
+1e-6; SGD with a learning rate of 100 that falls by 4 % every 100 steps, from the content.
+
+PyTorch: the lesson's own loss and network, in float32, channels last, with Adam.
+
+All have the same weights, those of `--weights auto`. To an equal loss: keras-io's loss after 400 steps, and how long
+the lesson's way (bfloat16 if native, only the layers that are needed, targets computed once, Adam) takes to it, on
+keras-io's loss, its maximum pooling and its padding. Its pictures are judged by keras-io's float32 network.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from training import device
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from data import imagenet, paintings, photos, pictures
+from lessons.course_9_style_transfer import Config
+from models import style
+
+STYLE_LAYERS = Config.style_layers
+THEIR_CONTENT = "block5_conv2"
+DEEPEST = "block5_conv3"  # of VGG16
+
+
+def start(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns content and style, each float32 `(1, height, width, 3)`, of one shape as keras-io has them."""
+    content = pictures.scale_to(photos.load_photo().picture, size)
+    painted = keras.utils.array_to_img(paintings.draw_glass()).resize(content.shape[1::-1])
+    return np.float32([content]), np.float32([painted])
+
+
+def lesson_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
+    """Returns a function that does one step of the lesson and returns the picture."""
+    config = Config()
+    content, look = (np.uint8(image[0]) for image in start(size))
+    network = style.build_style_network(kernels, (*config.content_layers, *STYLE_LAYERS))
+    wanted, grams = style.find_targets(network, content, [look], config.content_layers, STYLE_LAYERS)
+    picture = tf.Variable(np.float32([content]))
+    adam = keras.optimizers.Adam(config.learning_rate, beta_2=0.99)
+
+    @tf.function
+    def differentiate(picture: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(picture)
+            features = network(picture)
+            looks = [style.style_loss(style.gram_matrix(features[name]), grams[name]) for name in grams]
+            loss = config.content_weight * style.content_loss(
+                *(f[config.content_layers[0]] for f in (features, wanted))
+            )
+            loss += config.style_weight * tf.reduce_mean(looks) + 6 * style.total_variation(picture)
+        return tape.gradient(loss, picture)
+
+    def step() -> np.ndarray:
+        adam.apply([differentiate(picture.value())], [picture])
+        picture.assign(tf.clip_by_value(picture, 0, 255))
+        return picture.numpy()
+
+    return step
+
+
+def torch_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
+    """Returns a function that does one step of the lesson in PyTorch, in float32, and returns the picture."""
+    import torch
+    from torch.nn import functional
+
+    config = Config()
+    content, look = (torch.tensor(image.transpose(0, 3, 1, 2)) for image in start(size))
+    weights = {
+        name: (
+            torch.tensor(kernel[:, :, ::-1].copy() if name == "block1_conv1" else kernel)
+            .permute(3, 2, 0, 1)
+            .contiguous(memory_format=torch.channels_last),
+            torch.tensor(bias),
+        )
+        for name, (kernel, bias) in kernels.items()
+    }
+    means = torch.tensor(style.RED_GREEN_BLUE).reshape(1, 3, 1, 1)
+
+    def network(image):
+        features, x = {}, (image - means).contiguous(memory_format=torch.channels_last)
+        for name, (kernel, bias) in weights.items():
+            if name.endswith("conv1") and name != "block1_conv1":
+                x = functional.avg_pool2d(x, 2)
+            x = functional.relu(functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, bias))
+            features[name] = x
+        return features
+
+    def gram(features):
+        rows = features.flatten(2)[0]
+        return rows @ rows.T / rows.shape[1]
+
+    with torch.no_grad():
+        target = network(content)[config.content_layers[0]]
+        grams = {name: gram(features) for name, features in network(look).items() if name in STYLE_LAYERS}
+    picture = content.clone().requires_grad_()
+    adam = torch.optim.Adam([picture], config.learning_rate, (0.9, 0.99))
+
+    def step() -> np.ndarray:
+        adam.zero_grad()
+        features = network(picture)
+        loss = ((features[config.content_layers[0]] - target) ** 2).mean() / (target**2).mean()
+        for name, wanted in grams.items():
+            strength = wanted.diagonal()
+            scale = (strength + 0.1 * strength.mean()).rsqrt()
+            distance = (gram(features[name]) - wanted) * scale[:, None] * scale
+            loss = loss + config.style_weight / len(grams) * (distance**2).mean() / 4
+        scaled = picture / 127.5
+        loss = loss + 6 * (scaled.diff(dim=2) ** 2).mean() + 6 * (scaled.diff(dim=3) ** 2).mean()
+        loss.backward()
+        adam.step()
+        with torch.no_grad():
+            picture.clamp_(0, 255)
+        return picture.detach().numpy().transpose(0, 2, 3, 1).copy()
+
+    return step
+
+
+def build_plain(kernels: dict, layers: tuple[str, ...] | None = None) -> keras.Model:
+    """Builds VGG with maximum pooling and zeros at the border, for blue, green, red without ImageNet's means.
+
+    Args:
+        kernels: as `style.read_kernels` returns them.
+        layers: which are outputs; every layer if not given.
+    """
+    x = inputs = keras.Input((None, None, 3))
+    outputs = {}
+    for name, (kernel, bias) in kernels.items():
+        if name.endswith("conv1") and name != "block1_conv1":
+            x = keras.layers.MaxPooling2D(2, name=f"pool_before_{name}")(x)
+            outputs[f"pool_before_{name}"] = x
+        layer = keras.layers.Conv2D(len(bias), 3, padding="same", activation="relu", name=name)
+        outputs[name] = x = layer(x)
+        layer.set_weights([kernel, bias])
+    model = keras.Model(inputs, {name: outputs[name] for name in layers or outputs})
+    model.trainable = False
+    return model
+
+
+def their_loss(features: dict, picture: tf.Tensor, content: tf.Tensor, grams: dict) -> tf.Tensor:
+    """Returns keras-io's loss of a picture, float32, from its features and the targets."""
+    height, width = picture.shape[1:3]
+    loss = 2.5e-8 * tf.reduce_sum((tf.cast(features[THEIR_CONTENT], tf.float32) - content) ** 2)
+    for name in STYLE_LAYERS:
+        distance = tf.reduce_sum((sum_gram(features[name]) - grams[name]) ** 2)
+        loss += 1e-6 / len(STYLE_LAYERS) * distance / (4.0 * 3**2 * (height * width) ** 2)
+    down = (picture[:, :-1, :-1] - picture[:, 1:, :-1]) ** 2
+    right = (picture[:, :-1, :-1] - picture[:, :-1, 1:]) ** 2
+    return loss + 1e-6 * tf.reduce_sum((down + right) ** 1.25)
+
+
+def sum_gram(features: tf.Tensor) -> tf.Tensor:
+    """Returns the Gram matrix of `(1, height, width, filters)` as a sum over the places, float32."""
+    columns = tf.reshape(tf.cast(features, tf.float32), (-1, features.shape[-1]))
+    return tf.matmul(columns, columns, transpose_a=True)
+
+
+def prepare(image: np.ndarray) -> tf.Tensor:
+    """Returns blue, green, red without ImageNet's means."""
+    return tf.constant((image - np.float32(style.RED_GREEN_BLUE))[..., ::-1].copy())
+
+
+class KerasIO:
+    """The example: all layers of the network for three pictures at every step, SGD."""
+
+    def __init__(self, weights: Path, size: int):
+        self.network = build_plain(style.read_kernels(weights, (DEEPEST,)))
+        self.content, self.look = (prepare(image) for image in start(size))
+        self.picture = tf.Variable(self.content)
+        schedule = keras.optimizers.schedules.ExponentialDecay(100.0, decay_steps=100, decay_rate=0.96)
+        self.optimizer = keras.optimizers.SGD(schedule)
+        self.differentiate = tf.function(self.compute)
+
+    def compute(self, picture: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the loss and its gradient."""
+        with tf.GradientTape() as tape:
+            tape.watch(picture)
+            features = self.network(tf.concat([self.content, self.look, picture], axis=0))
+            grams = {name: sum_gram(features[name][1:2]) for name in STYLE_LAYERS}
+            own = {name: values[2:3] for name, values in features.items()}
+            loss = their_loss(own, picture, features[THEIR_CONTENT][0:1], grams)
+        return loss, tape.gradient(loss, picture)
+
+    def step(self) -> float:
+        """Does one step, and returns the loss before it."""
+        loss, gradient = self.differentiate(self.picture.value())
+        self.optimizer.apply([gradient], [self.picture])
+        return float(loss)
+
+
+class LessonsWay:
+    """The lesson's way to make keras-io's loss small."""
+
+    def __init__(self, weights: Path, size: int, steps: int):
+        layers = (THEIR_CONTENT, *STYLE_LAYERS)
+        self.network = build_plain(style.read_kernels(weights, layers), layers)
+        content, look = (prepare(image) for image in start(size))
+        self.target = tf.cast(self.network(content)[THEIR_CONTENT], tf.float32)
+        self.grams = {name: sum_gram(features) for name, features in self.network(look).items() if name in STYLE_LAYERS}
+        self.picture = tf.Variable(content)
+        self.adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(8.0, steps), beta_2=0.99)
+        self.differentiate = tf.function(self.compute)
+
+    def compute(self, picture: tf.Tensor) -> tf.Tensor:
+        """Returns the gradient of the loss."""
+        with tf.GradientTape() as tape:
+            tape.watch(picture)
+            loss = their_loss(self.network(picture), picture, self.target, self.grams)
+        return tape.gradient(loss, picture)
+
+    def step(self) -> None:
+        """Does one step."""
+        self.adam.apply([self.differentiate(self.picture.value())], [self.picture])
+
+
+def measure(ways: dict[str, Callable], rounds: int, steps: int) -> dict[str, list[float]]:
+    """Returns the seconds of a step of each way in each round; the ways take turns."""
+    for step in ways.values():
+        for _ in range(2):
+            step()
+    seconds = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, step in ways.items():
+            started = time.perf_counter()
+            for _ in range(steps):
+                step()
+            seconds[name].append((time.perf_counter() - started) / steps)
+    return seconds
+
+
+def compare_steps(weights: Path, size: int, precision: str, rounds: int = 5, steps: int = 4) -> dict[str, list[float]]:
+    """Prints how long a step takes, and how many times longer than the lesson's.
+
+    Returns:
+        Seconds of a step in each round, by the name of the way.
+    """
+    kernels = style.read_kernels(weights, Config.content_layers, STYLE_LAYERS)
+    with device.computing(precision, debug=False):
+        ways = {f"the lesson, {precision}": lesson_step(kernels, size)}
+    with device.computing("float32", debug=False):
+        ways["keras-io, float32"] = KerasIO(weights, size).step
+    try:
+        ways["PyTorch, float32"] = torch_step(kernels, size)
+    except ModuleNotFoundError:
+        print("PyTorch is not there: install requirements-bench.txt to have it in the table")
+    seconds = measure(ways, rounds, steps)
+    ours = next(iter(seconds.values()))
+    print(f"\n| a step at {size} pixels | median of {rounds} rounds | ratio | range |\n| --- | --- | --- | --- |")
+    for name, values in seconds.items():
+        ratios = [value / own for value, own in zip(values, ours, strict=True)]
+        spread = f"{min(ratios):.1f} to {max(ratios):.1f}"
+        print(f"| {name} | {statistics.median(values):.3f} s | {statistics.median(ratios):.1f} | {spread} |")
+    return seconds
+
+
+def compare_losses(weights: Path, size: int, precision: str, steps: int = 400) -> float:
+    """Prints how long keras-io takes for its steps, and how long the lesson's way to the same loss.
+
+    Returns:
+        The ratio of the times.
+    """
+    with device.computing("float32", debug=False):
+        theirs = KerasIO(weights, size)
+        theirs.differentiate(theirs.picture.value())
+        started = time.perf_counter()
+        for _ in range(steps):
+            theirs.step()
+        their_seconds = time.perf_counter() - started
+        goal = float(theirs.differentiate(theirs.picture.value())[0])
+    with device.computing(precision, debug=False):
+        ours = LessonsWay(weights, size, steps // 4)
+        ours.differentiate(ours.picture.value())
+    seconds, loss = 0.0, np.inf
+    for count in range(1, steps + 1):
+        started = time.perf_counter()
+        ours.step()
+        seconds += time.perf_counter() - started
+        if count % 5 == 0:
+            loss = float(theirs.differentiate(ours.picture.value())[0])
+            if loss <= goal:
+                break
+    print(f"\nkeras-io: loss {goal:.1f} after {steps} steps, {their_seconds:.1f} s")
+    print(
+        f"the lesson's way: loss {loss:.1f} after {count} steps, {seconds:.1f} s: {their_seconds / seconds:.1f} times"
+    )
+    return their_seconds / seconds
+
+
+def main() -> None:
+    """Prints both comparisons."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--size", type=int, default=400, help="of the longer side, pixels (400)")
+    size = parser.parse_args().size
+    weights, precision = imagenet.find_convolutions("auto"), device.choose_precision("auto")
+    print(f"{weights.source}; {device.describe()}")
+    compare_steps(weights.path, size, precision)
+    compare_losses(weights.path, size, precision)
+
+
+if __name__ == "__main__":
+    main()
