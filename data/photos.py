@@ -38,6 +38,24 @@ def load_photo(path: Path | None = None) -> Photo:
     return Photo(pictures.read_picture(path), f"the picture {path}")
 
 
+def choose_photo(name: str) -> Photo:
+    """Loads a picture of one's own, or one of those that come with pip.
+
+    Args:
+        name: of a file, or "temple", "flower" or "portrait".
+
+    Raises:
+        ValueError: there is neither such a file nor such a photograph, or the file is no picture that can be used.
+        OSError: the file cannot be opened.
+    """
+    if Path(name).is_file():
+        return load_photo(Path(name))
+    own = dict(zip(("temple", "flower", "portrait"), load_photos().values(), strict=True))
+    if name not in own:
+        raise ValueError(f"--content is {name!r}, expected the file of a picture, or {', '.join(own)}")
+    return own[name]
+
+
 def load_photos(paths: tuple[Path, ...] = ()) -> dict[str, Photo]:
     """Loads pictures of one's own by their names, or the photographs of a temple, a flower and Grace Hopper.
 

@@ -115,12 +115,13 @@ def cut_out_drawing(picture: np.ndarray) -> Drawing:
     return Drawing(center(thicken(ink)), bool(direction.sum() < 0))
 
 
-def find_scaled_shape(picture: np.ndarray, size: int) -> tuple[int, int]:
+def find_scaled_shape(picture: np.ndarray, size: int, name: str = "a picture") -> tuple[int, int]:
     """Returns height and width for a longer side of `size` pixels, or more if the shorter would have less than 32.
 
     Args:
         picture: uint8 `(height, width, 3)`.
         size: in pixels, 32 or more.
+        name: of the picture, for the error.
 
     Raises:
         ValueError: `size` is less than 32, or the picture is more than 8 times as long as wide.
@@ -129,7 +130,7 @@ def find_scaled_shape(picture: np.ndarray, size: int) -> tuple[int, int]:
     if size < MIN_SCALED:
         raise ValueError(f"--size is {size}, expected {MIN_SCALED} pixels or more")
     if max(height, width) > 8 * min(height, width):
-        raise ValueError(f"a picture has {width} x {height} pixels, expected at most 8 times as long as wide: cut it")
+        raise ValueError(f"{name} has {width} x {height} pixels, expected at most 8 times as long as wide: cut it")
     ratio = max(size / max(height, width), MIN_SCALED / min(height, width))
     return round(height * ratio), round(width * ratio)
 
@@ -148,7 +149,7 @@ def scale_to(picture: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
 
 
-def match_colors(picture: np.ndarray, *others: np.ndarray) -> np.ndarray:
+def match_colors(picture: np.ndarray, *others: np.ndarray, shares: tuple[float, ...] = ()) -> np.ndarray:
     """Gives a picture the colors of others: their mean and covariance, by the linear map that moves colors least.
 
     Pitié and Kokaram, "The Linear Monge-Kantorovitch Linear Colour Mapping for Example-Based Colour Transfer", 2007.
@@ -156,29 +157,33 @@ def match_colors(picture: np.ndarray, *others: np.ndarray) -> np.ndarray:
     Args:
         picture: uint8 `(height, width, 3)` in [0, 255].
         *others: uint8 `(height', width', 3)` in [0, 255].
+        shares: how much each of them counts; empty if all are alike.
 
     Returns:
         uint8 `(height, width, 3)` in [0, 255].
     """
     colors = np.float64(picture.reshape(-1, 3))
+    sizes = [other.size // 3 for other in others]
+    weights = np.repeat(np.divide(shares or [1.0] * len(others), sizes), sizes)  # of each pixel
     others = np.float64(np.concatenate([other.reshape(-1, 3) for other in others]))
     # A small multiple of the identity, as colors that are all equal have no covariance.
-    covariance, wanted = np.cov(colors.T) + np.eye(3), np.cov(others.T) + np.eye(3)
+    covariance, wanted = np.cov(colors.T) + np.eye(3), np.cov(others.T, aweights=weights) + np.eye(3)
     root = linalg.sqrtm(covariance)
     inverse = linalg.inv(root)
     moved = (colors - colors.mean(axis=0)) @ (inverse @ linalg.sqrtm(root @ wanted @ root) @ inverse)
-    return np.uint8(np.clip(np.round(moved + others.mean(axis=0)), 0, 255)).reshape(picture.shape)
+    moved += np.average(others, axis=0, weights=weights)
+    return np.uint8(np.clip(np.round(moved), 0, 255)).reshape(picture.shape)
 
 
 def keep_lightness(picture: np.ndarray, colors: np.ndarray) -> np.ndarray:
-    """Returns the lightness of one picture with the colors of another (Y of YCbCr with Cb and Cr), both of one shape.
+    """Returns the lightness of one picture with the colors of another: Y of YCbCr with Cb and Cr.
 
     Args:
         picture: uint8 `(height, width, 3)` in [0, 255].
-        colors: uint8 `(height, width, 3)` in [0, 255].
+        colors: uint8 `(height', width', 3)` in [0, 255], brought to the shape of `picture`.
     """
     lightness, _, _ = Image.fromarray(picture).convert("YCbCr").split()
-    _, blue, red = Image.fromarray(colors).convert("YCbCr").split()
+    _, blue, red = Image.fromarray(colors).resize(lightness.size).convert("YCbCr").split()
     return np.asarray(Image.merge("YCbCr", (lightness, blue, red)).convert("RGB"))
 
 

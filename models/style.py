@@ -55,9 +55,11 @@ def read_kernels(path: Path, *groups: tuple[str, ...]) -> dict[str, tuple[np.nda
                     found[name] = kernel, bias
         if len(found) not in CONVOLUTIONS:
             raise ValueError(f"it has {len(found)} convolutions, expected {' or '.join(map(str, CONVOLUTIONS))}")
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{path} does not hold weights of VGG16 or VGG19 ({error}): delete or replace it") from None
-    layers = [layer for group in groups for layer in group or ("",)]
+    if not all(groups):
+        raise ValueError("--content-layers and --style-layers need a layer each, such as block4_conv2")
+    layers = [layer for group in groups for layer in group]
     for layer in layers:
         if layer not in found:
             raise ValueError(f"there is no layer {layer!r} in the network, expected some of {' '.join(found)}")
@@ -136,11 +138,13 @@ def find_targets(network: keras.Model, content, styles: list, content_layers, st
         By the name of the layer: the content's features, `(1, height'', width'', filters)`, and the mean of the styles'
         Gram matrices, float32 `(filters, filters)`.
     """
-    seen, *others = (network(np.float32([picture])) for picture in (content, *styles))
-    shares = tf.constant(shares or (1,) * len(styles), tf.float32)
-    stacks = {layer: tf.stack([gram_matrix(features[layer]) for features in others]) for layer in style_layers}
-    means = {layer: tf.tensordot(shares / tf.reduce_sum(shares), stack, 1) for layer, stack in stacks.items()}
-    return {layer: seen[layer] for layer in content_layers}, means
+    shares = shares or (1.0,) * len(styles)
+    means = dict.fromkeys(style_layers, 0.0)
+    for picture, share in zip(styles, shares, strict=True):  # one after the other, for the memory
+        features = network(np.float32([picture]))
+        means = {layer: means[layer] + share / sum(shares) * gram_matrix(features[layer]) for layer in means}
+    features = network(np.float32([content]))
+    return {layer: features[layer] for layer in content_layers}, means
 
 
 def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
@@ -216,19 +220,19 @@ def estimate_memory(kernels: dict, height: int, width: int, precision: str) -> i
     return round(BYTES_KEPT[precision] * outputs * height * width)
 
 
-def check_memory(kernels: dict, height: int, width: int, precision: str, free: int | None) -> int:
-    """Returns what `estimate_memory` does, and refuses a picture for which the memory is too small.
+def check_memory(kernels: dict, shapes: list[tuple[int, int]], precision: str, free: int | None) -> int:
+    """Returns what `estimate_memory` does for the largest picture, and refuses it if the memory is too small.
 
     Args:
         kernels: of the network, as `read_kernels` returns them.
-        height: in pixels.
-        width: in pixels.
+        shapes: height and width of the content and of the styles, in pixels.
         precision: "float32" or "bfloat16".
         free: in bytes; None if it is not known.
 
     Raises:
         ValueError: with the largest size that fits.
     """
+    height, width = max(shapes, key=lambda shape: shape[0] * shape[1])
     needed = estimate_memory(kernels, height, width, precision)
     if free is not None and needed > free:
         fits = int(max(height, width) * (free / needed) ** 0.5)

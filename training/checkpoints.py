@@ -1,19 +1,39 @@
 """What a run needs to go on after it was interrupted: `state.npz` in its folder."""
 
+import contextlib
+import glob
 import json
+import os
 import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 STATE = "state.npz"
+PROCESS = "process.json"
 
 
 def find_run(parent: Path, name: str | None) -> Path | None:
     """Returns the folder of the run `name` in `parent`, or of the newest one; None if there is none."""
-    described = parent.glob(f"{name or '*'}/config.json")
+    described = parent.glob(f"{glob.escape(name) if name else '*'}/config.json")
     return max((path.parent for path in described), key=lambda folder: folder.stat().st_ctime_ns, default=None)
+
+
+def occupy(folder: Path) -> None:
+    """Writes down that this process works in `folder`."""
+    process = psutil.Process()
+    (folder / PROCESS).write_text(json.dumps({"pid": process.pid, "created": process.create_time()}), "utf-8")
+
+
+def find_other_process(folder: Path) -> int | None:
+    """Returns the number of another process that is alive and works in `folder`, None if there is none."""
+    with contextlib.suppress(OSError, ValueError, psutil.Error):
+        noted = json.loads((folder / PROCESS).read_text("utf-8"))
+        if noted["pid"] != os.getpid() and psutil.Process(noted["pid"]).create_time() == noted["created"]:
+            return noted["pid"]
+    return None
 
 
 def check(folder: Path, description: dict) -> None:
@@ -24,13 +44,16 @@ def check(folder: Path, description: dict) -> None:
         description: what `config.json` would hold for a new run.
 
     Raises:
-        ValueError: the run was started otherwise.
+        ValueError: the run was started otherwise, or is still going on.
         SystemExit: it is finished, with exit code 0, after a line that says so.
     """
     metrics = folder / "metrics.json"  # which is missing if the run was killed at its very start
     if metrics.exists() and json.loads(metrics.read_text("utf-8"))["status"] == "finished":
         print(f"{folder} is finished: there is nothing to go on with")
         sys.exit(0)
+    process = find_other_process(folder)
+    if process:
+        raise ValueError(f"--resume: {folder} is still going on, as process {process}: wait for it, or stop it")
     before = json.loads((folder / "config.json").read_text("utf-8"))
     now = json.loads(json.dumps(description, default=str))
     differences = [

@@ -9,7 +9,7 @@ RANGES = {
     "seed": (lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295"),
     "epochs": (lambda value: value >= 1, "a whole number from 1"),
     "batch_size": (lambda value: value >= 1, "a whole number from 1"),
-    "learning_rate": (lambda value: isfinite(value) and value > 0, "a number above 0, such as 0.001"),
+    "learning_rate": (lambda value: 0 < value < 1e30, "a number above 0, such as 0.001"),
     "units": (lambda value: value >= 1, "a whole number from 1"),
     "filters": (lambda value: value >= 1, "a whole number from 1"),
     "examples": (lambda value: value >= 8, "a whole number from 8"),
@@ -32,6 +32,7 @@ RANGES = {
     "tuned_layers": (lambda value: value >= 1, "a whole number from 1"),
     "content_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
     "style_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
+    "smoothness_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
     "degree": (lambda value: 1 <= value <= 16, "a whole number from 1 to 16"),
     "dropout": (lambda value: 0 <= value < 1, "a share from 0 to below 1"),
 }

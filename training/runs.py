@@ -76,10 +76,9 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
             yield run
     except KeyboardInterrupt:
         run.write_metrics(status="interrupted")
-        resume = (
-            f". The same command with --resume --name {run.folder.name} goes on" if run.saved_at > -math.inf else ""
-        )
-        print(f"\nInterrupted. What was recorded so far is in {run.folder}{resume}")
+        print(f"\nInterrupted. What was recorded so far is in {run.folder}")
+        if run.saved_at > -math.inf:
+            print(f"The same command with --resume --name {shlex.quote(run.folder.name)} goes on")
         raise
     except BaseException as error:
         run.write_metrics(status="failed", error=" ".join(str(error).split()) or type(error).__name__)
@@ -87,6 +86,7 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
     finally:
         for writer in run.writers.values():
             writer.close()
+        (run.folder / checkpoints.PROCESS).unlink(missing_ok=True)
 
 
 SAVE_SECONDS = 2  # the names of event files tell seconds, and TensorBoard reads them in the order of their names
@@ -127,6 +127,7 @@ class Run:
         else:
             self.folder = make_folder(parent, config.name)
             write_json(self.folder / "config.json", description)
+        checkpoints.occupy(self.folder)
         self.figures = self.folder / "figures"
         self.figures.mkdir(exist_ok=True)
         self.started = time.perf_counter() - (self.state.pop("seconds") if self.state else 0)
@@ -188,12 +189,13 @@ class Run:
             image = tf.io.decode_png(path.read_bytes(), channels=3)
             tf.summary.image(path.stem, image[None], step=step)
 
-    def add_picture(self, name: str, picture, step: int = 0) -> None:
-        """Saves a picture, uint8 `(height, width, 3)`, in `figures`, and shows it in TensorBoard.
+    def add_picture(self, name: str, picture, step: int = 0):
+        """Saves a picture, uint8 `(height, width, 3)`, in `figures`, shows it in TensorBoard, and returns it.
 
         Several steps of one name make a slider; in `figures` the last one stays.
         """
         self.add_figure(figures.save_picture(picture, self.figures / f"{name}.png"), step)
+        return picture
 
     def add_texts(self, description: dict) -> None:
         """Writes TensorBoard's page Text: what the lesson is, how it was configured, and on what it ran."""
@@ -276,12 +278,20 @@ class Run:
 
         Returns:
             `metrics` with `seconds` added.
+
+        Raises:
+            FloatingPointError: the training loss is no finite number.
         """
         if model is not None:
             partial = self.folder / "model.partial.keras"
             model.save(partial)
             partial.replace(self.folder / "model.keras")
         (self.folder / checkpoints.STATE).unlink(missing_ok=True)
+        loss = metrics.get("train", {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss is {loss} at the end: try a tenth of the learning rate or of the weights"
+            )
         metrics = self.write_metrics(status="finished", **metrics)
         splits = {name: metrics[name] for name in ("train", "validation", "test") if name in metrics}
         for split, values in splits.items():
