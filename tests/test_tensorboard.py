@@ -184,7 +184,14 @@ def test_pr_curves(server):
 
 
 def test_text(server):
-    assert set(server.json("text", "tags")[RUN]) == {"lesson", "hyperparameters", "options", "versions", "environment"}
+    assert set(server.json("text", "tags")[RUN]) == {
+        "lesson",
+        "hyperparameters",
+        "options",
+        "versions",
+        "environment",
+        "doctor",
+    }
     (lesson,) = server.json("text", "text", run=RUN, tag="lesson")
     assert "A convolutional network reads handwritten digits" in lesson["text"]
     (table,) = server.json("text", "text", run=RUN, tag="hyperparameters")

@@ -17,6 +17,7 @@
         inference mode. Absent where a lesson has none, and until the run is finished.
     seconds: from the start of the run to its end, with evaluation and figures.
     error: why the run failed; absent otherwise.
+    findings: of the doctor, each with code, epoch, step, evidence, advice and severity; absent where it did not watch.
     Whatever else a lesson measures, under its own name.
 
 Beside them: `model.keras` (the trained model), `figures/*.png`, `projector/` (vectors, labels and pictures),
@@ -42,7 +43,7 @@ from importlib import metadata
 from inspect import getfile
 from pathlib import Path
 
-from training import checkpoints, classifier, device, figures, recorder
+from training import checkpoints, classifier, device, doctor, figures, recorder
 from training.options import Options, flag
 
 import keras
@@ -81,6 +82,8 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
             print(f"The same command with --resume --name {shlex.quote(run.folder.name)} goes on")
         raise
     except BaseException as error:
+        if isinstance(error, FloatingPointError) and run.doctor:
+            run.doctor.on_train_end()
         run.write_metrics(status="failed", error=" ".join(str(error).split()) or type(error).__name__)
         raise
     finally:
@@ -128,6 +131,7 @@ class Run:
             self.folder = make_folder(parent, config.name)
             write_json(self.folder / "config.json", description)
         checkpoints.occupy(self.folder)
+        self.doctor = None
         self.figures = self.folder / "figures"
         self.figures.mkdir(exist_ok=True)
         self.started = time.perf_counter() - (self.state.pop("seconds") if self.state else 0)
@@ -148,10 +152,12 @@ class Run:
         return 1 if sys.stdout.isatty() else 2
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
-        """Returns the callbacks that every `fit` of a lesson gets: the recording, and an end to what diverges."""
+        """Returns the callbacks for the `fit` of a lesson: the doctor, an end to what diverges, and the recording."""
         profile = self.folder / "train" if self.config.profile else None
         splits = self.dataset.train, self.dataset.validation
-        return [recorder.StopOnDivergence(), recorder.Recorder(self.writers, *splits, self.class_names, profile)]
+        self.doctor = doctor.TrainingDoctor(*splits[0], splits[1], batch_size=self.config.batch_size)
+        watchers = [self.doctor, recorder.StopOnDivergence()]
+        return [*watchers, recorder.Recorder(self.writers, *splits, self.class_names, profile)]
 
     def curves(self, name: str) -> list[keras.callbacks.Callback]:
         """Returns the callbacks for one of several trainings in a run: its curves, and an end to what diverges.
@@ -287,6 +293,10 @@ class Run:
             model.save(partial)
             partial.replace(self.folder / "model.keras")
         (self.folder / checkpoints.STATE).unlink(missing_ok=True)
+        if self.doctor:
+            metrics["findings"] = [finding._asdict() for finding in self.doctor.findings]
+            with self.writers["."].as_default(step=0):
+                tf.summary.text("doctor", "\n\n".join(map(str, self.doctor.findings)) or doctor.HEALTHY)
         loss = metrics.get("train", {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise FloatingPointError(

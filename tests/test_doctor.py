@@ -1,0 +1,131 @@
+"""The doctor names the fault of small trainings on real data, and leaves them as they are."""
+
+import random
+
+from training import doctor
+
+import keras
+import numpy as np
+import pytest
+
+from tests import trainings
+
+# One or two of each code, and what looks like a fault and is none; all of them, with three seeds: make full.
+QUICK = [
+    "mlp_on_digits",
+    "softmax_before_a_loss_of_logits_which_keras_repairs",
+    "pipeline",
+    "regression",
+    "yes_or_no_with_logits",
+    "adam_at_1",
+    "sgd_at_a_ten_thousandth",
+    "softmax_twice",
+    "scaled_twice",
+    "squared_error_on_ids",
+    "biases_far_below",
+    "ten_sigmoid_layers",
+    "weights_far_too_large",
+    "all_equal",
+    "all_frozen",
+    "sorted_digits",
+    "one_place_off",
+    "counted_from_1",
+    "hundred_digits_by_heart",
+    "a_single_epoch",
+    "one_in_fifty",
+    "one_missing_value",
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", QUICK)
+def test_first_finding_is_the_fault(name):
+    code, findings, _ = trainings.run(name, 0)
+    assert (findings[0].code if findings else None) == code
+    for finding in findings:
+        assert finding.evidence
+        assert finding.advice
+        assert str(finding).count("\n") == 0
+
+
+def test_quick_ones_have_every_code():
+    codes = {code for code, _ in trainings.CASES.values()}
+    assert {trainings.CASES[name][0] for name in QUICK} == codes
+    assert len(codes) == 17
+    assert sum(code is None for code, _ in trainings.CASES.values()) >= 25
+    assert len(trainings.CASES) >= 60
+    assert len(trainings.SET_ASIDE) >= len(trainings.CASES) / 3
+
+
+def train(build, watched, findings=None):
+    """Returns the weights after training, and the next random numbers."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(3)
+    model, arguments = build(3)
+    arguments["epochs"] = 3
+    if watched:
+        watcher = doctor.TrainingDoctor(arguments["x"], arguments["y"], arguments["validation_data"], report=None)
+        arguments["callbacks"] = [watcher]
+    model.fit(**arguments, verbose=0)
+    if watched:
+        findings.extend(watcher.findings)
+    return [*model.get_weights(), random.random(), np.random.random()]  # noqa: NPY002
+
+
+@pytest.mark.parametrize("name", ["batch_norm_and_dropout", "adam_at_a_millionth"])
+def test_training_is_the_same_with_and_without(name):
+    """Also where the doctor experiments on copies."""
+    findings = []
+    for with_doctor, without in zip(
+        train(trainings.CASES[name][1], True, findings), train(trainings.CASES[name][1], False), strict=True
+    ):
+        np.testing.assert_array_equal(with_doctor, without)
+    assert bool(findings) == (name == "adam_at_a_millionth")
+
+
+class Doubled(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(10)
+
+    def call(self, x):
+        return 2 * self.dense(x)
+
+
+def test_unusual_models_are_left_alone_and_said_so(capsys):
+    (x, y), _ = trainings.digits()
+    inputs = keras.Input((64,)), keras.Input((64,))
+    joined = keras.layers.Concatenate()(inputs)
+    two = keras.Model(inputs, [keras.layers.Dense(10)(joined), keras.layers.Dense(1)(joined)])
+    two.compile("adam", [trainings.logits(), "mse"])
+    own = Doubled()
+    own.compile("adam", trainings.logits())
+    other = trainings.mlp(64, 16)
+    other.compile("adam", lambda truth, answers: keras.ops.mean(keras.ops.square(answers)))
+    for model, arguments in (
+        (two, {"x": [x, x], "y": [y, np.float32(y)]}),
+        (own, {"x": x, "y": y}),
+        (other, {"x": x, "y": y}),
+        (other, {"x": ((x[:32], y[:32]) for _ in range(50))}),
+    ):
+        watcher = doctor.TrainingDoctor(**arguments)
+        model.fit(**arguments, callbacks=[watcher], verbose=0, epochs=1)
+        said = capsys.readouterr().out
+        assert "doctor" in said
+        if model is not own:
+            assert "could not look at everything" in said
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("collection", [trainings.CASES, trainings.SET_ASIDE], ids=["own", "set aside"])
+def test_figures_of_the_doctor(collection):
+    """At least 90 % of the first findings right, at most 1 of 25 healthy trainings with a finding; three seeds."""
+    right = {True: [], False: []}
+    for name in collection:
+        for seed in range(3):
+            code, findings, _ = trainings.run(name, seed)
+            right[code is None].append((findings[0].code if findings else None) == code)
+    print(f"\nfaulty {sum(right[False])} of {len(right[False])}, healthy {sum(right[True])} of {len(right[True])}")
+    assert np.mean(right[False]) >= 0.9
+    assert np.mean(right[True]) >= 0.96
