@@ -361,6 +361,18 @@ def momentum_at_2(seed):
 
 
 @case("learning_rate_too_low")
+def warm_up_to_a_millionth(seed):
+    schedule = keras.optimizers.schedules.CosineDecay(1e-8, 200, warmup_target=1e-6, warmup_steps=100)
+    return fit(mlp(64, 64), digits(), logits(), keras.optimizers.Adam(schedule))
+
+
+@case("learning_rate_too_high")
+def warm_up_to_1(seed):
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 400, warmup_target=1.0, warmup_steps=100)
+    return fit(mlp(64, 64), digits(), logits(), keras.optimizers.Adam(schedule))
+
+
+@case("learning_rate_too_low")
 def adam_at_a_millionth(seed):
     return fit(mlp(64, 64), digits(), logits(), keras.optimizers.Adam(1e-6))
 

@@ -13,6 +13,7 @@ import contextlib
 import itertools
 import math
 import random
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -27,12 +28,17 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 HEALTHY = "The doctor finds nothing wrong."
 ROWS = 1000  # examples that are looked at
+NUMBERS = 30_000_000  # in the examples that are looked at, at most
 PROBE = 200  # of them for gradients and activations
 TRIAL_UPDATES = 120  # of an experiment, at most
+TRIAL_SECONDS = 5.0  # of the first experiment; the others get as many updates
+LOOKED_THROUGH = 50_000_000  # numbers of x or y, for those that are none
 SHORT = 0.12  # by how much the skill may fall short of the simple rule
 # Learning rates that are usual: below the first and above the last, the rate is what one looks at first.
 USUAL = {"SGD": (1e-3, 0.5), "Adadelta": (0.01, 1.0), "Adagrad": (1e-3, 0.1), "Ftrl": (1e-3, 0.1)}
 USUAL_ADAPTIVE = (5e-5, 0.012)
+# What looking at an unusual model or data raises; a doctor never breaks a training.
+UNUSUAL = (TypeError, ValueError, AttributeError, LookupError, RuntimeError, ArithmeticError)
 
 
 class Finding(NamedTuple):
@@ -72,7 +78,7 @@ def diagnose(model: keras.Model, **fit_arguments) -> list[Finding]:
     Raises:
         Exception: what `fit` raises, unless the doctor knows why.
     """
-    names = ("x", "y", "validation_data", "validation_split", "batch_size", "shuffle", "class_weight", "sample_weight")
+    names = ("x", "y", "validation_data", "validation_split", "batch_size", "shuffle")
     doctor = TrainingDoctor(**{name: fit_arguments[name] for name in names if name in fit_arguments}, report=None)
     callbacks = [*(fit_arguments.pop("callbacks", None) or []), doctor]
     try:
@@ -94,8 +100,6 @@ class TrainingDoctor(keras.callbacks.Callback):
         validation_split: as `fit` takes it.
         batch_size: as `fit` takes it.
         shuffle: as `fit` takes it.
-        class_weight: as `fit` takes it.
-        sample_weight: as `fit` takes it.
         report: called with one line for each finding, or the line that all is well; None for silence.
     """
 
@@ -107,8 +111,6 @@ class TrainingDoctor(keras.callbacks.Callback):
         validation_split=0.0,
         batch_size=None,
         shuffle=True,
-        class_weight=None,
-        sample_weight=None,
         report: Callable[[str], None] | None = print,
     ):
         super().__init__()
@@ -117,7 +119,6 @@ class TrainingDoctor(keras.callbacks.Callback):
         self.validation_split = validation_split
         self.batch_size = batch_size or 32
         self.shuffle = shuffle
-        self.weighted = class_weight is not None or sample_weight is not None
         self.report = report
         self.history: list[dict] = []
         self.findings: list[Finding] = []
@@ -125,9 +126,11 @@ class TrainingDoctor(keras.callbacks.Callback):
         self.epoch = self.step = 0
         self.broken_at: tuple[int, int] | None = None
         self.initial = None
+        self.rate = math.nan
 
     def on_train_begin(self, logs=None):
-        """Keeps the first weights."""
+        """Keeps the first weights and the first learning rate."""
+        self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.initial = [np.copy(value) for value in self.model.get_weights()]
 
     def on_train_batch_end(self, batch, logs=None):
@@ -146,7 +149,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         """Examines the training, and reports."""
         self.examine()
         if self.report:
-            for line in map(str, self.findings or [HEALTHY]):
+            for line in map(str, self.findings or ([] if self.unseen else [HEALTHY])):
                 self.report(line)
             if self.unseen:
                 self.report(f"The doctor could not look at everything: {'; '.join(self.unseen)}.")
@@ -158,7 +161,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         with untouched_random_numbers():
             try:
                 self.findings = Examination(self).find()
-            except (TypeError, ValueError, AttributeError, KeyError, IndexError, NotImplementedError) as error:
+            except (*UNUSUAL, tf.errors.OpError) as error:
                 self.unseen.append(" ".join(str(error).split())[:200])
                 broken = self.broken_at
                 if broken:
@@ -255,21 +258,23 @@ class Examination:
             self.ordered = self.y[: 40 * doctor.batch_size]
             self.batch_size, self.order_kept = doctor.batch_size, not doctor.shuffle
         else:
-            self.x, self.y = take(x, y, 4 * ROWS)
-            self.ordered = self.y
-            self.batch_size = len(np.asarray(next(iter(x))[0]))
+            first = np.asarray(next(iter(x))[0])
+            epoch = len(first) * ((doctor.params or {}).get("steps") or ROWS)
+            self.x, self.y = take(x, y, max(PROBE, min(epoch, NUMBERS // max(1, first[0].size))))
+            self.ordered, self.batch_size = self.y, len(first)
             self.order_kept = True  # what was drawn is what is trained on, shuffled or not
-        picked = np.sort(np.random.default_rng(0).permutation(len(self.x))[:ROWS])
+        self.looked_at = max(PROBE, min(ROWS, NUMBERS // max(1, self.x[0].size)))
+        picked = np.sort(np.random.default_rng(0).permutation(len(self.x))[: self.looked_at])
         self.rows, self.targets = self.x[picked], self.y[picked]
         self.validation = None
         if doctor.validation_data is not None:
             data = doctor.validation_data
             pair = (data, None) if isinstance(data, tf.data.Dataset) else (data[0], data[1])
             self.validation = take(*pair, 10**9 if self.arrays else ROWS)
-            picked = np.random.default_rng(0).permutation(len(self.validation[0]))[:ROWS]
+            picked = np.random.default_rng(0).permutation(len(self.validation[0]))[: self.looked_at]
             self.validation = tuple(part[picked] for part in self.validation)
         self.final = self.model.get_weights()
-        self.trials = {}
+        self.trials, self.trial_updates = {}, TRIAL_UPDATES
 
     def found(self, code: str, evidence: str, advice: str, before: bool = False, severity: str = "error") -> Finding:
         """Returns a finding, seen before training or at its end."""
@@ -323,7 +328,8 @@ class Examination:
     def find_nan_input(self) -> Finding | None:
         """A number that is none reaches every weight; or is silently taken for 0 by a fused kernel, so look at x."""
         for name, values in (("x", self.x), ("y", self.y)):
-            if np.issubdtype(values.dtype, np.floating):
+            if np.issubdtype(values.dtype, np.floating) and len(values):
+                values = values[: max(1, LOOKED_THROUGH * len(values) // values.size)]
                 wrong = ~np.isfinite(values)
                 if wrong.any():
                     rows = int(wrong.reshape(len(values), -1).any(axis=1).sum())
@@ -621,7 +627,7 @@ class Examination:
         return self.find_dead_units(self.doctor.initial)
 
     def find_dead_units(self, weights=None) -> Finding | None:
-        """As above, after training."""
+        """A rectifier that fell silent during the training, or with other weights; judged after the learning rate."""
         for name, share in self.dead_shares(weights or self.final).items():
             if share >= (0.85 if weights is self.doctor.initial else 0.7):
                 evidence = f"{share:.0%} of the units of {name} are 0 for every example"
@@ -679,10 +685,8 @@ class Examination:
         if len(norms) < 4:
             return None
         first, last = norms[0], norms[-1]
-        if (
-            min(first / max(last, 1e-30), np.median(norms) / 1e-2) < 1e-3
-            and self.learning_rate() >= self.usual()[0] / 3
-        ):
+        stands_still = first < 1e-3 * last or np.median(norms) < 1e-7
+        if stands_still and self.learning_rate() >= self.usual()[0] / 3:
             evidence = f"the gradients (root mean square) are {first:.1e} in the first layer, {last:.1e} in the last"
             advice = (
                 "relu and he_normal instead of sigmoid or tanh, batch normalization, residual connections, fewer layers"
@@ -693,25 +697,21 @@ class Examination:
     def find_learning_rate(self) -> Finding | None:
         """Trials from the first weights, with larger and smaller steps (Smith, "Cyclical Learning Rates", 2017)."""
         rate, (low, high) = self.learning_rate(), self.usual()
-        control = self.trial()
-        trials = {factor: self.trial(factor=factor) for factor in (0.1, 0.01)}
+        usual = [10.0**power for power in range(-8, 9) if power and low <= rate * 10.0**power <= high]
+        tried = []
         if rate > high / 3 or self.is_erratic():
-            factor = min(trials, key=trials.get)
-            if self.better(trials[factor], control):
-                evidence = (
-                    f"with {rate * factor:.2g} instead of {rate:.2g}, a copy comes in as many updates to a loss of "
-                    f"{trials[factor]:.3g} of the best constant's, not {control:.3g}"
-                )
-                return self.found("learning_rate_too_high", evidence, f"a learning rate of {rate * factor:.2g}")
+            tried.append(("learning_rate_too_high", [factor for factor in usual if factor < 1]))
         if rate < 3 * low:
-            trials = {factor: self.trial(factor=factor) for factor in (10, 100, 1000)}
-            factor = min(trials, key=trials.get)
-            if self.better(trials[factor], control):
+            tried.append(("learning_rate_too_low", [factor for factor in usual if factor > 1]))
+        control = self.trial()
+        for code, factors in tried:
+            best = min(factors, key=lambda factor: self.trial(factor=factor), default=None)
+            if best and self.better(self.trial(factor=best), control):
                 evidence = (
-                    f"with {rate * factor:.2g} instead of {rate:.2g}, a copy comes in as many updates to a loss of "
-                    f"{trials[factor]:.3g} of the best constant's, not {control:.3g}"
+                    f"with {rate * best:.2g} instead of {rate:.2g}, a copy comes in as many updates to a loss of "
+                    f"{self.trial(factor=best):.3g} of the best constant's, not {control:.3g}"
                 )
-                return self.found("learning_rate_too_low", evidence, f"a learning rate of {rate * factor:.2g}")
+                return self.found(code, evidence, f"a learning rate of {rate * best:.2g}")
         return None
 
     def find_exploding(self) -> Finding | None:
@@ -858,6 +858,8 @@ class Examination:
             start: first weights; those of the training if not given.
         """
         key = (factor, standardize, unfreeze, start is None)
+        if key not in self.trials and not self.trials and key != (1.0, False, False, True):
+            self.trial()  # without a change, which says for how many updates there is time
         if key in self.trials:
             return self.trials[key]
         model = self.copy(self.doctor.initial if start is None else start)
@@ -877,7 +879,7 @@ class Examination:
                 (np.float32(part) - np.float32(center.reshape(shape))) / np.float32(width.reshape(shape))
                 for part in (inputs, rows)
             )
-        count = min(TRIAL_UPDATES * (3 if unfreeze else 1), max(20, self.doctor.step or TRIAL_UPDATES))
+        count = min(self.trial_updates * (3 if unfreeze else 1), max(20, self.doctor.step or TRIAL_UPDATES))
         draw = np.random.default_rng(1)
         targets = self.y[: len(inputs)]
         size = min(self.batch_size, len(inputs), 128)
@@ -892,8 +894,13 @@ class Examination:
                 value = self.loss(y, outputs)
             optimizer.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
 
-        for pick in picks:
+        for done, pick in enumerate(picks, start=1):
             update(tf.constant(inputs[pick]), tf.constant(targets[pick]))
+            if done == 1:
+                started = time.perf_counter()
+            elif not self.trials and time.perf_counter() - started > TRIAL_SECONDS:
+                self.trial_updates = done
+                break
         kept, self.rows = self.rows, rows
         try:
             self.trials[key] = self.relative_loss(model=model)
@@ -915,13 +922,11 @@ class Examination:
         return changed < control - 0.15 and changed < 0.85 * control
 
     def learning_rate(self) -> float:
-        """Returns the learning rate at the start."""
+        """Returns the learning rate, of a schedule the highest so far."""
         rate = self.model.optimizer._learning_rate
-        return (
-            float(rate(0))
-            if callable(rate) and not hasattr(rate, "numpy")
-            else float(np.asarray(self.model.optimizer.learning_rate))
-        )
+        if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            return max(float(rate(step)) for step in np.linspace(0, max(1, self.doctor.step), 50, dtype=int))
+        return self.doctor.rate
 
     def usual(self) -> tuple[float, float]:
         """Returns the lowest and highest learning rate that is usual for the optimizer."""

@@ -155,7 +155,7 @@ class Run:
         """Returns the callbacks for the `fit` of a lesson: the doctor, an end to what diverges, and the recording."""
         profile = self.folder / "train" if self.config.profile else None
         splits = self.dataset.train, self.dataset.validation
-        self.doctor = doctor.TrainingDoctor(*splits[0], splits[1], batch_size=self.config.batch_size)
+        self.doctor = doctor.TrainingDoctor(*splits[0], splits[1], batch_size=getattr(self.config, "batch_size", None))
         watchers = [self.doctor, recorder.StopOnDivergence()]
         return [*watchers, recorder.Recorder(self.writers, *splits, self.class_names, profile)]
 
