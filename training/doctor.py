@@ -13,6 +13,7 @@ import contextlib
 import itertools
 import math
 import random
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -87,6 +88,8 @@ def diagnose(model: keras.Model, **fit_arguments) -> list[Finding]:
         doctor.examine()
         if not doctor.findings:
             raise
+    if doctor.unseen:
+        print(f"The doctor could not look at everything: {'; '.join(doctor.unseen)}.")
     return doctor.findings
 
 
@@ -130,7 +133,7 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Keeps the first weights and the first learning rate."""
-        self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self.rate = float(self.model.optimizer.learning_rate)
         self.initial = [np.copy(value) for value in self.model.get_weights()]
 
     def on_train_batch_end(self, batch, logs=None):
@@ -162,13 +165,23 @@ class TrainingDoctor(keras.callbacks.Callback):
             try:
                 self.findings = Examination(self).find()
             except (*UNUSUAL, tf.errors.OpError) as error:
-                self.unseen.append(" ".join(str(error).split())[:200])
-                broken = self.broken_at
-                if broken:
-                    evidence = f"the loss is not a number from epoch {broken[0]}, update {broken[1]}"
-                    self.findings = [
-                        Finding("learning_rate_too_high", *broken, evidence, "a tenth of the learning rate")
-                    ]
+                self.note(error)
+                if self.broken_at:
+                    self.findings = [self.explain_broken_loss()]
+
+    def note(self, error: Exception) -> None:
+        """Keeps why something could not be looked at, once, in a few words."""
+        words = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:120]
+        if words not in self.unseen:
+            self.unseen.append(words)
+
+    def explain_broken_loss(self) -> Finding:
+        """Returns why the loss of a model that cannot be read is not a number: for its data, else for its steps."""
+        evidence = "the loss is not a number from epoch {}, update {}".format(*self.broken_at)
+        for part in tf.nest.flatten(self.data):
+            if isinstance(part, np.ndarray) and part.dtype.kind == "f" and not np.isfinite(part).all():
+                return Finding("nan_input", 0, 0, "x or y holds NaN or infinity", "leave out or fill these rows")
+        return Finding("learning_rate_too_high", *self.broken_at, evidence, "a tenth of the learning rate")
 
 
 @contextlib.contextmanager
@@ -196,14 +209,14 @@ class Task(NamedTuple):
     outputs: int
 
 
-def read_task(model: keras.Model) -> Task:
-    """Returns what the loss and output of a compiled model ask for.
+def read_task(model: keras.Model, outputs: tf.Tensor) -> Task:
+    """Returns what the loss of a compiled model and its outputs for some examples ask for.
 
     Raises:
         TypeError: the model has several outputs or losses.
     """
     loss = model.loss
-    if isinstance(loss, list | dict) or isinstance(model.output_shape, list | dict):
+    if isinstance(loss, list | dict) or isinstance(outputs, list | dict | tuple):
         raise TypeError("a model of several outputs")
     loss = keras.losses.get(loss) if isinstance(loss, str) else loss
     name = getattr(loss, "__name__", type(loss).__name__).lower().replace("_", "")
@@ -217,7 +230,7 @@ def read_task(model: keras.Model) -> Task:
         "logcosh": "squared",
     }
     settings = getattr(loss, "_fn_kwargs", None) or {}
-    return Task(kinds.get(name, "other"), bool(settings.get("from_logits", False)), int(model.output_shape[-1] or 0))
+    return Task(kinds.get(name, "other"), bool(settings.get("from_logits", False)), int(outputs.shape[-1]))
 
 
 def take(x, y, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -246,7 +259,6 @@ class Examination:
 
     def __init__(self, doctor: TrainingDoctor):
         self.doctor, self.model = doctor, doctor.model
-        self.task = read_task(self.model)
         x, y = doctor.data
         self.arrays = not isinstance(x, tf.data.Dataset)
         if self.arrays:
@@ -266,6 +278,7 @@ class Examination:
         self.looked_at = max(PROBE, min(ROWS, NUMBERS // max(1, self.x[0].size)))
         picked = np.sort(np.random.default_rng(0).permutation(len(self.x))[: self.looked_at])
         self.rows, self.targets = self.x[picked], self.y[picked]
+        self.task = read_task(self.model, self.model(tf.constant(self.rows[:2]), training=False))
         self.validation = None
         if doctor.validation_data is not None:
             data = doctor.validation_data
@@ -282,7 +295,7 @@ class Examination:
         return Finding(code, epoch, step, evidence, advice, severity)
 
     def find(self) -> list[Finding]:
-        """Applies the rules in the order of causes: what is certain first, effects last. At most two findings."""
+        """Applies the rules in the order of causes: what is certain first, effects last. The first finding ends it."""
         certain = [
             self.find_nan_input,
             self.find_wrong_loss,
@@ -291,17 +304,19 @@ class Examination:
             self.find_nothing_trainable,
             self.find_symmetry,
             self.find_sorted_data,
+            self.find_scale_of_one_split,
         ]
-        findings = [finding for rule in certain if (finding := rule()) is not None]
-        if findings:
-            return findings[:2]
+        for rule in certain:
+            finding = self.try_rule(rule)
+            if finding is not None:
+                return [finding]
         if self.task.kind == "other":
             self.doctor.unseen.append("a loss of one's own: only its curve was looked at")
             return [finding for finding in [self.find_divergence()] if finding]
         if self.doctor.broken_at or not all(np.isfinite(value).all() for value in self.final):
             return [self.find_divergence()]
         if self.is_good():
-            return []
+            return [finding for finding in [self.find_better_rate()] if finding]
         if self.overfits():
             rules = self.find_shift, self.find_disagreement, self.find_permutation
             return [next((finding for rule in rules if (finding := rule())), None) or self.describe_overfitting()]
@@ -318,16 +333,25 @@ class Examination:
             self.find_permutation,
             self.describe_underfitting,
         ):
-            finding = rule()
+            finding = self.try_rule(rule)
             if finding is not None:
                 return [finding]
         return []
+
+    def try_rule(self, rule: Callable[[], Finding | None]) -> Finding | None:
+        """Returns what a rule finds; a rule that cannot be applied to this model leaves the others alone."""
+        try:
+            return rule()
+        except (*UNUSUAL, tf.errors.OpError) as error:
+            self.doctor.note(error)
+            return None
 
     # What is certain.
 
     def find_nan_input(self) -> Finding | None:
         """A number that is none reaches every weight; or is silently taken for 0 by a fused kernel, so look at x."""
-        for name, values in (("x", self.x), ("y", self.y)):
+        of_validation = zip(("x of the validation", "y of the validation"), self.validation or (), strict=False)
+        for name, values in (("x", self.x), ("y", self.y), *of_validation):
             if np.issubdtype(values.dtype, np.floating) and len(values):
                 values = values[: max(1, LOOKED_THROUGH * len(values) // values.size)]
                 wrong = ~np.isfinite(values)
@@ -345,8 +369,21 @@ class Examination:
         ids = y.size == len(y) and is_whole(y)
         classes = len(np.unique(y)) if ids else 0
         accuracy = any("acc" in name for entry in self.doctor.history[:1] for name in entry)
-        one_hot = y.ndim == 2 and y.shape[1] > 2 and is_whole(y) and (y.sum(axis=1) == 1).all()
+        one_hot = y.ndim == 2 and y.shape[1] > 1 and is_whole(y) and (y.sum(axis=1) == 1).all()
         right = "sparse_categorical_crossentropy for class ids, mean_squared_error for quantities"
+        if kind == "categorical" and (ids or outputs == 1):
+            evidence = (
+                f"categorical cross-entropy, which takes a share for each class, against y of the shape {y.shape}"
+            )
+            if outputs == 1:
+                evidence = "categorical cross-entropy of one output, which is always 0"
+            return self.found("wrong_loss", evidence, "sparse_categorical_crossentropy, or one-hot labels", True)
+        if kind == "sparse" and one_hot:
+            evidence = f"sparse categorical cross-entropy, which takes class ids, against y of the shape {y.shape}"
+            return self.found("wrong_loss", evidence, "categorical_crossentropy for one-hot labels", True)
+        if kind == "sparse" and outputs == 1 and classes > 1 and self.last_activation() != "softmax":
+            evidence = f"sparse categorical cross-entropy of one output for {classes} classes"
+            return self.found("wrong_loss", evidence, "an output for each class; binary_crossentropy for two", True)
         if kind == "squared" and ids and outputs > 1:
             return self.found("wrong_loss", f"a distance of {outputs} outputs from class ids", right, True)
         if kind == "squared" and ids and 2 < classes <= 100 and accuracy:
@@ -355,7 +392,7 @@ class Examination:
             )
         if kind == "binary" and ids and classes > 2:
             return self.found("wrong_loss", f"binary cross-entropy against the ids of {classes} classes", right, True)
-        if kind == "binary" and one_hot and self.last_activation() == "softmax":
+        if kind == "binary" and one_hot and outputs > 2 and self.last_activation() == "softmax":
             evidence = f"binary cross-entropy of a softmax over {outputs} classes, of which one is right"
             return self.found("wrong_loss", evidence, "categorical_crossentropy", True)
         if (
@@ -369,9 +406,6 @@ class Examination:
         if kind in ("sparse", "categorical") and not is_whole(y) and ((kind == "sparse") or y.max() > 1 or y.min() < 0):
             evidence = "cross-entropy of classes against quantities that are no class ids"
             return self.found("wrong_loss", evidence, "mean_squared_error with a linear output", True)
-        if kind == "sparse" and outputs == 1 and classes == 2 and self.last_activation() == "sigmoid":
-            evidence = "sparse categorical cross-entropy of one output for two classes"
-            return self.found("wrong_loss", evidence, "binary_crossentropy, or two outputs", True)
         return None
 
     def find_bad_labels(self) -> Finding | None:
@@ -400,7 +434,7 @@ class Examination:
         kind, from_logits, outputs = self.task
         last, inner = self.last_activation(), self.values_before_the_last_activation()
         answers = self.predict(self.rows[:PROBE], self.doctor.initial)
-        share = "softmax for one class of several, sigmoid for yes or no, or none with from_logits=True"
+        share = "sigmoid" if outputs == 1 else "softmax"
         if not np.isfinite(answers).all():
             return None
         if last == "softmax" and outputs == 1:
@@ -420,14 +454,27 @@ class Examination:
                 )
                 return self.found("activation_loss_mismatch", evidence, "from_logits=False, or no activation", True)
             if last == "relu":
-                return self.found("activation_loss_mismatch", "relu on the output of a classifier", share, True)
+                return self.found(
+                    "activation_loss_mismatch",
+                    "relu on the output of a classifier",
+                    f"{share}, or none with from_logits=True",
+                    True,
+                )
+            if kind == "binary" and last == "softmax" and outputs > 1 and np.any(self.y.sum(axis=-1) > 1):
+                evidence = "softmax lets only one of the outputs be near 1, and some examples have several labels"
+                return self.found("activation_loss_mismatch", evidence, "sigmoid, for each label of its own", True)
             if not from_logits and last != "softmax" and (answers.min() < -1e-6 or answers.max() > 1 + 1e-6):
                 evidence = (
                     f"outputs from {answers.min():.2g} to {answers.max():.2g}, and the loss takes shares from 0 to 1"
                 )
-                return self.found("activation_loss_mismatch", evidence, "from_logits=True, or " + share, True)
+                return self.found("activation_loss_mismatch", evidence, f"from_logits=True, or {share}", True)
             if not from_logits and last == "tanh":
-                return self.found("activation_loss_mismatch", "tanh on the output of a classifier", share, True)
+                return self.found(
+                    "activation_loss_mismatch",
+                    "tanh on the output of a classifier",
+                    f"{share}, or none with from_logits=True",
+                    True,
+                )
             return None
         reach = {"relu": (0, np.inf), "sigmoid": (0, 1), "tanh": (-1, 1), "softplus": (0, np.inf), "softmax": (0, 1)}
         low, high = reach.get(last, (-np.inf, np.inf))
@@ -451,10 +498,11 @@ class Examination:
 
         Zeros in the last layer alone do no harm: looked at is whether the units of a hidden layer are still alike.
         """
-        layers = [layer for layer in self.model.layers if hasattr(layer, "kernel") and layer.trainable]
+        layers = [layer for layer in self.model.layers if find_kernel(layer) is not None and layer.trainable]
         for layer in layers[:-1]:
-            kernel = layer.kernel.numpy()
-            units = kernel.reshape(-1, kernel.shape[-1])
+            kernel = find_kernel(layer).numpy()
+            width = getattr(layer, "units", kernel.shape[-1])  # a recurrent layer has several kernels side by side
+            units = kernel.reshape(-1, width)
             if (
                 units.shape[1] > 1
                 and np.isfinite(units).all()
@@ -462,7 +510,7 @@ class Examination:
             ):
                 evidence = f"all {units.shape[1]} units of {layer.name} have equal weights after training"
                 return self.found("zero_init_symmetry", evidence, "random initial weights, such as glorot_uniform")
-        kernels = [layer.kernel.numpy() for layer in layers]
+        kernels = [find_kernel(layer).numpy() for layer in layers]
         if len(kernels) > 1 and not any(np.any(kernel) for kernel in kernels):
             return self.found("zero_init_symmetry", "all weights are zero after training", "random initial weights")
         return None
@@ -476,14 +524,18 @@ class Examination:
             return None
         whole = class_ids(self.y, self.task.kind)
         advice = "shuffle the examples and their labels together, before they are split and in every epoch"
-        if self.arrays and self.doctor.validation_split and self.validation is not None:
-            new = ~np.isin(class_ids(self.validation[1], self.task.kind), whole)
-            if new.mean() > 0.3:
+        shares = np.bincount(whole) / len(whole)
+        others = None if self.validation is None else class_ids(self.validation[1], self.task.kind)
+        if self.doctor.validation_split and others is not None and len(others) >= 20:
+            counts = np.bincount(others, minlength=len(shares)) / len(others)
+            apart = np.abs(counts - np.pad(shares, (0, len(counts) - len(shares)))).sum() / 2
+            if apart > 0.5:
+                common = shares.argmax(), counts.argmax()
                 evidence = (
-                    f"{new.mean():.0%} of the validation split, the last of the examples, are of classes not trained on"
+                    f"{shares[common[0]]:.0%} of the training examples are of class {common[0]}, and "
+                    f"{counts[common[1]]:.0%} of the validation split, which is the last of them, of class {common[1]}"
                 )
                 return self.found("unshuffled_data", evidence, advice, True)
-        shares = np.bincount(whole) / len(whole)
         by_chance, alike = float((shares**2).sum()), float(np.mean(ids[1:] == ids[:-1])) if len(ids) > 1 else 0.0
         batches = [ids[start : start + self.batch_size] for start in range(0, len(ids), self.batch_size)]
         if not self.order_kept or len(batches) < 2 or self.batch_size >= len(self.x):
@@ -492,8 +544,21 @@ class Examination:
         usual = expected_purity(shares, self.batch_size)
         if alike > by_chance + 0.5 * (1 - by_chance) and purity > usual + 0.5 * (1 - usual):
             evidence = f"{alike:.0%} of the examples follow one of their own class, {by_chance:.0%} would by chance"
-            return self.found("unshuffled_data", evidence, advice, True)
+            severity = "warning" if self.is_good() else "error"
+            return self.found("unshuffled_data", evidence, advice, True, severity)
         return None
+
+    def find_scale_of_one_split(self) -> Finding | None:
+        """What a network learns of numbers of one size does not hold for numbers of another."""
+        if self.validation is None or not np.issubdtype(self.rows.dtype, np.number):
+            return None
+        sizes = [float(np.sqrt(np.mean(np.float64(part) ** 2))) for part in (self.rows, self.validation[0])]
+        last = self.doctor.history[-1] if self.doctor.history else {}
+        harmless = not last.get("val_loss", 0.0) > 2 * abs(last.get("loss", 0.0))
+        if max(sizes) < 5 * min(sizes) or harmless:
+            return None
+        evidence = f"the root mean square of x is {sizes[0]:.3g} in training, and {sizes[1]:.3g} in validation"
+        return self.found("input_not_normalized", evidence, "the same scaling for both, best inside the model", True)
 
     # What is bad.
 
@@ -583,7 +648,7 @@ class Examination:
             if moved > max(0.3, base + 0.25):
                 evidence = (
                     f"a nearest-neighbor rule has a skill of {base:.2f} with the labels as they are, and {moved:.2f} "
-                    f"with those {abs(shift)} places {'before' if shift > 0 else 'behind'}"
+                    f"with those {abs(shift)} {'before' if shift > 0 else 'behind'}"
                 )
                 return self.found("labels_broken", evidence, "pair examples and labels anew, from the files on", True)
         return None
@@ -595,16 +660,10 @@ class Examination:
         between = self.neighbors(self.rows, self.targets, *self.validation)
         if between > 0.4 * self.simple_skill:
             return None
-        sizes = [float(np.sqrt(np.mean(np.float64(part) ** 2))) for part in (self.rows, self.validation[0])]
         evidence = (
             f"a simple rule that knows some training examples has a skill of {self.simple_skill:.2f} on others of "
             f"them, and of {between:.2f} on the validation examples"
         )
-        if max(sizes) > 3 * min(sizes):
-            evidence += f", whose root mean square is {sizes[1]:.3g} instead of {sizes[0]:.3g}"
-            return self.found(
-                "input_not_normalized", evidence, "the same scaling for both, best inside the model", True
-            )
         return self.found("labels_broken", evidence, "compare how the labels of both splits are made", True)
 
     def find_permutation(self) -> Finding | None:
@@ -619,7 +678,7 @@ class Examination:
             + ", where 0 is chance"
         )
         return self.found(
-            "labels_broken", evidence, "look at examples beside their labels: are they paired rightly?", True
+            "labels_broken", evidence, "look at examples beside their labels, whether they are paired rightly", True
         )
 
     def find_dead_units_at_the_start(self) -> Finding | None:
@@ -631,8 +690,10 @@ class Examination:
         for name, share in self.dead_shares(weights or self.final).items():
             if share >= (0.85 if weights is self.doctor.initial else 0.7):
                 evidence = f"{share:.0%} of the units of {name} are 0 for every example"
-                advice = "smaller steps, biases that begin at 0, he_normal weights, leaky_relu"
-                return self.found("dead_relu", evidence, advice, weights is self.doctor.initial)
+                first = weights is self.doctor.initial
+                advice = "biases that begin at 0, he_normal weights, leaky_relu"
+                advice = advice if first else "smaller steps, " + advice
+                return self.found("dead_relu", evidence, advice, first)
         return None
 
     def find_imbalance(self) -> Finding | None:
@@ -688,6 +749,10 @@ class Examination:
         stands_still = first < 1e-3 * last or np.median(norms) < 1e-7
         if stands_still and self.learning_rate() >= self.usual()[0] / 3:
             evidence = f"the gradients (root mean square) are {first:.1e} in the first layer, {last:.1e} in the last"
+            if first >= 1e-3 * last:
+                evidence = (
+                    f"the gradients have a root mean square of {np.median(norms):.1e} in the median of the layers"
+                )
             advice = (
                 "relu and he_normal instead of sigmoid or tanh, batch normalization, residual connections, fewer layers"
             )
@@ -697,6 +762,14 @@ class Examination:
     def find_learning_rate(self) -> Finding | None:
         """Trials from the first weights, with larger and smaller steps (Smith, "Cyclical Learning Rates", 2017)."""
         rate, (low, high) = self.learning_rate(), self.usual()
+        final = self.relative_loss(model=self.model)
+        if rate > high and final > 1.05:
+            evidence = (
+                f"the loss is {final:.3g} times that of the best constant answer, at a learning rate of {rate:.2g}"
+            )
+            return self.found(
+                "learning_rate_too_high", evidence, f"a learning rate of {high / 10:.2g}, then tenths of it"
+            )
         usual = [10.0**power for power in range(-8, 9) if power and low <= rate * 10.0**power <= high]
         tried = []
         if rate > high / 3 or self.is_erratic():
@@ -706,13 +779,22 @@ class Examination:
         control = self.trial()
         for code, factors in tried:
             best = min(factors, key=lambda factor: self.trial(factor=factor), default=None)
+            if code == "learning_rate_too_high":  # which may do well for a while, or end well by luck
+                control = max(control, self.relative_loss(model=self.model))
             if best and self.better(self.trial(factor=best), control):
+                reached = f"not {control:.3g}" if math.isfinite(control) else "and does not diverge"
                 evidence = (
                     f"with {rate * best:.2g} instead of {rate:.2g}, a copy comes in as many updates to a loss of "
-                    f"{self.trial(factor=best):.3g} of the best constant's, not {control:.3g}"
+                    f"{self.trial(factor=best):.3g} of the best constant's, {reached}"
                 )
                 return self.found(code, evidence, f"a learning rate of {rate * best:.2g}")
         return None
+
+    def find_better_rate(self) -> Finding | None:
+        """Good enough, at an unusual rate: a short trial at a usual one must not come further than all of it."""
+        if self.learning_rate() <= self.usual()[1] or self.relative_loss(model=self.model) < 0.1:
+            return None
+        return self.find_learning_rate()
 
     def find_exploding(self) -> Finding | None:
         """Gradients that grow from layer to layer make every step wild (Pascanu et al., 2013)."""
@@ -726,8 +808,7 @@ class Examination:
 
     def find_frozen_part(self) -> Finding | None:
         """What is frozen cannot adapt: tried is the same training with every layer trainable."""
-        frozen = [layer.name for layer in self.model.layers if hasattr(layer, "kernel") and not layer.trainable]
-        frozen += [layer.name for layer in self.model.layers if isinstance(layer, keras.Model) and not layer.trainable]
+        frozen = [layer.name for layer in self.model.layers if layer.weights and not layer.trainable_weights]
         if frozen and self.better(self.trial(unfreeze=True)):
             evidence = f"with {frozen[-1]} trainable as well, a copy learns what this network does not"
             return self.found(
@@ -735,17 +816,22 @@ class Examination:
             )
         return None
 
-    def describe_underfitting(self) -> Finding:
+    def describe_underfitting(self) -> Finding | None:
         """Worse than a simple rule, and no other cause was found: too small, or too short."""
+        if not self.train_skill < self.simple_skill - SHORT / 2:
+            return None
         more = self.trial(start=self.final)
-        now = self.relative_loss(self.final)
+        now = self.relative_loss(model=self.model)
         evidence = (
             f"{self.name_skill()} {self.train_skill:.2f} on training examples, where a simple rule has "
             f"{self.simple_skill:.2f} on new ones"
         )
         advice = "more epochs, then more units or layers"
         if more > 0.9 * now:
-            advice = "more units or layers, less regularization, then more epochs"
+            drops = [layer.name for layer in self.model.layers if getattr(layer, "rate", 0) and "drop" in layer.name]
+            held = [layer.name for layer in self.model.layers if getattr(layer, "kernel_regularizer", None)]
+            first = f"less of {' and '.join([*drops, *held])}, " if drops or held else ""
+            advice = first + "more units or layers, then more epochs"
         return self.found("underfitting", evidence, advice, severity="warning")
 
     # What is measured.
@@ -786,8 +872,8 @@ class Examination:
 
     def learn_simply(self, rows: np.ndarray, y: np.ndarray) -> float:
         """Returns the skill of the better of a linear and a nearest-neighbor rule on a third that it has not seen."""
-        rows = self.features(rows)
-        cut = 2 * len(rows) // 3
+        order = np.random.default_rng(2).permutation(len(rows))
+        rows, y, cut = self.features(rows)[order], y[order], 2 * len(rows) // 3
         if self.task.kind == "squared":
             y = y.reshape(len(y), -1)
             if y.shape[1] > 50:
@@ -953,9 +1039,8 @@ class Examination:
     def is_repaired_by_keras(self) -> bool:
         """True if Keras takes the logits of a softmax or sigmoid that is the very last operation."""
         last = self.model.layers[-1]
-        return getattr(getattr(last, "activation", None), "__name__", "") in ("softmax", "sigmoid") and not isinstance(
-            last, keras.layers.Softmax
-        )
+        named = getattr(getattr(last, "activation", None), "__name__", "") in ("softmax", "sigmoid")
+        return named or isinstance(last, keras.layers.Softmax)
 
     def values_before_the_last_activation(self) -> np.ndarray | None:
         """Returns what enters the last activation if that is a layer of its own, else None."""
@@ -971,7 +1056,7 @@ class Examination:
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.InputLayer) or not layer.weights:
                 continue
-            return layer if hasattr(layer, "kernel") else None
+            return None if find_kernel(layer) is None else layer
         return None
 
     def entering(self) -> np.ndarray | None:
@@ -1001,7 +1086,8 @@ class Examination:
         """Returns the gradient of the loss by each kernel before training, in the order of the layers."""
         if not hasattr(self, "_gradients"):
             model = self.copy(self.doctor.initial)
-            kernels = [layer.kernel for layer in model.layers if hasattr(layer, "kernel") and layer.trainable]
+            kernels = [find_kernel(layer) for layer in model.layers if layer.trainable]
+            kernels = [kernel for kernel in kernels if kernel is not None]
             with tf.GradientTape() as tape:
                 outputs = model(tf.constant(self.rows[:PROBE]), training=True)
                 value = self.loss(tf.constant(self.targets[:PROBE]), outputs)
@@ -1045,6 +1131,13 @@ class Examination:
         }
 
 
+def find_kernel(layer: keras.layers.Layer):
+    """Returns the kernel of a layer, of a recurrent one that for its inputs, None if it has none."""
+    layer = getattr(layer, "forward_layer", layer)  # of a bidirectional one
+    holder = layer if hasattr(layer, "kernel") else getattr(layer, "cell", None)
+    return getattr(holder, "kernel", None)
+
+
 def is_whole(y: np.ndarray) -> bool:
     """True if all numbers are whole."""
     return bool(np.all(np.equal(np.mod(y, 1), 0)))
@@ -1058,7 +1151,9 @@ def is_share(values: np.ndarray, kind: str) -> bool:
 
 def class_ids(y: np.ndarray, kind: str) -> np.ndarray | None:
     """Returns the class of each example, `(n,)`; None if an example has several labels or a quantity."""
-    if kind == "categorical" or (kind == "binary" and y.ndim == 2 and y.shape[1] > 1 and (y.sum(axis=1) == 1).all()):
+    if (kind == "categorical" and y.ndim > 1) or (
+        kind == "binary" and y.ndim == 2 and y.shape[1] > 1 and (y.sum(axis=1) == 1).all()
+    ):
         return y.reshape(-1, y.shape[-1]).argmax(axis=-1)
     if kind in ("sparse", "binary") and y.size == len(y) and is_whole(y) and y.min() >= 0:
         return np.int64(y.ravel())
