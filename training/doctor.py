@@ -433,7 +433,7 @@ class Examination:
         """The output must be able to reach the targets, in the form that the loss expects; measured, not read."""
         kind, from_logits, outputs = self.task
         last, inner = self.last_activation(), self.values_before_the_last_activation()
-        answers = self.predict(self.rows[:PROBE], self.doctor.initial)
+        answers = self.predict(self.rows[:PROBE], self.copy(self.doctor.initial))
         share = "sigmoid" if outputs == 1 else "softmax"
         if not np.isfinite(answers).all():
             return None
@@ -762,7 +762,7 @@ class Examination:
     def find_learning_rate(self) -> Finding | None:
         """Trials from the first weights, with larger and smaller steps (Smith, "Cyclical Learning Rates", 2017)."""
         rate, (low, high) = self.learning_rate(), self.usual()
-        final = self.relative_loss(model=self.model)
+        final = self.relative_loss(self.model)
         if rate > high and final > 1.05:
             evidence = (
                 f"the loss is {final:.3g} times that of the best constant answer, at a learning rate of {rate:.2g}"
@@ -780,7 +780,7 @@ class Examination:
         for code, factors in tried:
             best = min(factors, key=lambda factor: self.trial(factor=factor), default=None)
             if code == "learning_rate_too_high":  # which may do well for a while, or end well by luck
-                control = max(control, self.relative_loss(model=self.model))
+                control = max(control, self.relative_loss(self.model))
             if best and self.better(self.trial(factor=best), control):
                 reached = f"not {control:.3g}" if math.isfinite(control) else "and does not diverge"
                 evidence = (
@@ -792,7 +792,7 @@ class Examination:
 
     def find_better_rate(self) -> Finding | None:
         """Good enough, at an unusual rate: a short trial at a usual one must not come further than all of it."""
-        if self.learning_rate() <= self.usual()[1] or self.relative_loss(model=self.model) < 0.1:
+        if self.learning_rate() <= self.usual()[1] or self.relative_loss(self.model) < 0.1:
             return None
         return self.find_learning_rate()
 
@@ -821,7 +821,7 @@ class Examination:
         if not self.train_skill < self.simple_skill - SHORT / 2:
             return None
         more = self.trial(start=self.final)
-        now = self.relative_loss(model=self.model)
+        now = self.relative_loss(self.model)
         evidence = (
             f"{self.name_skill()} {self.train_skill:.2f} on training examples, where a simple rule has "
             f"{self.simple_skill:.2f} on new ones"
@@ -836,9 +836,9 @@ class Examination:
 
     # What is measured.
 
-    def predict(self, rows: np.ndarray, weights=None) -> np.ndarray:
-        """Returns the outputs of the network for rows, with its final or other weights."""
-        model = self.model if weights is None else self.copy(weights)
+    def predict(self, rows: np.ndarray, model: keras.Model | None = None) -> np.ndarray:
+        """Returns the outputs for rows, float64, of the trained network or of a copy."""
+        model = model or self.model
         parts = [np.asarray(model(tf.constant(rows[i : i + 250]), training=False)) for i in range(0, len(rows), 250)]
         return np.concatenate(parts).astype(np.float64)
 
@@ -877,7 +877,7 @@ class Examination:
         if self.task.kind == "squared":
             y = y.reshape(len(y), -1)
             if y.shape[1] > 50:
-                return 0.3
+                return 0.3  # of a picture, which takes too long; asked for is a little more than its mean
             rules = [Ridge(1.0), KNeighborsRegressor(5)]
             answers = [rule.fit(rows[:cut], y[:cut]).predict(rows[cut:]) for rule in rules]
             variance = max(1e-12, np.mean((y[cut:] - y[cut:].mean(axis=0)) ** 2))
@@ -920,16 +920,9 @@ class Examination:
             flat = flat[:, :: -(-flat.shape[1] // 1500)]
         return (flat - flat.mean(axis=0)) / (flat.std(axis=0) + 1e-2 * (flat.std() + 1e-12))
 
-    def relative_loss(self, weights=None, model: keras.Model | None = None) -> float:
-        """Returns the loss on the looked-at rows as a share of that of the best constant answer."""
-        model = model or self.copy(weights)
-        outputs = np.concatenate(
-            [
-                np.asarray(model(tf.constant(self.rows[i : i + 250]), training=False))
-                for i in range(0, len(self.rows), 250)
-            ]
-        )
-        outputs = np.float64(outputs)
+    def relative_loss(self, model: keras.Model) -> float:
+        """Returns a model's loss on the looked-at rows as a share of that of the best constant answer."""
+        outputs = self.predict(self.rows, model)
         if not np.isfinite(outputs).all():
             return math.inf
         return cost(outputs, self.targets, self.task) / max(1e-9, constant_cost(self.targets, self.task))
@@ -989,7 +982,7 @@ class Examination:
                 break
         kept, self.rows = self.rows, rows
         try:
-            self.trials[key] = self.relative_loss(model=model)
+            self.trials[key] = self.relative_loss(model)
         finally:
             self.rows = kept
         return self.trials[key]
@@ -1105,7 +1098,7 @@ class Examination:
 
     def growth(self) -> float:
         """Returns how many times larger the network's outputs are than what enters it, before training."""
-        answers = self.predict(self.rows[:PROBE], self.doctor.initial)
+        answers = self.predict(self.rows[:PROBE], self.copy(self.doctor.initial))
         scale = self.input_scale()
         if scale is None or self.last_activation() != "linear":
             return 0.0
