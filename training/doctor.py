@@ -10,6 +10,7 @@ Nothing of it touches the training: its weights are the same to the bit with and
 """
 
 import contextlib
+import functools
 import itertools
 import math
 import random
@@ -89,7 +90,7 @@ def diagnose(model: keras.Model, **fit_arguments) -> list[Finding]:
         if not doctor.findings:
             raise
     if doctor.unseen:
-        print(f"The doctor could not look at everything: {'; '.join(doctor.unseen)}.")
+        print(doctor.say()[-1])
     return doctor.findings
 
 
@@ -152,10 +153,15 @@ class TrainingDoctor(keras.callbacks.Callback):
         """Examines the training, and reports."""
         self.examine()
         if self.report:
-            for line in map(str, self.findings or ([] if self.unseen else [HEALTHY])):
+            for line in self.say():
                 self.report(line)
-            if self.unseen:
-                self.report(f"The doctor could not look at everything: {'; '.join(self.unseen)}.")
+
+    def say(self) -> list[str]:
+        """Returns a line for each finding and one for what could not be looked at, or that nothing is wrong."""
+        lines = [str(finding) for finding in self.findings]
+        if self.unseen:
+            lines.append(f"The doctor could not look at everything: {'; '.join(self.unseen)}.")
+        return lines or [HEALTHY]
 
     def examine(self) -> None:
         """Fills `findings`, and `unseen` if something stands in the way. Never raises for an unusual model."""
@@ -166,8 +172,8 @@ class TrainingDoctor(keras.callbacks.Callback):
                 self.findings = Examination(self).find()
             except (*UNUSUAL, tf.errors.OpError) as error:
                 self.note(error)
-                if self.broken_at:
-                    self.findings = [self.explain_broken_loss()]
+            if self.broken_at and not self.findings:
+                self.findings = [self.explain_broken_loss()]
 
     def note(self, error: Exception) -> None:
         """Keeps why something could not be looked at, once, in a few words."""
@@ -306,37 +312,38 @@ class Examination:
             self.find_sorted_data,
             self.find_scale_of_one_split,
         ]
-        for rule in certain:
-            finding = self.try_rule(rule)
-            if finding is not None:
-                return [finding]
+        finding = self.first_of(certain)
+        if finding:
+            return [finding]
         if self.task.kind == "other":
             self.doctor.unseen.append("a loss of one's own: only its curve was looked at")
-            return [finding for finding in [self.find_divergence()] if finding]
-        if self.doctor.broken_at or not all(np.isfinite(value).all() for value in self.final):
-            return [self.find_divergence()]
-        if self.is_good():
-            return [finding for finding in [self.find_better_rate()] if finding]
-        if self.overfits():
-            rules = self.find_shift, self.find_disagreement, self.find_permutation
-            return [next((finding for rule in rules if (finding := rule())), None) or self.describe_overfitting()]
-        for rule in (
-            self.find_shift,
-            self.find_dead_units_at_the_start,
-            self.find_imbalance,
-            self.find_input_scale,
-            self.find_vanishing,
-            self.find_learning_rate,
-            self.find_exploding,
-            self.find_dead_units,
-            self.find_frozen_part,
-            self.find_permutation,
-            self.describe_underfitting,
-        ):
-            finding = self.try_rule(rule)
-            if finding is not None:
-                return [finding]
-        return []
+            rules = [self.find_divergence]
+        elif self.doctor.broken_at or not all(np.isfinite(value).all() for value in self.final):
+            rules = [self.find_divergence]
+        elif self.is_good():
+            rules = [self.find_better_rate]
+        elif self.overfits():
+            rules = [self.find_shift, self.find_disagreement, self.find_permutation, self.describe_overfitting]
+        else:
+            rules = [
+                self.find_shift,
+                self.find_dead_units_at_the_start,
+                self.find_imbalance,
+                self.find_input_scale,
+                self.find_vanishing,
+                self.find_learning_rate,
+                self.find_exploding,
+                self.find_dead_units,
+                self.find_frozen_part,
+                self.find_permutation,
+                self.describe_underfitting,
+            ]
+        finding = self.first_of(rules)
+        return [finding] if finding else []
+
+    def first_of(self, rules: list[Callable[[], Finding | None]]) -> Finding | None:
+        """Returns what the first rule that finds something finds."""
+        return next((finding for rule in rules if (finding := self.try_rule(rule))), None)
 
     def try_rule(self, rule: Callable[[], Finding | None]) -> Finding | None:
         """Returns what a rule finds; a rule that cannot be applied to this model leaves the others alone."""
@@ -433,7 +440,7 @@ class Examination:
         """The output must be able to reach the targets, in the form that the loss expects; measured, not read."""
         kind, from_logits, outputs = self.task
         last, inner = self.last_activation(), self.values_before_the_last_activation()
-        answers = self.predict(self.rows[:PROBE], self.copy(self.doctor.initial))
+        answers = self.predict(self.rows[:PROBE], self.untrained)
         share = "sigmoid" if outputs == 1 else "softmax"
         if not np.isfinite(answers).all():
             return None
@@ -613,23 +620,13 @@ class Examination:
         where = f"the {'loss is' if numbers else 'weights are'} not a number from epoch {epoch}, update {step}"
         rate = self.learning_rate()
         advice = "a tenth of the learning rate, then a hundredth; a warm-up; clipnorm=1 in the optimizer"
-        if self.task.kind != "other":
+        if self.task.kind != "other" and rate <= self.usual()[1]:
             scale = self.input_scale()
-            if (
-                scale is not None
-                and scale > 5
-                and rate <= self.usual()[1]
-                and self.better(self.trial(standardize=True))
-            ):
+            if scale is not None and scale > 5 and self.better(self.trial(standardize=True)):
                 return self.describe_input_scale(scale)._replace(epoch=epoch, step=step)
-            norm = self.gradient_norm()
-            tame = rate <= self.usual()[1]
-            if tame and (not np.isfinite(norm) or norm > 1e3 or self.growth() > 100):
-                evidence = f"{where}; the gradient's norm was {norm:.3g} before the first update"
-                return Finding(
-                    "exploding_gradient", epoch, step, evidence,
-                    "smaller initial weights (glorot_uniform, he_normal), clipnorm=1, batch normalization", "error",
-                )  # fmt: skip
+            exploding = self.find_exploding()
+            if exploding:
+                return exploding._replace(epoch=epoch, step=step, evidence=f"{where}; {exploding.evidence}")
         return Finding(
             "learning_rate_too_high", epoch, step, f"{where}, at a learning rate of {rate:.3g}", advice, "error"
         )
@@ -799,11 +796,10 @@ class Examination:
     def find_exploding(self) -> Finding | None:
         """Gradients that grow from layer to layer make every step wild (Pascanu et al., 2013)."""
         norm = self.gradient_norm()
-        if norm > 1e3 or self.growth() > 100:
+        if not np.isfinite(norm) or norm > 1e3 or self.growth() > 100:
             evidence = f"the gradient's norm was {norm:.3g} before the first update"
-            return self.found(
-                "exploding_gradient", evidence, "smaller initial weights, clipnorm=1, batch normalization", True
-            )
+            advice = "smaller initial weights (glorot_uniform, he_normal), clipnorm=1, batch normalization"
+            return self.found("exploding_gradient", evidence, advice, True)
         return None
 
     def find_frozen_part(self) -> Finding | None:
@@ -920,9 +916,9 @@ class Examination:
             flat = flat[:, :: -(-flat.shape[1] // 1500)]
         return (flat - flat.mean(axis=0)) / (flat.std(axis=0) + 1e-2 * (flat.std() + 1e-12))
 
-    def relative_loss(self, model: keras.Model) -> float:
-        """Returns a model's loss on the looked-at rows as a share of that of the best constant answer."""
-        outputs = self.predict(self.rows, model)
+    def relative_loss(self, model: keras.Model, rows: np.ndarray | None = None) -> float:
+        """Returns a model's loss on the looked-at rows, or their standardized form, as a share of a constant's."""
+        outputs = self.predict(self.rows if rows is None else rows, model)
         if not np.isfinite(outputs).all():
             return math.inf
         return cost(outputs, self.targets, self.task) / max(1e-9, constant_cost(self.targets, self.task))
@@ -980,11 +976,7 @@ class Examination:
             elif not self.trials and time.perf_counter() - started > TRIAL_SECONDS:
                 self.trial_updates = done
                 break
-        kept, self.rows = self.rows, rows
-        try:
-            self.trials[key] = self.relative_loss(model)
-        finally:
-            self.rows = kept
+        self.trials[key] = self.relative_loss(model, rows)
         return self.trials[key]
 
     def loss(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
@@ -1026,22 +1018,20 @@ class Examination:
                 return "relu"
             if isinstance(layer, keras.layers.Reshape | keras.layers.Flatten | keras.layers.Dropout):
                 continue
-            return getattr(getattr(layer, "activation", None), "__name__", "linear")
+            return name_activation(layer)
         return "linear"
 
     def is_repaired_by_keras(self) -> bool:
         """True if Keras takes the logits of a softmax or sigmoid that is the very last operation."""
         last = self.model.layers[-1]
-        named = getattr(getattr(last, "activation", None), "__name__", "") in ("softmax", "sigmoid")
-        return named or isinstance(last, keras.layers.Softmax)
+        return name_activation(last) in ("softmax", "sigmoid") or isinstance(last, keras.layers.Softmax)
 
     def values_before_the_last_activation(self) -> np.ndarray | None:
         """Returns what enters the last activation if that is a layer of its own, else None."""
         last = self.model.layers[-1]
         if not isinstance(last, keras.layers.Softmax | keras.layers.Activation):
             return None
-        model = self.copy(self.doctor.initial)
-        inner = keras.Model(model.inputs[0], model.layers[-1].input)
+        inner = keras.Model(self.untrained.inputs[0], self.untrained.layers[-1].input)
         return np.asarray(inner(tf.constant(self.rows[:PROBE]), training=False))
 
     def first_layer(self) -> keras.layers.Layer | None:
@@ -1075,30 +1065,34 @@ class Examination:
         sizes = sizes[sizes > 0]
         return float(sizes.max() / sizes.min()) if len(sizes) else 1.0
 
-    def gradients(self) -> list[tuple[str, np.ndarray]]:
-        """Returns the gradient of the loss by each kernel before training, in the order of the layers."""
-        if not hasattr(self, "_gradients"):
-            model = self.copy(self.doctor.initial)
-            kernels = [find_kernel(layer) for layer in model.layers if layer.trainable]
-            kernels = [kernel for kernel in kernels if kernel is not None]
-            with tf.GradientTape() as tape:
-                outputs = model(tf.constant(self.rows[:PROBE]), training=True)
-                value = self.loss(tf.constant(self.targets[:PROBE]), outputs)
-            found = tape.gradient(value, [kernel.value for kernel in kernels])
-            self._gradients = [np.zeros(1) if part is None else np.asarray(part) for part in found]
-        return self._gradients
+    @functools.cached_property
+    def untrained(self) -> keras.Model:
+        """A copy with the first weights, to look at."""
+        return self.copy(self.doctor.initial)
+
+    @functools.cached_property
+    def gradients(self) -> list[np.ndarray]:
+        """The gradient of the loss by each kernel before training, in the order of the layers."""
+        model = self.copy(self.doctor.initial)  # of its own, as batch normalization counts what it sees in training
+        kernels = [find_kernel(layer) for layer in model.layers if layer.trainable]
+        kernels = [kernel for kernel in kernels if kernel is not None]
+        with tf.GradientTape() as tape:
+            outputs = model(tf.constant(self.rows[:PROBE]), training=True)
+            value = self.loss(tf.constant(self.targets[:PROBE]), outputs)
+        found = tape.gradient(value, [kernel.value for kernel in kernels])
+        return [np.zeros(1) if part is None else np.asarray(part) for part in found]
 
     def layer_gradients(self) -> list[float]:
         """Returns the root mean square of each layer's gradient before training."""
-        return [float(np.sqrt(np.mean(np.float64(part) ** 2))) for part in self.gradients()]
+        return [float(np.sqrt(np.mean(np.float64(part) ** 2))) for part in self.gradients]
 
     def gradient_norm(self) -> float:
         """Returns the norm of the whole gradient before training."""
-        return float(np.sqrt(sum(np.sum(np.float64(part) ** 2) for part in self.gradients())))
+        return float(np.sqrt(sum(np.sum(np.float64(part) ** 2) for part in self.gradients)))
 
     def growth(self) -> float:
         """Returns how many times larger the network's outputs are than what enters it, before training."""
-        answers = self.predict(self.rows[:PROBE], self.copy(self.doctor.initial))
+        answers = self.predict(self.rows[:PROBE], self.untrained)
         scale = self.input_scale()
         if scale is None or self.last_activation() != "linear":
             return 0.0
@@ -1110,8 +1104,7 @@ class Examination:
         rectified = [
             layer
             for layer in model.layers[:-1]
-            if getattr(getattr(layer, "activation", None), "__name__", "") == "relu"
-            or isinstance(layer, keras.layers.ReLU)
+            if name_activation(layer) == "relu" or isinstance(layer, keras.layers.ReLU)
         ]
         if not rectified:
             return {}
@@ -1129,6 +1122,11 @@ def find_kernel(layer: keras.layers.Layer):
     layer = getattr(layer, "forward_layer", layer)  # of a bidirectional one
     holder = layer if hasattr(layer, "kernel") else getattr(layer, "cell", None)
     return getattr(holder, "kernel", None)
+
+
+def name_activation(layer: keras.layers.Layer) -> str:
+    """Returns the name of a layer's activation, "linear" if it has none."""
+    return getattr(getattr(layer, "activation", None), "__name__", "linear")
 
 
 def is_whole(y: np.ndarray) -> bool:

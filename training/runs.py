@@ -50,6 +50,8 @@ import keras
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
+SAVE_SECONDS = 2  # the names of event files tell seconds, and TensorBoard reads them in the order of their names
+
 # TensorFlow takes the models of several runs in one process for one function that is traced again and again.
 logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 
@@ -90,9 +92,6 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
         for writer in run.writers.values():
             writer.close()
         (run.folder / checkpoints.PROCESS).unlink(missing_ok=True)
-
-
-SAVE_SECONDS = 2  # the names of event files tell seconds, and TensorBoard reads them in the order of their names
 
 
 class Run:
@@ -296,7 +295,7 @@ class Run:
         if self.doctor:
             metrics["findings"] = [finding._asdict() for finding in self.doctor.findings]
             with self.writers["."].as_default(step=0):
-                tf.summary.text("doctor", "\n\n".join(map(str, self.doctor.findings)) or doctor.HEALTHY)
+                tf.summary.text("doctor", "\n\n".join(self.doctor.say()))
         loss = metrics.get("train", {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise FloatingPointError(
