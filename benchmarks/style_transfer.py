@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from lessons import course_9_style_transfer
 from training import command_line, device
 
 import keras
@@ -29,7 +30,6 @@ import numpy as np
 import tensorflow as tf
 
 from data import imagenet, paintings, photos, pictures
-from lessons import course_9_style_transfer
 from models import style
 
 Config = course_9_style_transfer.Config

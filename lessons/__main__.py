@@ -32,6 +32,15 @@ COURSE = (
 )  # the order to take them in; a lesson that is not named comes after those of its number
 
 
+EXERCISE_ACTIONS = {
+    "run": "run it, to be looked at in TensorBoard",
+    "hint": "the next of three hints",
+    "check": "train it with other splits and seeds: is it solved?",
+    "solution": "what was wrong, and the change",
+    "reset": "begin anew",
+}
+
+
 class Lesson(NamedTuple):
     """What the docstring of a lesson says of it.
 
@@ -160,6 +169,16 @@ def start_tensorboard(arguments: argparse.Namespace) -> None:
     sys.exit(subprocess.run(words, check=False).returncode)
 
 
+def do_exercise(arguments: argparse.Namespace) -> None:
+    """Lists the exercises, or runs, hints at, checks, solves or resets one."""
+    from lessons.exercises import commands
+
+    if arguments.action is None:
+        commands.list_exercises()
+    else:
+        commands.act(arguments.action, arguments.number, arguments.flags)
+
+
 class Parser(argparse.ArgumentParser):
     """Argparse with errors of one line."""
 
@@ -191,6 +210,15 @@ def make_parser() -> Parser:
     command = add("predict", predict_pictures, "classify your own pictures with a trained network")
     command.add_argument("run", metavar="RUN", help="folder of a run, or a lesson's name for its newest run")
     command.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
+    text = "list the exercises, broken trainings to repair, or do one"
+    command = commands.add_parser("exercise", help=text, description=text)
+    command.set_defaults(function=do_exercise, flags=[])
+    actions = command.add_subparsers(metavar="ACTION", dest="action")
+    for name, text in EXERCISE_ACTIONS.items():
+        action = actions.add_parser(name, help=text, description=text)
+        action.add_argument("number", type=int, metavar="NUMBER", help="of the exercise")
+        if name in ("run", "check"):
+            action.add_argument("flags", nargs=argparse.REMAINDER, help="of its script, such as --epochs 3")
     command = add("tensorboard", start_tensorboard, "start TensorBoard on the runs")
     command.add_argument("--port", type=int, default=6006)
     return parser

@@ -5,13 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from training import command_line
-
-import numpy as np
-import pytest
-from matplotlib import get_data_path
-
-import course_1_tf_lr
 from lessons import (
     course_2_deep_or_wide,
     course_2_mlp,
@@ -26,6 +19,13 @@ from lessons import (
     course_5_transfer_learning,
 )
 from lessons.__main__ import ROOT
+from training import command_line
+
+import numpy as np
+import pytest
+from matplotlib import get_data_path
+
+import course_1_tf_lr
 
 PICTURE = str(Path(get_data_path()) / "sample_data/grace_hopper.jpg")
 

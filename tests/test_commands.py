@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+from lessons import __main__ as commands
+from lessons import course_2_mlp, course_3_cnn, course_5_transfer_learning
 from training import compare, sweep
 
 import keras
@@ -17,8 +19,6 @@ from sklearn.datasets import load_sample_images
 
 import course_1_tf_lr
 from data import digits
-from lessons import __main__ as commands
-from lessons import course_2_mlp, course_3_cnn, course_5_transfer_learning
 from tests.photos import photograph
 from tests.test_pictures import bad_files
 

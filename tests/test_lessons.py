@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from lessons.__main__ import COURSE, ROOT, find_lessons, read_lesson
+
 import keras
 import numpy as np
 import pytest
@@ -25,7 +27,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from data import color_map, digits, photo_folders, pictures
-from lessons.__main__ import COURSE, ROOT, find_lessons, read_lesson
 from models import features
 from tests.photos import photograph
 

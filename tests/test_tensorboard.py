@@ -13,11 +13,11 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from lessons import course_3_cnn
+
 import numpy as np
 import pytest
 from PIL import Image
-
-from lessons import course_3_cnn
 
 RUN = "course_3_cnn/shown"
 # The server is on this machine: never ask the proxy for it.

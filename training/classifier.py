@@ -46,6 +46,13 @@ def draw_network(model: keras.Model, picture: np.ndarray) -> dict[str, np.ndarra
     return drawn
 
 
+def find_probabilities(outputs: np.ndarray) -> np.ndarray:
+    """Returns a classifier's outputs, float `(n, classes)`, as probabilities: as they are, or the softmax of logits."""
+    if (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
+        return outputs
+    return tf.nn.softmax(outputs).numpy()
+
+
 def write_precision_recall(labels: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...]) -> None:
     """Writes a curve for each class to the current summary writer, for TensorBoard's page PR Curves.
 

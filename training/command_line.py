@@ -77,12 +77,14 @@ def is_message(error: Exception) -> bool:
     """True if the error speaks to the user, false if it is a mistake in the code.
 
     It speaks to the user if it comes from the system (a full disk, a missing right), or if `data`, `models`,
-    `training`, a `__main__.py` or a `Config` raised it themselves. A `ValueError` from deeper down, such as Keras's
-    about shapes that do not fit, is a matter of code: there the traceback shows the line to look at.
+    `training`, `lessons.exercises`, a `__main__.py` or a `Config` raised it themselves. A `ValueError` from deeper
+    down, such as Keras's about shapes that do not fit, is a matter of code: there the traceback shows the line to look
+    at.
     """
     if isinstance(error, OSError):
         return True
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    package = frame.f_globals["__name__"].partition(".")[0]
-    ours = package in ("data", "models", "training") or Path(frame.f_code.co_filename).name == "__main__.py"
-    return isinstance(error, ValueError) and (ours or frame.f_code.co_name == "__post_init__")
+    module = frame.f_globals["__name__"]
+    ours = re.match(r"(data|models|training|lessons\.exercises)\.", module)
+    ours = ours or Path(frame.f_code.co_filename).name == "__main__.py"
+    return isinstance(error, ValueError) and bool(ours or frame.f_code.co_name == "__post_init__")

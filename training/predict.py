@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from training import compare, figures, quiet  # noqa: F401 (quiet imports TensorFlow)
+from training import classifier, compare, figures
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 
 def find_run(run: str, logdir: Path, lesson: str | None = None) -> compare.Record:
@@ -58,7 +57,7 @@ def load_model(record: compare.Record) -> keras.Model:
 
 def classify(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Returns the probability of each class, float32 `(n, classes)`; `images` are as the model takes them."""
-    return tf.nn.softmax(model.predict(images, verbose=0)).numpy()
+    return classifier.find_probabilities(model.predict(images, verbose=0))
 
 
 def plot_predictions(path: Path, pictures: list, images: np.ndarray, probabilities, class_names: list[str]) -> Path:

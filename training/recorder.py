@@ -153,8 +153,8 @@ class Recorder(keras.callbacks.Callback):
         with self.writers["validation"].as_default(step=self.updates):
             for name, value in metrics.items():
                 tf.summary.scalar(name, value)
-        if self.class_names is not None:
-            probabilities = tf.nn.softmax(outputs).numpy()
+        if self.class_names is not None and outputs.shape[-1] == len(self.class_names):
+            probabilities = classifier.find_probabilities(outputs)
             pictures = classifier.draw_network(self.probe, images[0])
             pictures["confusion/validation"] = figures.draw_confusion(labels, outputs.argmax(axis=1), self.class_names)
             pictures["mistakes/validation"] = figures.draw_mistakes(images, labels, probabilities, self.class_names)

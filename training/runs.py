@@ -150,13 +150,20 @@ class Run:
         """Keras's `verbose`: a progress bar on a terminal, a line an epoch in a file or pipe."""
         return 1 if sys.stdout.isatty() else 2
 
-    def callbacks(self) -> list[keras.callbacks.Callback]:
-        """Returns the callbacks for the `fit` of a lesson: the doctor, an end to what diverges, and the recording."""
+    def callbacks(self, diagnose: bool = True) -> list[keras.callbacks.Callback]:
+        """Returns the callbacks for the `fit` of a lesson: the doctor, an end to what diverges, and the recording.
+
+        Args:
+            diagnose: whether the doctor is among them.
+        """
         profile = self.folder / "train" if self.config.profile else None
         splits = self.dataset.train, self.dataset.validation
-        self.doctor = doctor.TrainingDoctor(*splits[0], splits[1], batch_size=getattr(self.config, "batch_size", None))
-        watchers = [self.doctor, recorder.StopOnDivergence()]
-        return [*watchers, recorder.Recorder(self.writers, *splits, self.class_names, profile)]
+        watchers = [recorder.StopOnDivergence(), recorder.Recorder(self.writers, *splits, self.class_names, profile)]
+        if diagnose:
+            batch_size = getattr(self.config, "batch_size", None)
+            self.doctor = doctor.TrainingDoctor(*splits[0], splits[1], batch_size=batch_size)
+            watchers.insert(0, self.doctor)
+        return watchers
 
     def curves(self, name: str) -> list[keras.callbacks.Callback]:
         """Returns the callbacks for one of several trainings in a run: its curves, and an end to what diverges.
@@ -229,7 +236,7 @@ class Run:
         self.add_picture("inputs", figures.draw_grid(train.images[:40], captions))
         for name, picture in classifier.draw_network(model, test.images[0]).items():
             figures.save_picture(picture, self.figures / f"{name}.png")
-        probabilities = tf.nn.softmax(model.predict(test.images, batch_size=500, verbose=0)).numpy()
+        probabilities = classifier.find_probabilities(model.predict(test.images, batch_size=500, verbose=0))
         predicted = probabilities.argmax(axis=1)
         self.add_picture("confusion", figures.draw_confusion(test.labels, predicted, self.class_names))
         self.add_picture("mistakes", figures.draw_mistakes(*test, probabilities, self.class_names))

@@ -1,0 +1,1 @@
+"""Exercises: trainings that fail as learners' own do, to be repaired by flags or by changing a line."""

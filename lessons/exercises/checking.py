@@ -1,0 +1,305 @@
+"""Checks an exercise: trains the learner's version on splits and with seeds that it has not seen, and measures it.
+
+What is measured stands here and not in the script, and on a test split that the script is never given.
+"""
+
+import contextlib
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from types import ModuleType
+from typing import NamedTuple
+from unittest import mock
+
+from lessons.exercises import running
+from training import classifier, device, doctor
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from data import imagenet, paintings, photos, pictures
+from data.dataset import Dataset
+from models import style
+
+SEEDS = (5926, 1847)
+PAINTED = (("flower", "swirls"), ("portrait", "glass"))  # pictures other than those of the run
+LOOKED_THROUGH = 1000  # batches of a tf.data.Dataset, in search of test pictures
+
+
+class Goal(NamedTuple):
+    """What a solution reaches, with each seed.
+
+    Attributes:
+        accuracy: share of the test pictures that are read right, at least.
+        epochs: passes over the training pictures, at most.
+        loss: mean cross-entropy on the test pictures, at most; None if it does not matter.
+        layers: hidden layers, at least.
+        doctor: whether the doctor may look on; what it tries takes long for large networks.
+    """
+
+    accuracy: float
+    epochs: int
+    loss: float | None = None
+    layers: int = 0
+    doctor: bool = True
+
+
+GOALS = {
+    1: Goal(0.87, epochs=5),
+    2: Goal(0.88, epochs=10),
+    3: Goal(0.87, epochs=10),
+    4: Goal(0.84, epochs=60, loss=0.54),
+    6: Goal(0.86, epochs=5, loss=0.6),
+    7: Goal(0.88, epochs=10, loss=0.5),
+    8: Goal(0.87, epochs=5),
+    9: Goal(0.86, epochs=5),
+    10: Goal(0.86, epochs=5),
+    11: Goal(0.84, epochs=10, layers=12),
+    12: Goal(0.77, epochs=8, doctor=False),
+    13: Goal(0.85, epochs=6, doctor=False),
+    14: Goal(0.90, epochs=10),
+}
+STYLE_LEFT, CONTENT_LOST = 0.2, 0.85  # of exercise 5: losses of style, as a share of the photo's, and content, at most
+
+# Where to look, after what the doctor found: not what it is.
+NUDGES = {
+    "learning_rate_too_high": "the size of the steps: how large is an update beside the weight that it changes?",
+    "learning_rate_too_low": "the size of the steps: how large is an update beside the weight that it changes?",
+    "input_not_normalized": "what enters the first layer: which numbers are these, and of what size?",
+    "activation_loss_mismatch": "the way from the last layer to the loss: what does each of the two take numbers for?",
+    "wrong_loss": "what the loss compares: what is a label here, and what is the network's answer?",
+    "dead_relu": "the hidden layers: what do they give for one image, and what for another?",
+    "vanishing_gradient": "the gradients, from the last layer to the first: what becomes of them on their way?",
+    "exploding_gradient": "the gradients, from the last layer to the first: what becomes of them on their way?",
+    "zero_init_symmetry": "the weights of a layer before training: do its units differ from each other?",
+    "nothing_trainable": "which weights change at all: compare them before and after",
+    "unshuffled_data": "one batch after the other: which labels are in each?",
+    "labels_broken": "ten examples just as `fit` gets them: does each label belong to its image?",
+    "overfitting": "the gap: training loss and validation loss, in one chart",
+    "underfitting": "the training loss alone: is the network able to learn its own examples, if it is given time?",
+    "class_imbalance_collapse": "the answers: how often is each of them given?",
+    "nan_input": "the numbers in the data, before anything is done with them",
+}
+
+
+class RefusedError(Exception):
+    """What the learner's version may not do, or does not return."""
+
+
+class Hidden:
+    """Stands for the test split in what `train` is given."""
+
+    def refuse(self, *_):
+        """Raises instead of giving the pictures.
+
+        Raises:
+            RefusedError: always.
+        """
+        raise RefusedError("train asks for the test split: it is for the check alone")
+
+    __getattr__ = __getitem__ = __iter__ = __len__ = refuse
+
+
+class Verdict(NamedTuple):
+    """What a check says.
+
+    Attributes:
+        measured: a line for each figure, with what was asked for.
+        missing: what is not reached, and by how much; empty if the exercise is solved.
+        nudge: where to look; None if there is nothing to say.
+    """
+
+    measured: list[str]
+    missing: list[str]
+    nudge: str | None = None
+
+
+def check(number: int, module: ModuleType, config) -> Verdict:
+    """Trains the learner's version and measures it; with the second seed only if the first one succeeds.
+
+    Args:
+        number: of the exercise.
+        module: the learner's script.
+        config: its `Config` with the learner's flags.
+    """
+    measured = []
+    for index, seed in enumerate(SEEDS):
+        config = dataclasses.replace(config, seed=seed)
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        try:
+            with device.computing("float32", False):
+                if number == 5:
+                    verdict = check_painting(module, config, *PAINTED[index])
+                else:
+                    verdict = check_training(GOALS[number], module, config, running.load(number, seed), index == 0)
+        except RefusedError as refusal:
+            return Verdict(measured, [str(refusal)])
+        measured += verdict.measured
+        if verdict.missing:
+            break
+    return verdict._replace(measured=measured)
+
+
+def check_training(goal: Goal, module: ModuleType, config, dataset: Dataset, diagnose: bool) -> Verdict:
+    """Measures the network that the learner's `train` returns, on a test split that it is not given.
+
+    Raises:
+        RefusedError: what the learner's version may not do.
+    """
+    histories, doctors = [], []
+    with watch_fits(goal, dataset, histories, doctors if diagnose and goal.doctor else None):
+        model = module.train(config, dataset._replace(test=Hidden()), verbose=0)
+    if not isinstance(model, keras.Model):
+        raise RefusedError(f"train returned {type(model).__name__}, expected the trained keras.Model")
+    try:
+        outputs = model.predict(dataset.test.images, batch_size=500, verbose=0)
+    except ValueError as error:
+        shape = dataset.test.images.shape
+        reason = str(error).splitlines()[0]
+        raise RefusedError(f"the network cannot read the test pictures, uint8 {shape} in [0, 255]: {reason}") from None
+    probabilities, labels = read_probabilities(outputs), dataset.test.labels
+    accuracy = np.mean(probabilities.argmax(axis=1) == labels)
+    loss = -np.mean(np.log(np.maximum(1e-7, probabilities[np.arange(len(labels)), labels])))
+
+    measured = [f"{accuracy:.1%} of the test pictures are read right, at least {goal.accuracy:.0%} are asked for"]
+    missing = []
+    if accuracy < goal.accuracy:
+        missing.append(f"{100 * (goal.accuracy - accuracy):.1f} % more of the test pictures must be read right")
+    if goal.loss:
+        measured.append(f"their mean cross-entropy is {loss:.3f}, at most {goal.loss} is asked for")
+        if loss > goal.loss:
+            missing.append(f"their cross-entropy is {loss - goal.loss:.3f} too high")
+    if goal.layers:
+        layers = sum(isinstance(layer, keras.layers.Dense) for layer in flatten(model)) - 1
+        measured.append(f"the network has {layers} hidden layers, at least {goal.layers} are asked for")
+        if layers < goal.layers:
+            missing.append(f"the network has {goal.layers - layers} hidden layers less than are asked for")
+    findings = [finding.code for watcher in doctors for finding in watcher.findings]
+    if not model.trainable_variables:
+        findings = ["nothing_trainable"]
+    nudge = None
+    if missing and findings:
+        nudge = f"The doctor looks at {NUDGES[findings[-1]]}"
+    elif missing and histories and "accuracy" in histories[-1]:
+        right = np.mean(
+            read_probabilities(model.predict(dataset.train.images, verbose=0)).argmax(1) == dataset.train[1]
+        )
+        said = histories[-1]["accuracy"][-1]
+        if abs(said - right) > 0.2:
+            nudge = (
+                f"By `fit`, {said:.0%} of the training pictures were read right in the last epoch, and {right:.0%} are"
+            )
+    return Verdict(measured, missing, nudge)
+
+
+@contextlib.contextmanager
+def watch_fits(goal: Goal, dataset: Dataset, histories: list, doctors: list | None) -> Iterator[None]:
+    """Looks at what every `fit` is given, refuses what is not allowed, and has a doctor look on.
+
+    Args:
+        goal: how many epochs are allowed.
+        dataset: with the test pictures that may not be among those that `fit` is given.
+        histories: for the history of each `fit`.
+        doctors: for the doctor of each `fit`; None for none.
+    """
+    fit = keras.Model.fit
+    signature = inspect.signature(fit)
+    hidden = find_fingerprints(dataset.test.images)
+    epochs = 0
+
+    def watched_fit(*values, **named):
+        nonlocal epochs
+        bound = signature.bind(*values, **named)
+        bound.apply_defaults()
+        arguments = bound.arguments
+        epochs += arguments["epochs"] - arguments["initial_epoch"]
+        if epochs > goal.epochs:
+            raise RefusedError(f"fit is asked for {epochs} epochs, at most {goal.epochs} are allowed")
+        seen = len(hidden & find_fingerprints(arguments["x"]))
+        if seen:
+            raise RefusedError(f"{seen} of the {len(hidden)} test pictures are among those that fit is given")
+        if doctors is not None:
+            names = ("x", "y", "validation_data", "validation_split", "batch_size", "shuffle")
+            doctors.append(doctor.TrainingDoctor(**{name: arguments[name] for name in names}, report=None))
+            arguments["callbacks"] = [*(arguments["callbacks"] or []), doctors[-1]]
+        history = fit(*bound.args, **bound.kwargs)
+        histories.append(history.history)
+        return history
+
+    with mock.patch.object(keras.Model, "fit", watched_fit):
+        yield
+
+
+def check_painting(module: ModuleType, config, photo: str, painting: str) -> Verdict:
+    """Measures what the learner's `paint` makes of a photo and a painting, named as in `data`.
+
+    Raises:
+        RefusedError: it returns no picture.
+    """
+    content = pictures.scale_to(photos.choose_photo(photo).picture, 128)
+    look = pictures.scale_to(paintings.load_styles((painting,))[0].picture, 128)
+    result = np.asarray(module.paint(config, content, look))
+    if result.shape != content.shape or result.dtype != np.uint8:
+        raise RefusedError(f"paint returned {result.dtype} {result.shape}, expected a picture, uint8 {content.shape}")
+    content_layers, style_layers = ("block4_conv2",), tuple(f"block{block}_conv1" for block in range(1, 5))
+    kernels = style.read_kernels(imagenet.find_convolutions("hed").path, content_layers, style_layers)
+    network = style.build_style_network(kernels, content_layers + style_layers)
+    wanted, grams = style.find_targets(network, content, [look], content_layers, style_layers)
+
+    def measure(picture: np.ndarray) -> tuple[float, float]:
+        features = network(np.float32([picture]))
+        style_loss = sum(style.style_loss(style.gram_matrix(features[name]), grams[name]) for name in grams)
+        return float(style_loss), float(sum(style.content_loss(features[name], wanted[name]) for name in wanted))
+
+    before, _ = measure(content)
+    after, lost = measure(result)
+    left = after / before
+    measured = [
+        f"{photo} and {painting}: of the style's loss {left:.1%} is left, at most {STYLE_LEFT:.0%} is asked for",
+        f"{photo} and {painting}: the content's loss is {lost:.2f}, at most {CONTENT_LOST} is asked for",
+    ]
+    missing = []
+    if not left <= STYLE_LEFT:
+        missing.append(f"the style's loss must fall by {100 * (left - STYLE_LEFT):.1f} % of the photo's more")
+    if not lost <= CONTENT_LOST:
+        missing.append(f"the content's loss is {lost - CONTENT_LOST:.2f} too high")
+    nudge = "Multiply each loss by its weight: what does the sum consist of, at the start and at the end?"
+    return Verdict(measured, missing, nudge if missing else None)
+
+
+def read_probabilities(outputs: np.ndarray) -> np.ndarray:
+    """Returns what a network thinks of each digit: float `(n, 10)`.
+
+    Args:
+        outputs: `(n, 10)` probabilities or logits, or `(n, 1)`: the digit itself as a number.
+
+    Raises:
+        RefusedError: another shape, or values that are no finite numbers.
+    """
+    if outputs.ndim != 2 or outputs.shape[1] not in (1, 10):
+        raise RefusedError(f"the network's answer has the shape {outputs.shape}, expected {(len(outputs), 10)}")
+    if not np.isfinite(outputs).all():
+        raise RefusedError("the network's answers are no finite numbers: the training diverged")
+    if outputs.shape[1] == 1:
+        outputs = -np.abs(outputs - np.arange(10))  # the nearest digit
+    return classifier.find_probabilities(outputs)
+
+
+def find_fingerprints(x) -> set[bytes]:
+    """Returns a fingerprint of each image in an array or in the batches of a `tf.data.Dataset`, whatever its scale."""
+    if isinstance(x, tf.data.Dataset):
+        parts = (batch[0] if isinstance(batch, tuple) else batch for batch in x.take(LOOKED_THROUGH))
+        return set().union(*map(find_fingerprints, parts))
+    if not isinstance(x, np.ndarray | tf.Tensor):
+        return set()
+    rows = np.float32(x).reshape(len(x), -1)
+    low, high = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
+    return {row.tobytes() for row in np.uint8(np.round(255 * (rows - low) / np.maximum(1e-7, high - low)))}
+
+
+def flatten(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers of a model and of the models in it."""
+    parts = ([layer] if not isinstance(layer, keras.Model) else flatten(layer) for layer in model.layers)
+    return [layer for part in parts for layer in part]

@@ -1,0 +1,196 @@
+"""What `python -m lessons exercise` does: the learner's copies, hints, checks and solutions."""
+
+import ast
+import difflib
+import importlib.util
+import json
+import runpy
+import shlex
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+from types import ModuleType
+
+from lessons.exercises.answers import ANSWERS
+
+ORIGINALS = Path(__file__).parent
+COPIES = Path("exercises")  # of the scripts, for the learner to change
+PROGRESS = COPIES / "progress.json"  # by number: hints that were given, flags of what was solved
+
+
+def list_exercises() -> None:
+    """Prints the number of each exercise, whether it is solved, and its symptom."""
+    progress = read_progress()
+    for number in ANSWERS:
+        docstring = ast.get_docstring(ast.parse(find_original(number).read_text("utf-8")))
+        solved = "solved" if "solved" in progress.get(str(number), {}) else ""
+        print(f"{number:2}  {solved:6}  {docstring.splitlines()[0]}")
+    print("\npython -m lessons exercise run 1; then hint, check, solution or reset with the number")
+
+
+def run(number: int, flags: list[str]) -> None:
+    """Runs the learner's copy of an exercise."""
+    path = find_copy(number)
+    print(f"{path} is yours to change\n", flush=True)
+    sys.argv = [str(path), *flags]
+    runpy.run_path(str(path), run_name="__main__")
+
+
+def hint(number: int) -> None:
+    """Prints the next hint."""
+    hints = ANSWERS[number].hints
+    given = read_progress().get(str(number), {}).get("hints", 0)
+    index = min(given, len(hints) - 1)
+    print(f"Hint {index + 1} of {len(hints)}: {wrap(hints[index])}")
+    if given < len(hints):
+        update_progress(number, hints=given + 1)
+    else:
+        print(f"It was the last one: python -m lessons exercise solution {number}")
+
+
+def check(number: int, flags: list[str]) -> None:
+    """Trains the learner's copy anew and says whether it solves the exercise; if not, the exit code is 1."""
+    path = find_copy(number)
+    from lessons.exercises import checking
+    from training import command_line
+
+    module = load(path)
+    config = command_line.parse(module.Config, flags, path.name, module.__doc__)
+    print(f"Trains {shlex.join([str(path), *flags])} with splits and seeds of its own", flush=True)
+    verdict = checking.check(number, module, config)
+    for line in verdict.measured:
+        print(f"  {line}")
+    if not verdict.missing:
+        update_progress(number, solved=flags)
+        print(f"Solved. What others say of it: python -m lessons exercise solution {number}")
+        return
+    print(f"Not yet: {'; '.join(verdict.missing)}.")
+    if verdict.nudge:
+        print(f"{verdict.nudge}")
+    sys.exit(1)
+
+
+def show_solution(number: int) -> None:
+    """Explains an exercise, and prints the change that solves it."""
+    answer = ANSWERS[number]
+    print(wrap(answer.why) + "\n")
+    if answer.flags:
+        print(f"python -m lessons exercise check {number} {shlex.join(answer.flags)}")
+    original = find_original(number).read_text("utf-8")
+    lines = difflib.unified_diff(
+        original.splitlines(), solve(number).splitlines(), "as it was", "repaired", n=1, lineterm=""
+    )
+    for line in lines:
+        print(line)
+
+
+def reset(number: int) -> None:
+    """Makes the learner's copy as it was at first, and keeps what it was until now under another name."""
+    path, original = find_copy(number), find_original(number)
+    if path.read_bytes() != original.read_bytes():
+        kept = next(name for count in range(1, 10**6) if not (name := path.with_suffix(f".{count}.py")).exists())
+        path.replace(kept)
+        shutil.copyfile(original, path)
+        print(f"Yours is kept as {kept}")
+    update_progress(number)
+    print(f"{path} is as it was at first")
+
+
+def act(action: str, number: int, flags: list[str]) -> None:
+    """Does what is asked for with an exercise.
+
+    Args:
+        action: "run", "hint", "check", "solution" or "reset".
+        number: of the exercise.
+        flags: of its script, for "run" and "check".
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    find_original(number)
+    if action in ("run", "check"):
+        {"run": run, "check": check}[action](number, flags)
+    else:
+        {"hint": hint, "solution": show_solution, "reset": reset}[action](number)
+
+
+def find_original(number: int) -> Path:
+    """Returns the script of an exercise as it is shipped.
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    if number not in ANSWERS:
+        raise ValueError(f"there is no exercise {number}, expected a number from 1 to {len(ANSWERS)}")
+    return ORIGINALS / f"exercise_{number:02}.py"
+
+
+def find_copy(number: int) -> Path:
+    """Returns the learner's copy of the script; it is made if there is none.
+
+    Raises:
+        ValueError: there is no such exercise.
+        OSError: the copy cannot be made.
+    """
+    original = find_original(number)
+    path = COPIES / original.name
+    if not path.exists():
+        COPIES.mkdir(exist_ok=True)
+        shutil.copyfile(original, path)
+    return path
+
+
+def load(path: Path) -> ModuleType:
+    """Imports a script from its file.
+
+    Raises:
+        ValueError: what is checked is missing in it.
+    """
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name in ("Config", "paint" if path.stem == "exercise_05" else "train"):
+        if not hasattr(module, name):
+            raise ValueError(f"{path} has no {name}, which the check calls: put it back, or take reset")
+    return module
+
+
+def solve(number: int) -> str:
+    """Returns the script with the changes of the solution."""
+    text = find_original(number).read_text("utf-8")
+    for old, new in ANSWERS[number].changes:
+        text = text.replace(old, new)
+    return text
+
+
+def wrap(text: str) -> str:
+    """Returns a text in lines of at most 118 characters."""
+    return textwrap.fill(text, 118)
+
+
+def read_progress() -> dict[str, dict]:
+    """Returns what is known of each exercise by its number: `hints` given, flags with which it was `solved`.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    try:
+        progress = json.loads(PROGRESS.read_text("utf-8"))
+        if not isinstance(progress, dict) or not all(isinstance(known, dict) for known in progress.values()):
+            raise ValueError("no table of exercises")
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ValueError(f"{PROGRESS} is damaged ({error}): delete it, and the exercises count as unsolved") from None
+    return progress
+
+
+def update_progress(number: int, **known) -> None:
+    """Adds to what is known of an exercise; without anything to add, forgets what was."""
+    progress = read_progress()
+    progress[str(number)] = progress.get(str(number), {}) | known if known else {}
+    COPIES.mkdir(exist_ok=True)
+    partial = PROGRESS.with_suffix(".partial")
+    partial.write_text(json.dumps(progress, indent=2) + "\n", "utf-8")
+    partial.replace(PROGRESS)

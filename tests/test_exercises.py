@@ -1,0 +1,283 @@
+"""Each exercise fails as shipped and for its own reason, its solution passes, and wrong repairs do not."""
+
+import importlib
+import json
+import re
+import sys
+import time
+
+from lessons.exercises import checking, commands, running
+from lessons.exercises.answers import ANSWERS
+from training import command_line
+
+import keras
+import numpy as np
+import pytest
+
+from data import digits
+
+ADAM = ("keras.optimizers.SGD(config.learning_rate)", "keras.optimizers.Adam(0.001)")
+FROZEN_STATISTICS, ONE_SCALING = ANSWERS[13].changes
+OUTPUTS, LOSS, SCHEDULE, WEIGHTS = ANSWERS[14].changes
+# By number: what the doctor finds in the exercise as shipped, and repairs that do not solve it.
+EXERCISES = {
+    1: ("learning_rate_too_high", ["--units 512", "--batch-size 1000", "--learning-rate 1e-5", "--epochs 20"]),
+    2: ("learning_rate_too_low", ["--epochs 10", "--learning-rate 0.3"]),
+    3: ("underfitting", ["--learning-rate 0.02", "--batch-size 20", "--epochs 40"]),
+    4: ("overfitting", ["--dropout 0.5", "--units 32", "--units 1024"]),
+    5: (None, ["--steps 150", "--style-weight 1e5", "--learning-rate 50"]),
+    6: ("input_not_normalized", ["--learning-rate 0.0001", [ADAM]]),
+    7: ("activation_loss_mismatch", ["--learning-rate 0.01", "--units 512", [('"softmax"', '"sigmoid"')]]),
+    8: (
+        "labels_broken",
+        ["--learning-rate 0.01", "--units 512", [("labels[: len(images)]", "labels[-len(images) :]")]],
+    ),
+    9: (
+        "unshuffled_data",
+        [
+            "--learning-rate 0.005",
+            [(".shuffle(100).batch(config.batch_size)", ".batch(config.batch_size).shuffle(100)")],
+        ],
+    ),
+    10: ("dead_relu", ["--learning-rate 0.1", "--units 512", "--learning-rate 1e-5"]),
+    11: ("vanishing_gradient", ["--learning-rate 0.05", "--units 256", [("range(12)", "range(3)")]]),
+    12: ("nothing_trainable", ["--learning-rate 0.1", [("    model.trainable = False", "    pass")]]),
+    13: (None, [[FROZEN_STATISTICS], [ONE_SCALING], "--learning-rate 0.00003"]),
+    14: ("wrong_loss", [[OUTPUTS, LOSS, SCHEDULE], [OUTPUTS, LOSS, WEIGHTS], [SCHEDULE, WEIGHTS]]),
+}
+SLOW = (4, 5, 11, 12, 13)
+QUICK = [number for number in EXERCISES if number not in SLOW]
+full = pytest.mark.full
+
+
+def check(tmp_path, number, flags="", changes=()):
+    text = commands.find_original(number).read_text("utf-8")
+    for old, new in changes:
+        assert text.count(old) >= 1, f"exercise {number} has no {old!r}"
+        text = text.replace(old, new)
+    path = tmp_path / f"exercise_{number:02}.py"
+    path.write_text(text, "utf-8")
+    module = commands.load(path)
+    config = command_line.parse(module.Config, flags.split(), path.name, None)
+    return checking.check(number, module, config)
+
+
+@pytest.mark.parametrize("number", QUICK + [pytest.param(number, marks=full) for number in SLOW])
+def test_shipped_exercise_fails_for_its_own_reason(number, tmp_path):
+    verdict = check(tmp_path, number)
+    assert verdict.missing
+    code = EXERCISES[number][0]
+    if code:
+        assert verdict.nudge == f"The doctor looks at {checking.NUDGES[code]}"
+    elif number == 13:
+        assert re.fullmatch(
+            r"By `fit`, \d+% of the training pictures were read right in the last epoch, and \d+% are", verdict.nudge
+        )
+    else:
+        assert "weight" in verdict.nudge
+
+
+@pytest.mark.parametrize("number", QUICK)
+def test_solution_passes_with_one_seed(number, tmp_path, monkeypatch):
+    monkeypatch.setattr(checking, "SEEDS", checking.SEEDS[1:])
+    answer = ANSWERS[number]
+    assert not check(tmp_path, number, " ".join(answer.flags), answer.changes).missing
+
+
+@full
+@pytest.mark.parametrize("number", EXERCISES)
+def test_solution_passes(number, tmp_path):
+    answer = ANSWERS[number]
+    started = time.perf_counter()
+    verdict = check(tmp_path, number, " ".join(answer.flags), answer.changes)
+    print(f"\nexercise {number}: {time.perf_counter() - started:.0f} s; {'; '.join(verdict.measured)}")
+    assert not verdict.missing
+    assert len(verdict.measured) >= len(checking.SEEDS)
+
+
+@full
+@pytest.mark.parametrize(
+    ("number", "repair"), [(n, repair) for n, (_, repairs) in EXERCISES.items() for repair in repairs]
+)
+def test_wrong_repair_is_refused(number, repair, tmp_path):
+    flags, changes = (repair, ()) if isinstance(repair, str) else ("", repair)
+    assert check(tmp_path, number, flags, changes).missing
+
+
+CHEATS = {
+    "a constant": (
+        [("    model.fit(", "    return model\n    model.fit(")],
+        r"% more of the test pictures must be read right",
+    ),
+    "no model": ([("    return model", "    return {'accuracy': 1.0}")], "train returned dict, expected"),
+    "asks for the test split": ([("*dataset.train", "*dataset.test")], "train asks for the test split"),
+    "loads the test split": (
+        [
+            ("        *dataset.train,\n", "        *everything,\n"),
+            (
+                "    model.fit(",
+                "    import numpy as np\n    from data import digits\n    splits = digits.load_sample('')[:3]\n"
+                "    everything = [np.concatenate(parts) for parts in zip(*splits)]\n"
+                "    everything[0] = everything[0] / 255 - 0.5\n    model.fit(",
+            ),
+        ],
+        r"500 of the 500 test pictures are among those that fit is given",
+    ),
+    "loads it into tf.data": (
+        [
+            (
+                "        *dataset.train,\n        batch_size=config.batch_size,\n",
+                "        tf.data.Dataset.from_tensor_slices(tuple(digits.load_sample('').test)).batch(50),\n",
+            ),
+            ("    model.fit(", "    import tensorflow as tf\n    from data import digits\n    model.fit("),
+        ],
+        r"of the 500 test pictures are among those that fit is given",
+    ),
+    "more epochs by two fits": (
+        [("    return model", "    model.fit(*dataset.train, epochs=9)\n    return model")],
+        "fit is asked for 14 epochs, at most 5 are allowed",
+    ),
+    "thresholds of its own": (
+        [
+            (
+                "    return model",
+                "    return model\n\n\nGOALS = {1: 0.0}\n\n\ndef main(config):\n    return {'accuracy': 1.0}",
+            )
+        ],
+        r"% more of the test pictures must be read right",
+    ),
+    "two outputs": ([("keras.layers.Dense(10)", "keras.layers.Dense(12)")], r"has the shape \(500, 12\), expected"),
+}
+
+
+@pytest.mark.parametrize("cheat", CHEATS)
+def test_check_cannot_be_fooled(cheat, tmp_path):
+    changes, message = CHEATS[cheat]
+    verdict = check(tmp_path, 1, changes=changes)
+    assert re.search(message, verdict.missing[0]), verdict
+
+
+def test_data_of_the_check_is_other_than_that_of_the_run():
+    usual, unseen = running.load(1), running.load(1, checking.SEEDS[0])
+    assert [len(split.labels) for split in unseen[:3]] == [len(split.labels) for split in usual[:3]]
+    pooled = [
+        np.sort(np.concatenate([split.images for split in part[:3]]).reshape(5000, -1).sum(1))
+        for part in (usual, unseen)
+    ]
+    np.testing.assert_array_equal(*pooled)
+    hidden = checking.find_fingerprints(unseen.test.images)
+    assert len(hidden) == 500
+    assert not hidden & checking.find_fingerprints(unseen.train.images)
+    assert len(hidden & checking.find_fingerprints(usual.train.images)) > 300
+
+
+def test_docstrings_name_symptom_and_goal_and_no_cause():
+    for number, goal in checking.GOALS.items():
+        text = " ".join(importlib.import_module(f"lessons.exercises.exercise_{number:02}").__doc__.split())
+        assert f"python -m lessons exercise run {number} " in text
+        assert "In TensorBoard: " in text
+        solved = text.partition("Solved: ")[2]
+        assert f"at most {goal.epochs} epochs" in solved or number == 4
+        assert f"{goal.accuracy:.0%}".replace("%", " %") in solved
+        assert goal.loss is None or f"below {goal.loss}" in solved
+        assert not re.search("dead|vanish|overfit|frozen|symmetr|normali[sz]|unscaled|learning rate is too", text)
+        assert len(ANSWERS[number].hints) == 3
+        assert ANSWERS[number].flags or ANSWERS[number].changes
+
+
+@pytest.fixture
+def exercise(tmp_path, monkeypatch, capsys):
+    """Calls `python -m lessons exercise` in an empty folder, and returns what it prints."""
+    monkeypatch.chdir(tmp_path)
+    main = importlib.import_module("lessons.__main__")
+
+    def call(*words):
+        main.run_command(["exercise", *words])
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_commands(exercise, tmp_path):
+    lines = exercise().splitlines()
+    assert [int(line.split()[0]) for line in lines[:14]] == list(range(1, 15))
+    assert not any("solved" in line for line in lines[:14])
+
+    assert [exercise("hint", "3")[:11] for _ in range(4)] == [f"Hint {n} of 3"[:11] for n in (1, 2, 3, 3)]
+    with pytest.raises(SystemExit) as stop:
+        exercise("check", "2")
+    assert stop.value.code == 1
+    said = exercise("check", "2", "--learning-rate", "0.3", "--epochs", "10")
+    assert "Solved" in said
+    assert exercise().splitlines()[1].split()[1] == "solved"
+
+    copy = tmp_path / "exercises/exercise_06.py"
+    assert "-            keras" not in exercise("solution", "6")
+    assert "+            keras.layers.Rescaling(1 / 255)," in exercise("solution", "6")
+    exercise("reset", "6")
+    original = copy.read_text("utf-8")
+    copy.write_text("# mine")
+    assert "exercise_06.1.py" in exercise("reset", "6")
+    assert copy.read_text("utf-8") == original
+    assert (tmp_path / "exercises/exercise_06.1.py").read_text() == "# mine"
+    exercise("reset", "2")
+    assert exercise().splitlines()[1].split()[1] != "solved"
+
+
+def test_run_makes_a_run_of_the_copy(exercise, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["lessons"])
+    exercise("run", "1", "--epochs", "1", "--name", "mine")
+    copy = tmp_path / "exercises/exercise_01.py"
+    copy.write_text(copy.read_text("utf-8").replace("Dense(10)", 'Dense(10, activation="softmax")'), "utf-8")
+    exercise("run", "1", "--epochs", "1", "--name", "changed")
+    for name in ("mine", "changed"):
+        metrics = json.loads((tmp_path / f"runs/exercise_01/{name}/metrics.json").read_text())
+        assert metrics["status"] == "finished"
+        assert "findings" not in metrics  # the doctor would give the answer away
+    assert (
+        keras.models.load_model(tmp_path / "runs/exercise_01/changed/model.keras").layers[-1].activation.__name__
+        == "softmax"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "15"], "there is no exercise 15, expected a number from 1 to 14"),
+        (["hint", "0"], "there is no exercise 0"),
+        (["check", "one"], "invalid int value: 'one'"),
+        (["cheat", "1"], "invalid choice: 'cheat'"),
+        (["check", "1", "--learning-rate", "-1"], "--learning-rate is -1.0"),
+    ],
+)
+def test_bad_words(exercise, words, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        exercise(*words)
+
+
+def test_bad_files(exercise, tmp_path):
+    (tmp_path / "exercises").mkdir()
+    (tmp_path / "exercises/progress.json").write_text("[1]")
+    with pytest.raises(ValueError, match=r"progress\.json is damaged"):
+        exercise()
+    (tmp_path / "exercises/exercise_01.py").write_text("import keras\n")
+    with pytest.raises(ValueError, match=r"exercise_01\.py has no Config"):
+        exercise("check", "1")
+
+
+def test_probabilities():
+    logits = np.random.default_rng(0).normal(size=(20, 10)).astype("float32")
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(checking.read_probabilities(logits), probabilities, rtol=1e-5)
+    np.testing.assert_allclose(checking.read_probabilities(probabilities), probabilities, rtol=1e-6)
+    np.testing.assert_array_equal(checking.read_probabilities(np.float32([[3.4], [-2.0], [12.0]])).argmax(1), [3, 0, 9])
+    with pytest.raises(checking.RefusedError, match="no finite numbers"):
+        checking.read_probabilities(np.full((3, 10), np.nan))
+
+
+def test_fingerprints_do_not_depend_on_the_scale():
+    images = digits.load_sample("").test.images[:50]
+    known = checking.find_fingerprints(images)
+    assert len(known) == 50
+    for changed in (images / 255, np.float32(images) / 127.5 - 1, (images - images.mean()) / images.std()):
+        assert checking.find_fingerprints(changed) == known
