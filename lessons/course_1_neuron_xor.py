@@ -90,18 +90,18 @@ def main(config: Config) -> dict:
             if epoch % 5 == 0:
                 run.add_picture("boundary", figures.draw_boundary(model, *xor.train), epoch)
 
-        share, _ = train(model, xor, config, config.epochs, [keras.callbacks.LambdaCallback(on_epoch_end=watch)])
+        watchers = [keras.callbacks.LambdaCallback(on_epoch_end=watch), run.watch(xor.train)]
+        share, _ = train(model, xor, config, config.epochs, watchers)
         pictures[f"XOR, {config.units} hidden neurons\n{4 * share:.0f} of 4"] = figures.draw_boundary(model, *xor.train)
 
         solved, stuck = {}, None
         for units in dict.fromkeys((2, config.units)):
             starts = build(units, config)
-            solved[units] = 0
             for seed in range(SEEDS):
                 keras.utils.set_random_seed(seed)
                 starts.set_weights(neurons.build_neurons(units).get_weights())
                 share, _ = train(starts, xor, config)
-                solved[units] += share == 1
+                solved[units] = solved.get(units, 0) + (share == 1)
                 if stuck is None and share < 1:
                     stuck = seed
                     pictures[f"XOR, {units} hidden\nseed {seed} fails"] = figures.draw_boundary(starts, *xor.train)

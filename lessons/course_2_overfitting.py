@@ -98,8 +98,9 @@ def main(config: Config) -> dict:
             if epoch % 5 == 0:
                 run.add_picture("boundary", figures.draw_boundary(watcher.model, *trained[large][1]), epoch)
 
-        watcher = keras.callbacks.LambdaCallback(on_epoch_end=watch)
-        run.add_graph(train(config, config.units, trained[large][1], callbacks=[watcher], **look))
+        watcher, drawn = keras.callbacks.LambdaCallback(on_epoch_end=watch), trained[large][1]
+        look["callbacks"] = [watcher, run.watch(drawn, points.validation)]
+        run.add_graph(train(config, config.units, drawn, **look))
         for figure, names in (("capacity", ["one neuron", "4 units", large]), ("remedies", [large, *remedies])):
             drawings, captions = zip(*(pictures[name] for name in names), strict=True)
             run.add_picture(figure, figures.draw_grid(drawings, captions, columns=len(names)))

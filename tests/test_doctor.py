@@ -129,3 +129,24 @@ def test_figures_of_the_doctor(collection):
     print(f"\nfaulty {sum(right[False])} of {len(right[False])}, healthy {sum(right[True])} of {len(right[True])}")
     assert np.mean(right[False]) >= 0.9
     assert np.mean(right[True]) >= 0.96
+
+
+def test_large_networks_are_looked_at_in_parts(monkeypatch):
+    (x, y), _ = trainings.digits()
+    inner = keras.Sequential([keras.Input((64,)), keras.layers.Dense(30, activation="relu")])
+    model = keras.Sequential([keras.Input((64,)), inner, keras.layers.Dense(10)])
+    assert doctor.count_numbers(model) == 1 + (1 + 30) + 10
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    watcher = doctor.TrainingDoctor(x, y, report=None)
+    model.fit(x, y, epochs=1, verbose=0, callbacks=[watcher])
+
+    def look():
+        examination = doctor.Examination(watcher)
+        return examination.together, [examination.predict(x[:50]), *examination.gradients]
+
+    together, whole = look()
+    monkeypatch.setattr(doctor, "HELD", 42 * 7)
+    few, parts = look()
+    assert (together, few) == (250, 7)
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-7)

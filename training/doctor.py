@@ -31,7 +31,10 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 HEALTHY = "The doctor finds nothing wrong."
 ROWS = 1000  # examples that are looked at
 NUMBERS = 30_000_000  # in the examples that are looked at, at most
+FEW = 40  # examples that are looked at at least
 PROBE = 200  # of them for gradients and activations
+COMPUTED = 2_000_000_000  # numbers that the layers give for the examples that are looked at, at most
+HELD = 100_000_000  # of these at a time
 TRIAL_UPDATES = 120  # of an experiment, at most
 TRIAL_SECONDS = 5.0  # of the first experiment; the others get as many updates
 LOOKED_THROUGH = 50_000_000  # numbers of x or y, for those that are none
@@ -281,7 +284,9 @@ class Examination:
             self.x, self.y = take(x, y, max(PROBE, min(epoch, NUMBERS // max(1, first[0].size))))
             self.ordered, self.batch_size = self.y, len(first)
             self.order_kept = True  # what was drawn is what is trained on, shuffled or not
-        self.looked_at = max(PROBE, min(ROWS, NUMBERS // max(1, self.x[0].size)))
+        numbers = count_numbers(self.model)
+        self.looked_at = max(FEW, min(ROWS, NUMBERS // max(1, self.x[0].size), COMPUTED // numbers))
+        self.together = max(1, min(250, HELD // numbers))
         picked = np.sort(np.random.default_rng(0).permutation(len(self.x))[: self.looked_at])
         self.rows, self.targets = self.x[picked], self.y[picked]
         self.task = read_task(self.model, self.model(tf.constant(self.rows[:2]), training=False))
@@ -834,9 +839,12 @@ class Examination:
 
     def predict(self, rows: np.ndarray, model: keras.Model | None = None) -> np.ndarray:
         """Returns the outputs for rows, float64, of the trained network or of a copy."""
-        model = model or self.model
-        parts = [np.asarray(model(tf.constant(rows[i : i + 250]), training=False)) for i in range(0, len(rows), 250)]
-        return np.concatenate(parts).astype(np.float64)
+        return self.run(model or self.model, rows).astype(np.float64)
+
+    def run(self, model: keras.Model, rows: np.ndarray) -> np.ndarray:
+        """Returns a network's outputs for rows, computed in parts for the memory."""
+        parts = [rows[i : i + self.together] for i in range(0, len(rows), self.together)]
+        return np.concatenate([np.asarray(model(tf.constant(part), training=False)) for part in parts])
 
     def copy(self, weights) -> keras.Model:
         """Returns a copy of the network.
@@ -1032,7 +1040,7 @@ class Examination:
         if not isinstance(last, keras.layers.Softmax | keras.layers.Activation):
             return None
         inner = keras.Model(self.untrained.inputs[0], self.untrained.layers[-1].input)
-        return np.asarray(inner(tf.constant(self.rows[:PROBE]), training=False))
+        return self.run(inner, self.rows[:PROBE])
 
     def first_layer(self) -> keras.layers.Layer | None:
         """Returns the first layer with weights; None if that is no matrix or convolution, or the inputs are words."""
@@ -1047,8 +1055,7 @@ class Examination:
         layer = self.first_layer()
         if layer is None:
             return None
-        entering = keras.Model(self.model.inputs[0], layer.input)(tf.constant(self.rows[:PROBE]), training=False)
-        values = np.float64(np.asarray(entering))
+        values = np.float64(self.run(keras.Model(self.model.inputs[0], layer.input), self.rows[:PROBE]))
         return values.reshape(-1, values.shape[-1])
 
     def input_scale(self) -> float | None:
@@ -1076,11 +1083,17 @@ class Examination:
         model = self.copy(self.doctor.initial)  # of its own, as batch normalization counts what it sees in training
         kernels = [find_kernel(layer) for layer in model.layers if layer.trainable]
         kernels = [kernel for kernel in kernels if kernel is not None]
-        with tf.GradientTape() as tape:
-            outputs = model(tf.constant(self.rows[:PROBE]), training=True)
-            value = self.loss(tf.constant(self.targets[:PROBE]), outputs)
-        found = tape.gradient(value, [kernel.value for kernel in kernels])
-        return [np.zeros(1) if part is None else np.asarray(part) for part in found]
+        rows, targets = self.rows[:PROBE], self.targets[:PROBE]
+        total = [np.zeros(1) for _ in kernels]
+        for start in range(0, len(rows), self.together):
+            part = slice(start, start + self.together)
+            with tf.GradientTape() as tape:
+                value = self.loss(tf.constant(targets[part]), model(tf.constant(rows[part]), training=True))
+            found = tape.gradient(value, [kernel.value for kernel in kernels])
+            share = len(rows[part]) / len(rows)
+            parts = zip(total, found, strict=True)
+            total = [sums if own is None else sums + share * np.asarray(own) for sums, own in parts]
+        return total
 
     def layer_gradients(self) -> list[float]:
         """Returns the root mean square of each layer's gradient before training."""
@@ -1109,12 +1122,24 @@ class Examination:
         if not rectified:
             return {}
         watched = keras.Model(model.inputs[0], [layer.output for layer in rectified])
-        outputs = watched(tf.constant(self.rows[:PROBE]), training=False)
-        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-        flat = [np.asarray(values).reshape(-1, values.shape[-1]) for values in outputs]
-        return {
-            layer.name: float((values <= 0).all(axis=0).mean()) for layer, values in zip(rectified, flat, strict=True)
-        }
+        rows, alive = self.rows[:PROBE], [False] * len(rectified)
+        for start in range(0, len(rows), self.together):
+            outputs = keras.tree.flatten(watched(tf.constant(rows[start : start + self.together]), training=False))
+            flat = [np.asarray(values).reshape(-1, values.shape[-1]) for values in outputs]
+            alive = [seen | (values > 0).any(axis=0) for seen, values in zip(alive, flat, strict=True)]
+        return {layer.name: float(1 - seen.mean()) for layer, seen in zip(rectified, alive, strict=True)}
+
+
+def count_numbers(model: keras.Model) -> int:
+    """Returns about how many numbers the layers of a network give for an example, at least 1."""
+    total = 1
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            total += count_numbers(layer)
+        else:
+            outputs = keras.tree.flatten(getattr(layer, "output", []))
+            total += sum(math.prod(size or 1 for size in output.shape[1:]) for output in outputs)
+    return total
 
 
 def find_kernel(layer: keras.layers.Layer):

@@ -159,11 +159,18 @@ class Run:
         profile = self.folder / "train" if self.config.profile else None
         splits = self.dataset.train, self.dataset.validation
         watchers = [recorder.StopOnDivergence(), recorder.Recorder(self.writers, *splits, self.class_names, profile)]
-        if diagnose:
-            batch_size = getattr(self.config, "batch_size", None)
-            self.doctor = doctor.TrainingDoctor(*splits[0], splits[1], batch_size=batch_size)
-            watchers.insert(0, self.doctor)
-        return watchers
+        return [self.watch(*splits), *watchers] if diagnose else watchers
+
+    def watch(self, train, validation=None) -> keras.callbacks.Callback:
+        """Returns the doctor alone, for a `fit` whose curves are recorded otherwise.
+
+        Args:
+            train: inputs and labels that `fit` is given.
+            validation: inputs and labels.
+        """
+        batch_size = getattr(self.config, "batch_size", None)
+        self.doctor = doctor.TrainingDoctor(*train, validation, batch_size=batch_size)
+        return self.doctor
 
     def curves(self, name: str) -> list[keras.callbacks.Callback]:
         """Returns the callbacks for one of several trainings in a run: its curves, and an end to what diverges.
