@@ -56,7 +56,7 @@ ANSWERS = {
     ),
     4: Answer(
         (
-            "Training loss near zero, validation loss rising: 670,000 weights have learned 500 images by heart.",
+            "Where do the two losses part? What is there to gain after that from images that are all read right?",
             "Three kinds of remedy: a network that can do less, a training that ends earlier, a penalty on being "
             "sure. Look at where the validation loss is lowest.",
             "It is lowest in the first ten epochs. Dropout slows down what comes after, so combine the two; or shrink"
@@ -89,8 +89,9 @@ ANSWERS = {
         ),
         "The inputs are not scaled. Pixels of up to 255 make the hidden units, and with them the gradients, hundreds "
         "of times as large as usual; one step at a usual learning rate drives the units to where they answer to "
-        "nothing any more. A tiny learning rate avoids that, but then the biases, whose gradients are as ever, hardly"
-        " learn. The scaling belongs into the model, so that whoever uses it can give it pictures as they are.",
+        "nothing any more. A tiny learning rate avoids that, but it starts from answers that are hundreds of times "
+        "too sure, and wrong, and five epochs of tiny steps cannot undo that. The scaling belongs into the model, so "
+        "that whoever uses it can give it pictures as they are.",
         changes=(
             (
                 "            keras.layers.Flatten(),\n",
@@ -158,10 +159,10 @@ ANSWERS = {
             "sigmoid at its steepest?",
             "At most 0.25, mostly less; to the power of twelve nothing is left. Other activations have a slope of 1.",
         ),
-        "The gradient vanishes. Each sigmoid multiplies it by at most a quarter, and by far less when saturated, so "
-        "that the first layers get a millionth of what the last one gets. Rectified linear units have the slope 1 "
-        "wherever they answer; tanh is 1 at 0. Batch normalization between the layers helps as well. Fewer layers "
-        "would, too, but that is not what was asked.",
+        "The gradient vanishes. Each sigmoid multiplies it by at most a quarter; after eleven of them the first layer"
+        " gets about a ten-millionth of what the last one gets. Rectified linear units have the slope 1 wherever they"
+        " answer; tanh has it at 0. Batch normalization between the layers helps as well. Fewer layers would, too, "
+        "but that is not what was asked.",
         changes=(('activation="sigmoid"', 'activation="relu"'),),
     ),
     12: Answer(
@@ -212,7 +213,7 @@ ANSWERS = {
         "learn nothing. And equal weights make a layer of 128 units one unit. Repair them from the loss backwards, "
         "and look after each repair at what has become better, even if it is little.",
         changes=(
-            ("            keras.layers.Dense(1),\n", "            keras.layers.Dense(10),\n"),
+            ("keras.layers.Dense(1, ", "keras.layers.Dense(10, "),
             (
                 '    model.compile(keras.optimizers.Adam(falling), "mse", metrics=["accuracy"])\n',
                 "    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)\n"

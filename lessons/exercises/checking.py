@@ -6,6 +6,7 @@ What is measured stands here and not in the script, and on a test split that the
 import contextlib
 import dataclasses
 import inspect
+import math
 from collections.abc import Iterator
 from types import ModuleType
 from typing import NamedTuple
@@ -148,8 +149,8 @@ def check_training(goal: Goal, module: ModuleType, config, dataset: Dataset, dia
     Raises:
         RefusedError: what the learner's version may not do.
     """
-    histories, doctors = [], []
-    with watch_fits(goal, dataset, histories, doctors if diagnose and goal.doctor else None):
+    fits = []
+    with watch_fits(goal, dataset, fits, diagnose and goal.doctor):
         model = module.train(config, dataset._replace(test=Hidden()), verbose=0)
     if not isinstance(model, keras.Model):
         raise RefusedError(f"train returned {type(model).__name__}, expected the trained keras.Model")
@@ -166,7 +167,7 @@ def check_training(goal: Goal, module: ModuleType, config, dataset: Dataset, dia
     measured = [f"{accuracy:.1%} of the test pictures are read right, at least {goal.accuracy:.0%} are asked for"]
     missing = []
     if accuracy < goal.accuracy:
-        missing.append(f"{100 * (goal.accuracy - accuracy):.1f} % more of the test pictures must be read right")
+        missing.append(f"{100 * (goal.accuracy - accuracy):.1f} percentage points of right answers are missing")
     if goal.loss:
         measured.append(f"their mean cross-entropy is {loss:.3f}, at most {goal.loss} is asked for")
         if loss > goal.loss:
@@ -175,60 +176,126 @@ def check_training(goal: Goal, module: ModuleType, config, dataset: Dataset, dia
         layers = sum(isinstance(layer, keras.layers.Dense) for layer in flatten(model)) - 1
         measured.append(f"the network has {layers} hidden layers, at least {goal.layers} are asked for")
         if layers < goal.layers:
-            missing.append(f"the network has {goal.layers - layers} hidden layers less than are asked for")
-    findings = [finding.code for watcher in doctors for finding in watcher.findings]
+            missing.append(f"the network has {goal.layers - layers} hidden layers fewer than are asked for")
+    return Verdict(measured, missing, find_nudge(model, dataset, fits) if missing else None)
+
+
+def find_nudge(model: keras.Model, dataset: Dataset, fits: list) -> str:
+    """Returns where to look next, without saying what is wrong there."""
+    if not fits:
+        return "`train` returned without a call of `fit`."
     if not model.trainable_variables:
-        findings = ["nothing_trainable"]
-    nudge = None
-    if missing and findings:
-        nudge = f"The doctor looks at {NUDGES[findings[-1]]}"
-    elif missing and histories and "accuracy" in histories[-1]:
-        right = np.mean(
-            read_probabilities(model.predict(dataset.train.images, verbose=0)).argmax(1) == dataset.train[1]
+        return say_where_to_look("nothing_trainable")
+    last = fits[-1]
+    if last.largest <= 2:
+        return f"`fit` was given numbers of at most {last.largest:.3g}; the check gives pictures as they are, 0 to 255."
+    if last.doctor and last.doctor.findings:
+        return say_where_to_look(last.doctor.findings[0].code)
+    answers = read_probabilities(model.predict(dataset.train.images, verbose=0)).argmax(axis=1)
+    right, said = np.mean(answers == dataset.train.labels), last.history.get("accuracy", [np.nan])[-1]
+    if abs(said - right) > 0.2:
+        return (
+            f"By `fit`, {said:.0%} of the training pictures were read right in the last epoch; by `predict`, of the "
+            f"same pictures, {right:.0%} are."
         )
-        said = histories[-1]["accuracy"][-1]
-        if abs(said - right) > 0.2:
-            nudge = (
-                f"By `fit`, {said:.0%} of the training pictures were read right in the last epoch, and {right:.0%} are"
-            )
-    return Verdict(measured, missing, nudge)
+    return "The doctor finds nothing more: does the training loss fall to the end, and if not, what holds it up?"
+
+
+def say_where_to_look(code: str) -> str:
+    """Returns a nudge for what the doctor found."""
+    return f"The doctor looks at {NUDGES[code]}"
+
+
+class Fit(NamedTuple):
+    """A call of `fit` that was watched.
+
+    Attributes:
+        history: of Keras.
+        doctor: that looked on; None if there was none.
+        largest: absolute value among the inputs; 255 if they are not known.
+    """
+
+    history: dict
+    doctor: doctor.TrainingDoctor | None
+    largest: float
+
+
+class Budget(keras.callbacks.Callback):
+    """Ends a training that sees more examples than are allowed.
+
+    Args:
+        passes: over the training pictures that are left.
+        share: of a pass that a batch is.
+        message: of the error.
+    """
+
+    def __init__(self, passes: float, share: float, message: str):
+        super().__init__()
+        self.passes, self.share, self.message = passes, share, message
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Counts.
+
+        Raises:
+            RefusedError: none are left.
+        """
+        if self.passes < self.share / 2:
+            raise RefusedError(self.message)
+        self.passes -= self.share
 
 
 @contextlib.contextmanager
-def watch_fits(goal: Goal, dataset: Dataset, histories: list, doctors: list | None) -> Iterator[None]:
+def watch_fits(goal: Goal, dataset: Dataset, fits: list[Fit], diagnose: bool) -> Iterator[None]:
     """Looks at what every `fit` is given, refuses what is not allowed, and has a doctor look on.
 
     Args:
         goal: how many epochs are allowed.
         dataset: with the test pictures that may not be among those that `fit` is given.
-        histories: for the history of each `fit`.
-        doctors: for the doctor of each `fit`; None for none.
+        fits: what was seen is added here.
+        diagnose: whether a doctor looks on.
     """
     fit = keras.Model.fit
     signature = inspect.signature(fit)
     hidden = find_fingerprints(dataset.test.images)
-    epochs = 0
+    epochs, left = 0, float(goal.epochs)
 
     def watched_fit(*values, **named):
-        nonlocal epochs
+        nonlocal epochs, left
         bound = signature.bind(*values, **named)
         bound.apply_defaults()
         arguments = bound.arguments
+        x, batch_size = arguments["x"], arguments["batch_size"] or 32
+        largest = 255.0
+        if isinstance(x, np.ndarray | tf.Tensor):
+            largest = float(np.max(np.abs(x)))
+        elif isinstance(x, tf.data.Dataset):
+            batch_size = len(keras.tree.flatten(next(iter(x)))[0])
         epochs += arguments["epochs"] - arguments["initial_epoch"]
         if epochs > goal.epochs:
             raise RefusedError(f"fit is asked for {epochs} epochs, at most {goal.epochs} are allowed")
-        seen = len(hidden & find_fingerprints(arguments["x"]))
+        seen = len(hidden & find_fingerprints(x))
         if seen:
             raise RefusedError(f"{seen} of the {len(hidden)} test pictures are among those that fit is given")
-        if doctors is not None:
+        passes = f"more than {goal.epochs} passes over the {len(dataset.train.labels):,} training pictures"
+        share = 1 / math.ceil(len(dataset.train.labels) / batch_size)
+        budget = Budget(left, share, f"fit is given examples for {passes}")
+        watcher = None
+        if diagnose:
             names = ("x", "y", "validation_data", "validation_split", "batch_size", "shuffle")
-            doctors.append(doctor.TrainingDoctor(**{name: arguments[name] for name in names}, report=None))
-            arguments["callbacks"] = [*(arguments["callbacks"] or []), doctors[-1]]
+            watcher = doctor.TrainingDoctor(**{name: arguments[name] for name in names}, report=None)
+        arguments["callbacks"] = [*(arguments["callbacks"] or []), budget, *([watcher] if watcher else [])]
         history = fit(*bound.args, **bound.kwargs)
-        histories.append(history.history)
+        left = budget.passes
+        fits.append(Fit(history.history, watcher, largest))
         return history
 
-    with mock.patch.object(keras.Model, "fit", watched_fit):
+    def refuse(*values, **named):
+        raise RefusedError("train_on_batch is not watched by the check: use fit")
+
+    with (
+        mock.patch.object(keras.Model, "fit", watched_fit),
+        mock.patch.object(keras.Model, "train_on_batch", refuse),
+    ):
         yield
 
 

@@ -1,14 +1,16 @@
 """What `python -m lessons exercise` does: the learner's copies, hints, checks and solutions."""
 
 import ast
+import contextlib
 import difflib
 import importlib.util
 import json
-import runpy
 import shlex
 import shutil
 import sys
 import textwrap
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -32,9 +34,16 @@ def list_exercises() -> None:
 def run(number: int, flags: list[str]) -> None:
     """Runs the learner's copy of an exercise."""
     path = find_copy(number)
-    print(f"{path} is yours to change\n", flush=True)
-    sys.argv = [str(path), *flags]
-    runpy.run_path(str(path), run_name="__main__")
+    with without_our_frames(path):
+        module = load(path)
+        sys.argv = [str(path), *flags]
+        from lessons.exercises import running
+        from training import command_line
+
+        if number == 5:
+            command_line.run(module.main, module.Config)
+        else:
+            running.run(module.train, module.Config)
 
 
 def hint(number: int) -> None:
@@ -42,23 +51,28 @@ def hint(number: int) -> None:
     hints = ANSWERS[number].hints
     given = read_progress().get(str(number), {}).get("hints", 0)
     index = min(given, len(hints) - 1)
-    print(f"Hint {index + 1} of {len(hints)}: {wrap(hints[index])}")
-    if given < len(hints):
-        update_progress(number, hints=given + 1)
-    else:
+    update_progress(number, hints=index + 1)
+    print(wrap(f"Hint {index + 1} of {len(hints)}: {hints[index]}"))
+    if given == len(hints):
         print(f"It was the last one: python -m lessons exercise solution {number}")
 
 
 def check(number: int, flags: list[str]) -> None:
     """Trains the learner's copy anew and says whether it solves the exercise; if not, the exit code is 1."""
     path = find_copy(number)
+    read_progress()  # if it is damaged, better said before than after
     from lessons.exercises import checking
     from training import command_line
 
-    module = load(path)
-    config = command_line.parse(module.Config, flags, path.name, module.__doc__)
-    print(f"Trains {shlex.join([str(path), *flags])} with splits and seeds of its own", flush=True)
-    verdict = checking.check(number, module, config)
+    with without_our_frames(path):
+        module = load(path)
+        config = command_line.parse(module.Config, flags, path.name, module.__doc__)
+        print(f"Trains {shlex.join([str(path), *flags])} with splits and seeds of its own", flush=True)
+        try:
+            verdict = checking.check(number, module, config)
+        except KeyboardInterrupt:
+            print("\nInterrupted before the check was done")
+            raise
     for line in verdict.measured:
         print(f"  {line}")
     if not verdict.missing:
@@ -67,7 +81,7 @@ def check(number: int, flags: list[str]) -> None:
         return
     print(f"Not yet: {'; '.join(verdict.missing)}.")
     if verdict.nudge:
-        print(f"{verdict.nudge}")
+        print(verdict.nudge)
     sys.exit(1)
 
 
@@ -135,10 +149,34 @@ def find_copy(number: int) -> Path:
     """
     original = find_original(number)
     path = COPIES / original.name
-    if not path.exists():
-        COPIES.mkdir(exist_ok=True)
-        shutil.copyfile(original, path)
+    try:
+        if not path.exists():
+            COPIES.mkdir(exist_ok=True)
+            shutil.copyfile(original, path)
+            print(f"{path} is yours to change")
+        elif path.samefile(original) or not path.is_file():
+            raise ValueError(f"{path} is no copy of your own here: go to the project's folder, or to an empty one")
+    except OSError as error:
+        raise type(error)(f"{path} cannot be made ({error.strerror}): go to a folder that you can write to") from None
     return path
+
+
+@contextlib.contextmanager
+def without_our_frames(path: Path) -> Iterator[None]:
+    """Shows of an error in the learner's script only what begins there, and ends with exit code 1."""
+    try:
+        yield
+    except Exception as error:
+        from training import command_line
+
+        first = error.__traceback__
+        while first and Path(first.tb_frame.f_code.co_filename).resolve() != path.resolve():
+            first = first.tb_next
+        syntax = isinstance(error, SyntaxError) and Path(error.filename).resolve() == path.resolve()
+        if command_line.is_message(error) or not (first or syntax):
+            raise
+        traceback.print_exception(error.with_traceback(first))
+        sys.exit(1)
 
 
 def load(path: Path) -> ModuleType:

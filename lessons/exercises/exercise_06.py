@@ -1,4 +1,4 @@
-"""The loss leaps to millions with the first updates, then rests at 2.3, and every digit is a guess.
+"""The loss explodes with the first updates, then rests at 2.3, and every digit is a guess.
 
     python -m lessons exercise run 6
 

@@ -45,9 +45,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
     backbone = backbones.build_backbone("efficientnet_lite0", weights.path, weights.keep, size=64)
     network = keras.Model(backbone.inputs[0], backbone.get_layer("features").output)  # (batch, 1280)
     network.trainable = True
-    model = keras.Sequential(
-        [keras.Input((64, 64, 3)), keras.layers.Rescaling(1 / 255), network, keras.layers.Dense(10)]
-    )
+    layers = [keras.Input((64, 64, 3)), keras.layers.Rescaling(1 / 255), network, keras.layers.Dense(10)]
+    model = keras.Sequential(layers)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"])
     model.fit(

@@ -46,7 +46,7 @@ def train(config: Config, dataset, **looks) -> keras.Model:
             keras.layers.Flatten(),
             keras.layers.Dense(config.units, activation="relu", kernel_initializer=evenly),
             keras.layers.Dense(config.units, activation="relu", kernel_initializer=evenly),
-            keras.layers.Dense(1),
+            keras.layers.Dense(1, kernel_initializer=evenly),
         ]
     )
     updates = len(dataset.train.labels) // config.batch_size
