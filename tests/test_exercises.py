@@ -154,7 +154,8 @@ CHEATS = {
             (
                 "    model.fit(",
                 "    import tensorflow as tf\n"
-                "    batches = tf.data.Dataset.from_tensor_slices(tuple(dataset.train)).repeat().batch(100)\n    model.fit(",
+                "    everything = tf.data.Dataset.from_tensor_slices(tuple(dataset.train))\n"
+                "    batches = everything.repeat().batch(100)\n    model.fit(",
             ),
         ],
         "fit is given examples for more than 5 passes over the 4,000 training pictures",

@@ -474,6 +474,33 @@ def binary_cross_entropy_for_quantities(seed):
     return fit(mlp(10, 16, out=1, last="sigmoid"), ((x, y / 77), (v, w / 77)), "binary_crossentropy", metrics=())
 
 
+@case("wrong_loss")
+def categorical_cross_entropy_for_several_labels(seed):
+    (x, y), (v, w) = digits()
+    several = [np.float32(np.stack([part % 2, part > 4, part % 3 == 0], axis=1)) for part in (y, w)]
+    data = (x, several[0]), (v, several[1])
+    return fit(mlp(64, 32, out=3, last="sigmoid"), data, "categorical_crossentropy", metrics=("binary_accuracy",))
+
+
+@case("wrong_loss")
+def loss_of_counts_for_signed_quantities(seed):
+    (x, y), (v, w) = table("diabetes")
+    return fit(mlp(10, 16, out=1), ((x, (y - 150) / 77), (v, (w - 150) / 77)), "poisson", metrics=())
+
+
+@case("wrong_loss")
+def percents_of_what_is_near_zero(seed):
+    (x, y), (v, w) = table("diabetes")
+    data = (x, (y - 150) / 77), (v, (w - 150) / 77)
+    return fit(mlp(10, 16, out=1), data, "mean_absolute_percentage_error", metrics=())
+
+
+@case("learning_rate_too_low")
+def schedule_over_a_tenth_of_the_updates(seed):
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 40)
+    return fit(mlp(64, 32), digits(), logits(), keras.optimizers.Adam(schedule))
+
+
 @case("dead_relu")
 def biases_far_below(seed):
     return fit(mlp(64, 64, 64, bias_initializer=keras.initializers.Constant(-10.0)), digits(), logits())

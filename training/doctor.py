@@ -211,11 +211,13 @@ class Task(NamedTuple):
         kind: "sparse", "categorical" or "binary" cross-entropy, "squared" (or another distance), or "other".
         from_logits: whether the loss takes logits.
         outputs: number of output units.
+        name: of the loss, in lower case and without underscores.
     """
 
     kind: str
     from_logits: bool
     outputs: int
+    name: str
 
 
 def read_task(model: keras.Model, outputs: tf.Tensor) -> Task:
@@ -239,7 +241,7 @@ def read_task(model: keras.Model, outputs: tf.Tensor) -> Task:
         "logcosh": "squared",
     }
     settings = getattr(loss, "_fn_kwargs", None) or {}
-    return Task(kinds.get(name, "other"), bool(settings.get("from_logits", False)), int(outputs.shape[-1]))
+    return Task(kinds.get(name, "other"), bool(settings.get("from_logits", False)), int(outputs.shape[-1]), name)
 
 
 def take(x, y, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -337,6 +339,7 @@ class Examination:
                 self.find_input_scale,
                 self.find_vanishing,
                 self.find_learning_rate,
+                self.find_early_end,
                 self.find_exploding,
                 self.find_dead_units,
                 self.find_frozen_part,
@@ -390,6 +393,23 @@ class Examination:
             if outputs == 1:
                 evidence = "categorical cross-entropy of one output, which is always 0"
             return self.found("wrong_loss", evidence, "sparse_categorical_crossentropy, or one-hot labels", True)
+        if kind == "categorical" and y.ndim == 2 and is_whole(y) and (y.sum(axis=1) != 1).any():
+            evidence = (
+                f"categorical cross-entropy, whose shares add up to 1, against {y.sum(axis=1).max():.0f} labels at once"
+            )
+            return self.found("wrong_loss", evidence, "binary_crossentropy with a sigmoid for each label", True)
+        if self.task.name == "poisson" and y.min() < 0:
+            evidence = f"the loss of counts, poisson, against quantities down to {y.min():.3g}"
+            return self.found("wrong_loss", evidence, "mean_squared_error with a linear output", True)
+        if self.task.name == "meansquaredlogarithmicerror" and y.min() < 0:
+            evidence = f"the loss of logarithms against quantities down to {y.min():.3g}, which have none"
+            return self.found("wrong_loss", evidence, "mean_squared_error", True)
+        if self.task.name == "meanabsolutepercentageerror" and np.abs(y).min() < 1e-2 * np.abs(y).mean():
+            evidence = (
+                f"an error in percent of the target, against targets as small as {np.abs(y).min():.2g}, where it is "
+                f"beyond all measure, beside {np.abs(y).mean():.2g} on average"
+            )
+            return self.found("wrong_loss", evidence, "mean_squared_error or mean_absolute_error", True)
         if kind == "sparse" and one_hot:
             evidence = f"sparse categorical cross-entropy, which takes class ids, against y of the shape {y.shape}"
             return self.found("wrong_loss", evidence, "categorical_crossentropy for one-hot labels", True)
@@ -443,7 +463,7 @@ class Examination:
 
     def find_activation_mismatch(self) -> Finding | None:
         """The output must be able to reach the targets, in the form that the loss expects; measured, not read."""
-        kind, from_logits, outputs = self.task
+        kind, from_logits, outputs, _ = self.task
         last, inner = self.last_activation(), self.values_before_the_last_activation()
         answers = self.predict(self.rows[:PROBE], self.untrained)
         share = "sigmoid" if outputs == 1 else "softmax"
@@ -584,10 +604,21 @@ class Examination:
         if judged >= 0.97 and self.train_skill >= 0.9:
             return True
         self.simple_skill = self.learn_simply(self.rows, self.targets)
-        margin = SHORT if self.task.kind != "squared" else 2 * SHORT
+        margin = 2 * SHORT if self.task.kind == "squared" else SHORT + self.uncertainty()
         if self.simple_skill < 0.1:  # what no simple rule learns
             return judged > 0.25 and not self.gap_is_wide()
         return judged >= self.simple_skill - margin and not self.gap_is_wide()
+
+    def uncertainty(self) -> float:
+        """Returns the standard error of the skill on validation examples: a few of a rare class say little."""
+        truth = None if self.validation is None else class_ids(self.validation[1], self.task.kind)
+        if truth is None:
+            return 0.0
+        answers, classes = decide(self.predict(self.validation[0]), self.task), np.unique(truth)
+        counts = np.array([np.sum(truth == label) for label in classes])
+        hits = np.array([np.sum(answers[truth == label] == label) for label in classes])
+        shares = (hits + 1) / (counts + 2)
+        return float(np.sqrt(np.sum(shares * (1 - shares) / counts)) / max(1, len(classes) - 1))
 
     def gap_is_wide(self) -> bool:
         """True if training examples are known much better than others, and more training makes it worse."""
@@ -611,7 +642,8 @@ class Examination:
             f"{self.name_skill()} {self.train_skill:.2f} on training examples, {self.validation_skill:.2f} on others; "
             f"the validation loss was lowest after epoch {best} of {len(losses)}"
         )
-        advice = "stop earlier, more examples or augmentation, dropout or weight decay, a smaller network"
+        advice = "more examples or augmentation, dropout or weight decay, a smaller network"
+        advice = advice if best == len(losses) else f"stop earlier, {advice}"
         return self.found("overfitting", evidence, advice, severity="warning")
 
     def find_divergence(self) -> Finding | None:
@@ -797,6 +829,21 @@ class Examination:
         if self.learning_rate() <= self.usual()[1] or self.relative_loss(self.model) < 0.1:
             return None
         return self.find_learning_rate()
+
+    def find_early_end(self) -> Finding | None:
+        """A schedule that is at zero long before the end: tried are as many updates at its highest rate."""
+        rate = self.model.optimizer._learning_rate
+        if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            return None
+        rates = np.array([float(rate(step)) for step in np.linspace(0, self.doctor.step, 100, dtype=int)])
+        used, final = float(np.mean(rates > 0.02 * rates.max())), self.relative_loss(self.model)
+        if used < 0.5 and self.better(self.trial(), final):
+            evidence = (
+                f"the schedule is above a fiftieth of its highest rate for {used:.0%} of the updates; at that rate, a "
+                f"copy comes to a loss of {self.trial():.3g} of the best constant's, not {final:.3g}"
+            )
+            return self.found("learning_rate_too_low", evidence, "a schedule over all updates of the training")
+        return None
 
     def find_exploding(self) -> Finding | None:
         """Gradients that grow from layer to layer make every step wild (Pascanu et al., 2013)."""
