@@ -27,7 +27,7 @@ class Config(options.Options):
     precision: Literal["float32"] = "float32"  # of the computation
     epochs: int = 5  # passes over the training images
     batch_size: int = 20  # images per update
-    learning_rate: float = 0.02  # of gradient descent with a momentum of 0.9
+    learning_rate: float = 0.05  # of gradient descent with a momentum of 0.9
     units: int = 128  # of the hidden layer
 
 
