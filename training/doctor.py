@@ -890,8 +890,12 @@ class Examination:
 
     def run(self, model: keras.Model, rows: np.ndarray) -> np.ndarray:
         """Returns a network's outputs for rows, computed in parts for the memory."""
-        parts = [rows[i : i + self.together] for i in range(0, len(rows), self.together)]
-        return np.concatenate([np.asarray(model(tf.constant(part), training=False)) for part in parts])
+        outputs = [model(tf.constant(rows[part]), training=False) for part in self.parts(rows)]
+        return np.concatenate([np.asarray(values) for values in outputs])
+
+    def parts(self, rows: np.ndarray) -> list[slice]:
+        """Returns the parts of rows that the network can be given at a time."""
+        return [slice(start, start + self.together) for start in range(0, len(rows), self.together)]
 
     def copy(self, weights) -> keras.Model:
         """Returns a copy of the network.
@@ -1132,14 +1136,13 @@ class Examination:
         kernels = [kernel for kernel in kernels if kernel is not None]
         rows, targets = self.rows[:PROBE], self.targets[:PROBE]
         total = [np.zeros(1) for _ in kernels]
-        for start in range(0, len(rows), self.together):
-            part = slice(start, start + self.together)
+        for part in self.parts(rows):
             with tf.GradientTape() as tape:
                 value = self.loss(tf.constant(targets[part]), model(tf.constant(rows[part]), training=True))
             found = tape.gradient(value, [kernel.value for kernel in kernels])
             share = len(rows[part]) / len(rows)
-            parts = zip(total, found, strict=True)
-            total = [sums if own is None else sums + share * np.asarray(own) for sums, own in parts]
+            pairs = zip(total, found, strict=True)
+            total = [sums if own is None else sums + share * np.asarray(own) for sums, own in pairs]
         return total
 
     def layer_gradients(self) -> list[float]:
@@ -1170,8 +1173,8 @@ class Examination:
             return {}
         watched = keras.Model(model.inputs[0], [layer.output for layer in rectified])
         rows, alive = self.rows[:PROBE], [False] * len(rectified)
-        for start in range(0, len(rows), self.together):
-            outputs = keras.tree.flatten(watched(tf.constant(rows[start : start + self.together]), training=False))
+        for part in self.parts(rows):
+            outputs = keras.tree.flatten(watched(tf.constant(rows[part]), training=False))
             flat = [np.asarray(values).reshape(-1, values.shape[-1]) for values in outputs]
             alive = [seen | (values > 0).any(axis=0) for seen, values in zip(alive, flat, strict=True)]
         return {layer.name: float(1 - seen.mean()) for layer, seen in zip(rectified, alive, strict=True)}

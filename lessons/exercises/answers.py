@@ -138,7 +138,7 @@ ANSWERS = {
         "The data is sorted and as good as not shuffled. A buffer of 100 examples mixes neighbors, and neighbors are "
         "all of one digit: the network learns to answer that digit, forgets the one before, and ends with the last. "
         "The buffer must hold the whole data set, or the arrays must be shuffled before. To shuffle batches instead "
-        "does not help: each of them is still of one digit.",
+        "is not enough: each of them is still of one digit or two.",
         changes=((".shuffle(100)", ".shuffle(len(labels))"),),
     ),
     10: Answer(

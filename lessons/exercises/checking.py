@@ -180,7 +180,7 @@ def check_training(goal: Goal, module: ModuleType, config, dataset: Dataset, dia
     return Verdict(measured, missing, find_nudge(model, dataset, fits) if missing else None)
 
 
-def find_nudge(model: keras.Model, dataset: Dataset, fits: list) -> str:
+def find_nudge(model: keras.Model, dataset: Dataset, fits: list["Fit"]) -> str:
     """Returns where to look next, without saying what is wrong there."""
     if not fits:
         return "`train` returned without a call of `fit`."

@@ -1,4 +1,4 @@
-"""The training loss is near zero again and again, and in the end most digits are taken for nines.
+"""The training loss is low again and again, and in the end most digits are taken for nines.
 
     python -m lessons exercise run 9
 
