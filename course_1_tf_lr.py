@@ -8,8 +8,7 @@ You will see one neuron, y = W x + b, start at random and walk down the cost sur
 against the gradient of the cost of a single point. The cost is sum((prediction - y)^2) / (2 n) with n = 17, also for
 one point. The walk does not end on the best line but close to it, because each step serves one point alone.
 
-In TensorBoard: the cost of training and test points over the epochs; under Images the fit, the same curves on
-logarithmic axes, and the path over the cost surface: first down the steep side, then slowly along the valley.
+In TensorBoard: the cost; under Images the fit, and the path: first down the steep side, then slowly along the valley.
 
 Try:
     --epochs 100       stops on the way, in the valley
@@ -71,6 +70,8 @@ def main(config: Config) -> dict:
 
         history = np.concatenate([[cost(x, y), cost(test_x, test_y)], weights()])[None]  # before training
         limit = 100 * (1 + history[0, 0])
+        history = (run.load_state() or {"history": history})["history"]  # of an interrupted run
+        model.layers[-1].set_weights([history[-1, 2:-1, None], history[-1, -1:]])
         bar = keras.utils.Progbar(config.epochs, verbose=run.verbose, stateful_metrics=["train", "test"])
         while (done := len(history) - 1) < config.epochs and history[-1, 0] < limit:
             history = np.concatenate([history, train_chunk(min(CHUNK, config.epochs - done))])
@@ -78,12 +79,11 @@ def main(config: Config) -> dict:
             for epoch in range(done + 10, len(history), 10):
                 run.add_scalars("train", epoch, loss=history[epoch, 0], learning_rate=config.learning_rate)
                 run.add_scalars("test", epoch, loss=history[epoch, 1])
+            run.save_state(history=history)
         run.add_figure(figures.plot_costs(run.figures / "costs.png", history[:, 0], history[:, 1]))
-
         if not history[-1, 0] < limit:
             powers = keras.Model(model.input, model.layers[-1].input)(x)
             raise FloatingPointError(explain_divergence(config.learning_rate, powers, history[:, 0]))
-
         best = np.polynomial.Polynomial.fit(x.ravel().astype(float), y.ravel(), config.degree)  # least squares
         best_costs = [np.mean((best(x) - y) ** 2) / 2, np.mean((best(test_x) - test_y) ** 2) / 2]
         best_weights = best.convert().coef[::-1]

@@ -48,12 +48,12 @@ def build(units: int, config: Config) -> keras.Model:
     return model
 
 
-def train(model: keras.Model, gate: logic.Logic, config: Config, epochs: int = 1, callbacks=()) -> tuple[float, float]:
+def train(run, model: keras.Model, gate: logic.Logic, epochs: int = 1, callbacks=()) -> tuple[float, float]:
     """Trains from the weights the model has; returns the share of right answers in the end, and in the best epoch."""
     x, y = gate.train
-    rounds = UPDATES * config.epochs // epochs  # one long epoch is the same training as many, and quicker
+    rounds = UPDATES * run.config.epochs // epochs  # one long epoch is the same training as many, and quicker
     examples = np.tile(x, (rounds, 1)), np.tile(y, (rounds, 1))
-    history = model.fit(*examples, batch_size=4, epochs=epochs, shuffle=False, callbacks=list(callbacks), verbose=0)
+    history = model.fit(*examples, 4, epochs, verbose=0, callbacks=run.resumable(*callbacks), shuffle=False)
     return model.evaluate(x, y, verbose=0)[1], max(history.history["accuracy"])
 
 
@@ -76,7 +76,7 @@ def main(config: Config) -> dict:
         pictures, single = {}, {}
         for name, gate in gates.items():
             model = build(0, config)
-            share, best = train(model, gate, config, config.epochs)
+            share, best = train(run, model, gate, config.epochs)
             single[name] = {"trained": share, "best epoch": best, "best of all lines": search_lines(gate.train[1])}
             pictures[f"{name.upper()}, one neuron\n{4 * share:.0f} of 4"] = figures.draw_boundary(model, *gate.train)
         print(runs.table(single, digits=2))
@@ -91,7 +91,7 @@ def main(config: Config) -> dict:
                 run.add_picture("boundary", figures.draw_boundary(model, *xor.train), epoch)
 
         watchers = [keras.callbacks.LambdaCallback(on_epoch_end=watch), run.watch(xor.train)]
-        share, _ = train(model, xor, config, config.epochs, watchers)
+        share, _ = train(run, model, xor, config.epochs, watchers)
         pictures[f"XOR, {config.units} hidden neurons\n{4 * share:.0f} of 4"] = figures.draw_boundary(model, *xor.train)
 
         solved, stuck = {}, None
@@ -100,7 +100,7 @@ def main(config: Config) -> dict:
             for seed in range(SEEDS):
                 keras.utils.set_random_seed(seed)
                 starts.set_weights(neurons.build_neurons(units).get_weights())
-                share, _ = train(starts, xor, config)
+                share, _ = train(run, starts, xor)
                 solved[units] = solved.get(units, 0) + (share == 1)
                 if stuck is None and share < 1:
                     stuck = seed

@@ -48,8 +48,9 @@ class Config(options.Options):
     picture: Path | None = None  # to learn; a photograph of scikit-learn if not given
 
 
-def train(config: Config, function: color_map.ColorMap, units: tuple[int, ...], seed: int) -> tuple[keras.Model, list]:
+def train(run, function: color_map.ColorMap, units: tuple[int, ...], seed: int) -> tuple[keras.Model, list]:
     """Returns a trained network with hidden layers of `units`, and what it paints after each tenth of the training."""
+    config = run.config
     keras.utils.set_random_seed(seed)
     model = dense.build_dense(2, units, 3)
     updates = config.updates // EPOCHS
@@ -62,8 +63,8 @@ def train(config: Config, function: color_map.ColorMap, units: tuple[int, ...], 
     def paint(epoch, logs):
         paintings.append(np.uint8(255 * np.clip(model(function.places), 0, 1).reshape(function.picture.shape)))
 
-    painter = keras.callbacks.LambdaCallback(on_epoch_end=paint)
-    model.fit(places, colors, batch_size=config.batch_size, epochs=EPOCHS, callbacks=[painter], verbose=0)
+    looks = run.resumable(keras.callbacks.LambdaCallback(on_epoch_end=paint), paintings=paintings)
+    model.fit(places, colors, batch_size=config.batch_size, epochs=EPOCHS, callbacks=looks, verbose=0)
     return model, paintings
 
 
@@ -80,7 +81,7 @@ def main(config: Config) -> dict:
             """Returns the errors of networks from several seeds, and the first one's paintings and itself."""
             places, colors = functions[name].validation
             seeds = [(config.seed + index) % 2**32 for index in range(SEEDS)]
-            models, paintings = zip(*(train(config, functions[name], units, seed) for seed in seeds), strict=True)
+            models, paintings = zip(*(train(run, functions[name], units, seed) for seed in seeds), strict=True)
             errors = [float(np.mean((model(places) - colors) ** 2) / colors.var(axis=0).mean()) for model in models]
             size = f"{models[0].count_params():,} parameters"
             print(f"{name:10} {size:>17} {min(errors):8.2%} to {max(errors):6.2%}   {units}", flush=True)

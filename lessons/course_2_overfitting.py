@@ -46,14 +46,14 @@ class Config(options.Options):
     patience: int = 5  # remedy: stop after so many epochs without a lower validation loss
 
 
-def train(config: Config, units: int, examples: tuple, dropout=0.0, weight_decay=0.0, **validation) -> keras.Model:
+def train(run, units: int, examples: tuple, dropout=0.0, weight_decay=0.0, callbacks=(), **look) -> keras.Model:
     """Trains two hidden layers of `units`, or one neuron if 0. If nobody looks on, all epochs are one long one."""
     model = dense.build_dense(2, (units, units) if units else (), 1, dropout, "sigmoid")
-    epochs, updates = (config.epochs, UPDATES) if validation else (1, UPDATES * config.epochs)
-    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=weight_decay)
+    epochs, updates = (run.config.epochs, UPDATES) if look else (1, UPDATES * run.config.epochs)
+    optimizer = keras.optimizers.AdamW(run.config.learning_rate, weight_decay=weight_decay)
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"], steps_per_execution=updates)
     x, y = (np.tile(part, (updates, 1)) for part in examples)
-    model.fit(x, y, batch_size=len(examples[0]), epochs=epochs, shuffle=False, verbose=0, **validation)
+    model.fit(x, y, len(examples[0]), epochs, 0, run.resumable(*callbacks, every_epoch=False), shuffle=False, **look)
     return model
 
 
@@ -68,7 +68,7 @@ def main(config: Config) -> dict:
             for draw in range(config.draws):
                 keras.utils.set_random_seed(draw)
                 drawn = plane.draw_examples(points, examples, (config.seed, draw))
-                model = train(config, units, drawn, **remedy)
+                model = train(run, units, drawn, **remedy)
                 rows.append([1 - model.evaluate(*split, 5000, verbose=0)[1] for split in (drawn, points.validation)])
             training, validation = np.mean(rows, axis=0)
             print(f"{name:16} {training:8.1%} {validation:11.1%} {validation - training:9.1%}", flush=True)
@@ -100,7 +100,7 @@ def main(config: Config) -> dict:
 
         watcher, drawn = keras.callbacks.LambdaCallback(on_epoch_end=watch), trained[large][1]
         look["callbacks"] = [watcher, run.watch(drawn, points.validation)]
-        run.add_graph(train(config, config.units, drawn, **look))
+        run.add_graph(train(run, config.units, drawn, **look))
         for figure, names in (("capacity", ["one neuron", "4 units", large]), ("remedies", [large, *remedies])):
             drawings, captions = zip(*(pictures[name] for name in names), strict=True)
             run.add_picture(figure, figures.draw_grid(drawings, captions, columns=len(names)))

@@ -58,17 +58,17 @@ def move(images, signs, size: float) -> tf.Tensor:
     return tf.clip_by_value(images + 255 * size * signs, 0, 255)
 
 
-def train(model: keras.Model, split, config: Config, size: float) -> None:
+def train(run, model: keras.Model, split, size: float) -> None:
     """Goes on training. If `size` is above 0, every second image is attacked with a step of that size."""
-    adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(config.learning_rate, config.updates))
-    model.compile(adam, loss=cross_entropy, metrics=["accuracy"])
-    random = np.random.default_rng(config.seed)
+    falling = keras.optimizers.schedules.CosineDecay(run.config.learning_rate, run.config.updates)
+    model.compile(keras.optimizers.Adam(falling), loss=cross_entropy, metrics=["accuracy"])
+    random = np.random.default_rng(run.config.seed)
     for _ in range(10):  # the network changes, and with it the worst direction
-        drawn = random.integers(len(split.labels), size=config.updates // 10 * config.batch_size)
+        drawn = random.integers(len(split.labels), size=run.config.updates // 10 * run.config.batch_size)
         images, labels = np.float32(split.images[drawn]), split.labels[drawn]
         if size:
             images[::2] = move(images[::2], find_signs(model, images[::2], labels[::2]), size)
-        model.fit(images, labels, batch_size=config.batch_size, verbose=0)
+        model.fit(images, labels, run.config.batch_size, verbose=0, callbacks=run.resumable())
 
 
 def main(config: Config) -> dict:
@@ -108,7 +108,7 @@ def main(config: Config) -> dict:
             run.add_picture("growing_step", figures.draw_grid(cells, captions, columns=8), index)
         for name, size in (("trained on", 0.0), ("trained on attacks", config.epsilon)):
             model.set_weights(weights)
-            train(model, dataset.train, config, size)
+            train(run, model, dataset.train, size)
             attack(name)
         curves = {"random direction": right["as trained"]["random"]} | {name: right[name]["worst"] for name in right}
         run.add_figure(figures.plot_curves(run.figures / "right.png", SIZES, {"right answers": curves}, "epsilon"))

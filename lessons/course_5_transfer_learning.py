@@ -52,7 +52,7 @@ def learn(run, way: str, model: keras.Model, data: dict, epochs: int, learning_r
     falling = keras.optimizers.schedules.CosineDecay(learning_rate, updates)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=keras.optimizers.Adam(falling), loss=loss, metrics=["accuracy"])
-    watchers = [*run.curves(way), run.watch(data["train"], data["validation"])]
+    watchers = run.resumable(*run.curves(way), run.watch(data["train"], data["validation"]))
     looks = {"validation_data": data["validation"], "callbacks": watchers}
     looks |= {"validation_freq": 10, "verbose": 0} if way == "head" else {"verbose": run.verbose}
     model.fit(*data["train"], batch_size=run.config.batch_size, epochs=epochs, **looks)
@@ -75,7 +75,7 @@ def main(config: Config) -> dict:
         else:
             backbone = cnn.build_cnn(classes=len(known.class_names))
             backbone.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-            backbone.fit(*known.train, batch_size=100, epochs=5, verbose=run.verbose)
+            backbone.fit(*known.train, batch_size=100, epochs=5, callbacks=run.resumable(), verbose=run.verbose)
         views = [augment(np.float32(dataset.train.images[:1]), training=True)[0] for _ in range(15)]
         run.add_picture("augmentation", figures.draw_grid([dataset.train.images[0], *views], columns=8))
 

@@ -45,7 +45,6 @@ class Config(options.Options):
     style_layers: tuple[str, ...] = tuple(f"block{n}_conv1" for n in range(1, 6))  # in which style is compared
     keep_colours: bool = False  # of the content
     start: Literal["content", "noise"] = "content"  # the first picture
-    resume: bool = False  # go on with the run of that --name, else with the last one
 
 
 def main(config: Config) -> dict:
@@ -82,7 +81,7 @@ def main(config: Config) -> dict:
 
         noise = tf.random.uniform(image.shape, maxval=255)
         start = noise if config.start == "noise" else pictures.match_colors(image, *paints, shares=config.style_mix)
-        state = run.state or {"step": 0, "picture": np.float32([start])}
+        state = run.load_state() or {"step": 0, "picture": np.float32([start])}
         sizes, picture, step = style.halve(config.size, *shapes[0]), state["picture"], int(state["step"])
         first, steps, look_every = step, len(sizes) * config.steps, -(-config.steps // 6)
         work = np.repeat(np.square(sizes) / config.size**2, config.steps)[first:]  # of each step, 1 for the last ones

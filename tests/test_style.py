@@ -2,21 +2,16 @@
 
 import importlib
 import json
-import os
 from importlib.metadata import distribution
 from itertools import pairwise
 from pathlib import Path
 
-from training import runs
-
 import h5py
 import keras
 import numpy as np
-import psutil
 import pytest
 import tensorflow as tf
 from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from data import imagenet, paintings, photos, pictures
 from models import style
@@ -297,63 +292,6 @@ def test_one_color_alone_is_no_trouble(color, tmp_path):
         assert np.asarray(Image.open(folder / "figures/picture.png")).shape[2] == 3
 
 
-def test_interrupted_run_goes_on_to_the_same_end(tmp_path, monkeypatch, capsys):
-    """Stopped at several places, also where the size changes: equal to the bit, and no step twice in TensorBoard."""
-    monkeypatch.setattr(runs, "SAVE_SECONDS", 0)
-    whole, folder = run(tmp_path)
-    expected = (folder / "figures/picture.png").read_bytes()
-    add_scalars = runs.Run.add_scalars
-    for stops in ((1,), (5, 12, 22)):
-        for attempt, stop in enumerate((*stops, None)):
-
-            def interrupt(self, split, step, stop=stop, **values):
-                if step == stop:
-                    raise KeyboardInterrupt
-                add_scalars(self, split, step, **values)
-
-            monkeypatch.setattr(runs.Run, "add_scalars", interrupt)
-            fields = {"name": f"stops {stops}", "resume": attempt > 0}
-            if stop is None:
-                metrics, folder = run(tmp_path, **fields)
-                continue
-            with pytest.raises(KeyboardInterrupt):
-                run(tmp_path, **fields)
-            said = capsys.readouterr().out
-            assert ("--resume --name" in said) == (stop > 1), "there is something to go on with"
-            folder = tmp_path / "course_9_style_transfer" / fields["name"]
-            assert json.loads((folder / "metrics.json").read_text())["status"] == "interrupted"
-            assert (folder / "figures/picture.png").exists()
-        assert metrics["train"] == whole["train"]
-        assert (folder / "figures/picture.png").read_bytes() == expected
-        assert not (folder / "state.npz").exists()
-        files = [EventAccumulator(str(path), {"tensors": 0}).Reload() for path in (folder / "train").glob("*")]
-        files = [events for events in files if events.Tags()["tensors"]]
-        for tag in ("loss", "content", "style"):
-            assert sorted(event.step for events in files for event in events.Tensors(tag)) == list(range(24))
-
-
-def test_run_that_is_still_going_on_is_not_resumed(tmp_path, monkeypatch):
-    """Of another process, which is alive; not of one that has gone, and whose number another may have by now."""
-    _, folder = run(tmp_path, steps=2)
-    metrics = json.loads((folder / "metrics.json").read_text())
-    (folder / "metrics.json").write_text(json.dumps({**metrics, "status": "running"}))
-    parent = psutil.Process(os.getppid())
-    occupied = {"pid": parent.pid, "created": parent.create_time()}
-    (folder / "process.json").write_text(json.dumps(occupied))
-    with pytest.raises(ValueError, match=rf"is still going on, as process {parent.pid}: wait for it"):
-        run(tmp_path, steps=2, resume=True)
-    (folder / "process.json").write_text(json.dumps({**occupied, "created": 1.0}))
-    assert run(tmp_path, steps=2, resume=True)[0]["status"] == "finished"
-    assert not (folder / "process.json").exists()
-
-
-def test_name_with_brackets_is_resumed(tmp_path):
-    with pytest.raises(SystemExit) as stop:
-        for resume in (False, True):
-            run(tmp_path, steps=1, name="a[1] b", resume=resume)
-    assert stop.value.code == 0
-
-
 def test_training_that_ends_in_no_number_has_failed(tmp_path, monkeypatch):
     monkeypatch.setattr(style, "style_loss", lambda gram, target: tf.constant(np.nan))
     with pytest.raises(FloatingPointError, match="the loss is nan"):
@@ -368,24 +306,3 @@ def test_photographs_by_name():
         photos.choose_photo("nowhere")
     with pytest.raises(ValueError, match=r"the picture wide.png has 900 x 100 pixels, expected at most 8 times"):
         pictures.find_scaled_shape(np.zeros((100, 900, 3)), 400, "the picture wide.png")
-
-
-def test_what_cannot_be_resumed(tmp_path, capsys, monkeypatch):
-    _, folder = run(tmp_path, steps=2, resume=True)
-    assert "it starts anew" in capsys.readouterr().out
-    with pytest.raises(SystemExit) as stop:
-        run(tmp_path, steps=2, resume=True)
-    assert stop.value.code == 0
-    assert "is finished: there is nothing to go on with" in capsys.readouterr().out
-    metrics = json.loads((folder / "metrics.json").read_text())
-    (folder / "metrics.json").write_text(json.dumps({**metrics, "status": "running"}))
-    with pytest.raises(ValueError, match="was started with steps 2, not 3; seed 0, not 4: give it the same flags"):
-        run(tmp_path, steps=3, seed=4, resume=True)
-    (folder / "state.npz").write_bytes(b"damaged")
-    with pytest.raises(ValueError, match=r"state.npz is damaged"):
-        run(tmp_path, steps=2, resume=True)
-    (folder / "state.npz").unlink()
-    capsys.readouterr()
-    run(tmp_path, steps=2, name=None, resume=True)
-    assert "nothing was saved, it starts anew" in capsys.readouterr().out
-    assert json.loads((folder / "metrics.json").read_text())["status"] == "finished"

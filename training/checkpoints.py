@@ -1,22 +1,202 @@
-"""What a run needs to go on after it was interrupted: `state.npz` in its folder."""
+"""What a run needs to go on after it was interrupted: `state/` in its folder, a file for each `fit` or loop.
+
+A resumed lesson runs again from its top. Each `fit` that was over takes its saved weights and does nothing, the one
+that was interrupted goes on after its last saved epoch, and everything else is computed anew. The event files are cut
+back to what they held when the newest file was saved, and nothing is recorded until the run has come to there: the
+curves have neither a gap nor a doubled step.
+"""
 
 import contextlib
 import glob
 import json
 import os
+import shutil
 import sys
 import zipfile
 from pathlib import Path
 
+from training import quiet  # noqa: F401 (imports TensorFlow)
+
+import keras
 import numpy as np
 import psutil
 
-STATE = "state.npz"
+STATE = "state"
 PROCESS = "process.json"
 
 
+class Checkpoint(keras.callbacks.Callback):
+    """Saves a `fit` after each epoch, and takes up what an interrupted run saved of it.
+
+    Saved are all variables of the model and of its optimizer, with the state of the seed generators (of dropout, for
+    one), which a saved model does not hold; the history; and of the other callbacks the attributes they name in `KEPT`.
+    With the same seed Keras shuffles the examples alike, so that the training ends at the same weights to the bit.
+
+    Args:
+        run: a `runs.Run`, to save into.
+        name: of the fit in its run.
+        others: the other callbacks of the fit, which come before this one.
+        lists: those that the other callbacks fill with arrays of one shape, by name.
+        every_epoch: whether to save after each epoch, or only after the last one.
+    """
+
+    def __init__(self, run, name: str, others: tuple, lists: dict[str, list], every_epoch: bool):
+        super().__init__()
+        self.run = run
+        self.name = name
+        self.kept = [callback for callback in others if hasattr(callback, "KEPT")]
+        self.lists = lists
+        self.every_epoch = every_epoch
+        self.history: dict[str, list[float]] = {}
+        self.over = False
+
+    def on_train_begin(self, logs=None):
+        """Takes up what was saved of this fit."""
+        state = self.run.load_state(self.name)
+        if state is None:
+            return
+        for name, variable in self.variables().items():
+            variable.assign(state[name])
+        for name, values in self.lists.items():
+            values[:] = state.get(name, ())
+        told = json.loads(str(state["told"]))
+        for callback, attributes in zip(self.kept, told["callbacks"], strict=True):
+            vars(callback).update(attributes)
+        self.history, self.over = told["history"], told["over"]
+        self.model.history.history.update(self.history)
+        # Where Keras's own BackupAndRestore says it as well.
+        self.model._initial_epoch = self.params["epochs"] if self.over else told["epoch"]
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Ends a training that was interrupted, where the exception was lost."""
+        if self.run.interrupted:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Saves an epoch that is not the last one."""
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+        if self.every_epoch and epoch + 1 < self.params["epochs"]:
+            self.save(epoch + 1, over=self.model.stop_training)
+
+    def on_train_end(self, logs=None):
+        """Saves that the fit is over."""
+        self.model._initial_epoch = None
+        if not self.over:
+            self.save(self.params["epochs"], over=True)
+
+    def save(self, epoch: int, over: bool) -> None:
+        """Saves the state after so many epochs."""
+        callbacks = [{name: getattr(callback, name) for name in callback.KEPT} for callback in self.kept]
+        told = json.dumps({"epoch": epoch, "over": over, "history": self.history, "callbacks": callbacks})
+        arrays = {name: variable.numpy() for name, variable in self.variables().items()}
+        self.run.save_state(self.name, told=told, **arrays, **{name: v for name, v in self.lists.items() if v})
+
+    def variables(self) -> dict:
+        """Returns the variables of the model and of its optimizer, by names that are good in a file."""
+        optimizer = self.model.optimizer
+        if not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        owners = {"model": self.model, "optimizer": optimizer}
+        return {f"{name}{n}": v for name, owner in owners.items() for n, v in enumerate(owner.variables)}
+
+
+class States:
+    """The files in `state/`, each complete or absent.
+
+    Attributes:
+        replaying: true from the start of a resumed run until it has come to where its newest file was saved.
+        seconds: that the run had taken by then.
+
+    Args:
+        folder: of the run.
+        resumed: whether to go on with what is there.
+
+    Raises:
+        ValueError: the newest file is damaged.
+    """
+
+    def __init__(self, folder: Path, resumed: bool):
+        self.run_folder = folder
+        self.folder = folder / STATE
+        self.saved = 0
+        self.seconds = 0.0
+        self.newest = None
+        if resumed:
+            numbers = [(int(self.read(path.stem)["number"]), path.stem) for path in self.folder.glob("*.npz")]
+            lengths = {}
+            if numbers:
+                self.saved, self.newest = max(numbers)
+                newest = self.read(self.newest)
+                self.seconds, lengths = float(newest["seconds"]), json.loads(str(newest["events"]))
+            self.cut_events(lengths)
+        self.replaying = self.newest is not None
+
+    def save(self, name: str, seconds: float, **values) -> None:
+        """Saves arrays, numbers and texts under a name, and how long the event files are by now.
+
+        Raises:
+            OSError: the disk is full; what was saved before is kept.
+        """
+        self.saved += 1
+        self.folder.mkdir(exist_ok=True)
+        partial = self.folder / "partial"
+        try:
+            with partial.open("wb") as file:
+                np.savez(file, number=self.saved, seconds=seconds, events=json.dumps(self.measure_events()), **values)
+            partial.replace(self.folder / f"{name}.npz")
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def load(self, name: str) -> dict[str, np.ndarray] | None:
+        """Returns what was saved under a name, None if nothing was; with the newest, the run has caught up."""
+        if not (self.folder / f"{name}.npz").exists():
+            return None
+        if name == self.newest:
+            self.replaying = False
+        return {key: value for key, value in self.read(name).items() if key not in ("number", "seconds", "events")}
+
+    def read(self, name: str) -> dict[str, np.ndarray]:
+        """Returns what a file holds.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        path = self.folder / f"{name}.npz"
+        try:
+            with np.load(path) as file:
+                return dict(file)
+        except (ValueError, EOFError, KeyError, OSError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is damaged ({error}): remove {self.folder} to start over") from None
+
+    def measure_events(self) -> dict[str, int]:
+        """Returns the length of each event file in bytes."""
+        paths = self.run_folder.glob("**/events.out.tfevents.*")
+        return {str(path.relative_to(self.run_folder)): path.stat().st_size for path in paths}
+
+    def cut_events(self, lengths: dict[str, int]) -> None:
+        """Cuts the event files back to what `measure_events` had returned, and removes those that came after it."""
+        for path in self.run_folder.glob("**/events.out.tfevents.*"):
+            length = lengths.get(str(path.relative_to(self.run_folder)))
+            if length is None:
+                path.unlink()
+            else:
+                os.truncate(path, length)
+
+    def remove(self) -> None:
+        """Removes the files of a run that is finished."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 def find_run(parent: Path, name: str | None) -> Path | None:
-    """Returns the folder of the run `name` in `parent`, or of the newest one; None if there is none."""
+    """Returns the folder of the run `name` in `parent`, or of the newest one; None if there is none.
+
+    A folder of that name without a description, of a run that was killed at its very start, makes room for a new one.
+    """
+    if name and not (parent / name / "config.json").exists():
+        with contextlib.suppress(OSError):
+            (parent / name / "config.json.partial").unlink(missing_ok=True)
+            (parent / name).rmdir()
     described = parent.glob(f"{glob.escape(name) if name else '*'}/config.json")
     return max((path.parent for path in described), key=lambda folder: folder.stat().st_ctime_ns, default=None)
 
@@ -68,38 +248,3 @@ def check(folder: Path, description: dict) -> None:
     ]
     if differences:
         raise ValueError(f"--resume: {folder} was started with {'; '.join(differences)}: give it the same flags")
-
-
-def save(folder: Path, **values) -> None:
-    """Writes arrays and numbers into `folder`, and which event files there are by then.
-
-    Raises:
-        OSError: the disk is full; what was saved before is kept.
-    """
-    partial = folder / "state.partial.npz"
-    events = [str(path.relative_to(folder)) for path in folder.glob("**/events.out.tfevents.*")]
-    try:
-        np.savez(partial, events=events, **values)
-        partial.replace(folder / STATE)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def load(folder: Path) -> dict[str, np.ndarray] | None:
-    """Returns what was saved last in `folder`, None if nothing was, and removes the event files that came after it.
-
-    Raises:
-        ValueError: the file is damaged.
-    """
-    state = None
-    if (folder / STATE).exists():
-        try:
-            with np.load(folder / STATE) as file:
-                state = dict(file)
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{folder / STATE} is damaged ({error}): remove it to start over") from None
-    known = [] if state is None else state.pop("events").tolist()
-    for path in folder.glob("**/events.out.tfevents.*"):
-        if str(path.relative_to(folder)) not in known:
-            path.unlink()
-    return state

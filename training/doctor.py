@@ -110,6 +110,8 @@ class TrainingDoctor(keras.callbacks.Callback):
         report: called with one line for each finding, or the line that all is well; None for silence.
     """
 
+    KEPT = ("history", "epoch", "step", "broken_at")
+
     def __init__(
         self,
         x=None,

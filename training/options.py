@@ -51,6 +51,7 @@ class Options:
     name: str | None = None  # of the run's folder, LOGDIR/LESSON/NAME; the time if not given
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # bfloat16 if auto finds a CPU or GPU that computes it
     profile: bool = False  # trace a few updates for TensorBoard's page Profile (install requirements-profile.txt)
+    resume: bool = False  # go on with the run of that --name, else with the last one, where it was interrupted
     debug: bool = False  # run eagerly with numeric checks: slow, but breakpoints and prints in a model work
 
     def __post_init__(self):

@@ -31,6 +31,8 @@ def hold_stderr() -> Iterator[None]:
             os.dup2(held.fileno(), 2)
             try:
                 yield
+            except KeyboardInterrupt:
+                raise
             except BaseException:
                 sys.stderr.flush()
                 held.seek(0)
@@ -48,12 +50,16 @@ def hold_stderr() -> Iterator[None]:
 
 if "tensorflow" not in sys.modules:
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    with hold_stderr():
-        import tensorflow as tf
+    try:
+        with hold_stderr():
+            import keras  # noqa: F401 (with TensorFlow it takes seconds, in which Ctrl-C may come)
+            import tensorflow as tf
 
-        # Looking for a GPU writes to stderr as well. Memory growth must be set before the GPU is first used.
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
-        tf.config.list_logical_devices()
-        # The first compilation by XLA does too.
-        tf.function(lambda x: x / tf.sqrt(x), jit_compile=True)(tf.constant(1.0))
+            # Looking for a GPU writes to stderr as well. Memory growth must be set before the GPU is first used.
+            for gpu in tf.config.list_physical_devices("GPU"):
+                tf.config.experimental.set_memory_growth(gpu, True)
+            tf.config.list_logical_devices()
+            # The first compilation by XLA does too.
+            tf.function(lambda x: x / tf.sqrt(x), jit_compile=True)(tf.constant(1.0))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -52,6 +52,8 @@ class Recorder(keras.callbacks.Callback):
         profile: whether to trace a few updates for TensorBoard's page Profile, and where to: a folder or None.
     """
 
+    KEPT = ("updates", "points")
+
     def __init__(self, writers: dict, train=None, validation=None, class_names=None, profile=None):
         super().__init__()
         self.writers = writers

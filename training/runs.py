@@ -21,7 +21,7 @@
     Whatever else a lesson measures, under its own name.
 
 Beside them: `model.keras` (the trained model), `figures/*.png`, `projector/` (vectors, labels and pictures),
-`index.npz` (of photographs that were searched), `state.npz` (of an unfinished run, for `--resume`), and TensorBoard's
+`index.npz` (of photographs that were searched), `state/` (of an unfinished run, for `--resume`), and TensorBoard's
 event files: `train/`, `validation/` and `test/` hold curves, `final/` hyperparameters with final metrics, the folder
 itself texts and pictures.
 """
@@ -34,8 +34,10 @@ import os
 import platform
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, fields
@@ -49,8 +51,6 @@ from training.options import Options, flag
 import keras
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
-
-SAVE_SECONDS = 2  # the names of event files tell seconds, and TensorBoard reads them in the order of their names
 
 # TensorFlow takes the models of several runs in one process for one function that is traced again and again.
 logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
@@ -75,23 +75,44 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
             raise ValueError(f"{flag(name)} is {count}, expected at most the {len(dataset.train[1])} training examples")
     run = Run(config, dataset)
     try:
-        with device.computing(run.precision, config.debug):
+        with device.computing(run.precision, config.debug), note_interrupt(run):
             yield run
-    except KeyboardInterrupt:
-        run.write_metrics(status="interrupted")
-        print(f"\nInterrupted. What was recorded so far is in {run.folder}")
-        if run.saved_at > -math.inf:
-            print(f"The same command with --resume --name {shlex.quote(run.folder.name)} goes on")
-        raise
     except BaseException as error:
+        if run.interrupted or isinstance(error, KeyboardInterrupt):
+            with contextlib.suppress(OSError):
+                run.write_metrics(status="interrupted")
+            print(f"\nInterrupted. What was recorded so far is in {run.folder}")
+            then = "goes on" if run.states.saved else "starts over: nothing was saved yet"
+            print(f"The same command with --resume --name {shlex.quote(run.folder.name)} {then}")
+            raise KeyboardInterrupt from error
         if isinstance(error, FloatingPointError) and run.doctor:
             run.doctor.on_train_end()
-        run.write_metrics(status="failed", error=" ".join(str(error).split()) or type(error).__name__)
+        with contextlib.suppress(OSError):  # on a full disk; what is reported then is the first error
+            run.write_metrics(status="failed", error=" ".join(str(error).split()) or type(error).__name__)
         raise
     finally:
         for writer in run.writers.values():
             writer.close()
         (run.folder / checkpoints.PROCESS).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def note_interrupt(run: "Run") -> Iterator[None]:
+    """Notes Ctrl-C in `run.interrupted`: inside TensorFlow, Python's exception can become another one, or be lost."""
+
+    def note(number, frame):
+        run.interrupted = True
+        raise KeyboardInterrupt
+
+    main_thread = threading.current_thread() is threading.main_thread()  # no other can handle signals
+    if not main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Run:
@@ -108,7 +129,8 @@ class Run:
 
         shared = {field.name for field in fields(Options)}
         values = asdict(config)
-        self.hyperparameters = {name: value for name, value in values.items() if name not in (*shared, "resume")}
+        del values["resume"]  # tells how a run is carried out, not what it is
+        self.hyperparameters = {name: value for name, value in values.items() if name not in shared}
         description = {
             "lesson": self.lesson,
             "hyperparameters": self.hyperparameters,
@@ -121,27 +143,28 @@ class Run:
             | {package: metadata.version(package) for package in ("tensorflow", "keras", "numpy")},
         }
         parent = config.logdir / self.lesson
-        self.folder = checkpoints.find_run(parent, config.name) if getattr(config, "resume", False) else None
-        self.state = None
-        if self.folder:
+        self.folder = checkpoints.find_run(parent, config.name) if config.resume else None
+        resumed = self.folder is not None
+        if resumed:
             checkpoints.check(self.folder, description)
-            self.state = checkpoints.load(self.folder)
         else:
             self.folder = make_folder(parent, config.name)
             write_json(self.folder / "config.json", description)
         checkpoints.occupy(self.folder)
+        self.states = checkpoints.States(self.folder, resumed)
+        self.fits = 0
+        self.interrupted = False
         self.doctor = None
         self.figures = self.folder / "figures"
         self.figures.mkdir(exist_ok=True)
-        self.started = time.perf_counter() - (self.state.pop("seconds") if self.state else 0)
-        self.saved_at = self.started if self.state else -math.inf
+        self.started = time.perf_counter() - self.states.seconds
         self.write_metrics(status="running")
-        self.writers = Writers(self.folder)
-        if self.state is None:
-            self.add_texts(description)
+        self.writers = Writers(self.folder, self.states)
+        self.add_texts(dict(description))
         print(f"{self.lesson}, run {self.folder}")
-        if getattr(config, "resume", False):
-            print("  resumes    " + ("what was saved" if self.state else "nothing: nothing was saved, it starts anew"))
+        if config.resume:
+            saved = "what was saved" if self.states.saved else "nothing: nothing was saved, it starts over"
+            print(f"  resumes    {saved}")
         print(f"  data       {description['source']}")
         print(f"  computes   on {description['device']} in {self.precision}\n")
 
@@ -159,7 +182,19 @@ class Run:
         profile = self.folder / "train" if self.config.profile else None
         splits = self.dataset.train, self.dataset.validation
         watchers = [recorder.StopOnDivergence(), recorder.Recorder(self.writers, *splits, self.class_names, profile)]
-        return [self.watch(*splits), *watchers] if diagnose else watchers
+        return self.resumable(*([self.watch(*splits)] if diagnose else []), *watchers)
+
+    def resumable(self, *callbacks, every_epoch: bool = True, **lists: list) -> list[keras.callbacks.Callback]:
+        """Returns the callbacks of a `fit` and one more, which saves the training for `--resume`.
+
+        Args:
+            *callbacks: the others. `callbacks` has this one already.
+            every_epoch: whether to save after each epoch, or only after the last one, as is needed with callbacks that
+                remember, such as Keras's `EarlyStopping`.
+            **lists: those that the callbacks fill with arrays of one shape. They are kept as well.
+        """
+        self.fits += 1
+        return [*callbacks, checkpoints.Checkpoint(self, f"fit{self.fits}", callbacks, lists, every_epoch)]
 
     def watch(self, train, validation=None) -> keras.callbacks.Callback:
         """Returns the doctor alone, for a `fit` whose curves are recorded otherwise.
@@ -186,21 +221,20 @@ class Run:
         watcher = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: add_point(epoch, dict(logs)))
         return [recorder.StopOnDivergence(), watcher]
 
-    def save_state(self, **values) -> None:
-        """Saves what the run needs to go on from here after an interruption; a resumed run has it as `state`.
-
-        Every `SAVE_SECONDS` at most: calls in between do nothing.
+    def save_state(self, name: str = "loop", /, **values) -> None:
+        """Saves what a loop without `fit` needs to go on from here after an interruption.
 
         Args:
+            name: of the loop in its run.
             **values: arrays and numbers.
         """
-        if time.perf_counter() - self.saved_at < SAVE_SECONDS:
-            return
         for writer in self.writers.values():
-            writer.close()
-        self.writers.clear()  # what comes after goes into files of its own, which a resumed run removes
-        checkpoints.save(self.folder, seconds=time.perf_counter() - self.started, **values)
-        self.saved_at = time.perf_counter()
+            writer.flush()
+        self.states.save(name, time.perf_counter() - self.started, **values)
+
+    def load_state(self, name: str = "loop") -> dict | None:
+        """Returns what `save_state` saved last, if the run is resumed and it saved something, else None."""
+        return self.states.load(name)
 
     def add_figure(self, path: Path, step: int = 0) -> None:
         """Shows a PNG file in TensorBoard, on the page Images."""
@@ -303,9 +337,11 @@ class Run:
         """
         if model is not None:
             partial = self.folder / "model.partial.keras"
-            model.save(partial)
-            partial.replace(self.folder / "model.keras")
-        (self.folder / checkpoints.STATE).unlink(missing_ok=True)
+            try:
+                model.save(partial)
+                partial.replace(self.folder / "model.keras")
+            finally:
+                partial.unlink(missing_ok=True)
         if self.doctor:
             metrics["findings"] = [finding._asdict() for finding in self.doctor.findings]
             with self.writers["."].as_default(step=0):
@@ -315,10 +351,13 @@ class Run:
             raise FloatingPointError(
                 f"the loss is {loss} at the end: try a tenth of the learning rate or of the weights"
             )
-        metrics = self.write_metrics(status="finished", **metrics)
         splits = {name: metrics[name] for name in ("train", "validation", "test") if name in metrics}
         for split, values in splits.items():
             self.add_scalars("final", 0, **{f"{split}_{name}": value for name, value in values.items()})
+        for writer in self.writers.values():
+            writer.flush()
+        metrics = self.write_metrics(status="finished", **metrics)
+        self.states.remove()
         if splits:
             print("\n" + table(splits))
         print(f"\n{self.lesson} finished in {metrics['seconds']:.1f} s. See it in TensorBoard:")
@@ -336,12 +375,18 @@ class Run:
 class Writers(dict):
     """TensorBoard's event writers for the subfolders of a run, each made when it is first used."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, states: checkpoints.States):
         super().__init__()
         self.folder = folder
+        self.states = states
 
     def __missing__(self, subfolder: str) -> tf.summary.SummaryWriter:
-        """Opens the event file of a subfolder: a split, or "." for the run itself."""
+        """Opens the event file of a subfolder: a split, or "." for the run itself.
+
+        A resumed run has recorded already what it computes anew: until it has caught up, nothing is written.
+        """
+        if self.states.replaying:
+            return tf.summary.create_noop_writer()
         self[subfolder] = tf.summary.create_file_writer(str(self.folder / subfolder))
         return self[subfolder]
 
@@ -374,10 +419,12 @@ def make_folder(parent: Path, name: str | None) -> Path:
 def write_json(path: Path, content: dict) -> None:
     """Writes `content` beside `path`, then renames it, so that the file is complete or absent."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(
-        json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", "utf-8", "backslashreplace"
-    )
-    partial.replace(path)
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
+    try:
+        partial.write_text(text, "utf-8", "backslashreplace")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def readable(value):

@@ -16,7 +16,7 @@ from training.options import Options, flag
 
 from matplotlib.figure import Figure
 
-OWN = ("logdir", "name")  # options that the sweep sets itself
+OWN = ("logdir", "name", "resume")  # options that the sweep sets itself
 
 
 def parse_grid(config_class: type, words: list[str]) -> dict[str, list[str]]:
