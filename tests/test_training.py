@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from training import device, options, quiet, recorder, runs
+from training import checkpoints, device, options, quiet, recorder, runs
 
 import keras
 import numpy as np
@@ -216,7 +216,8 @@ def test_recording_does_not_change_the_training(examples, tmp_path):
             [keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dropout(0.5), keras.layers.Dense(2)]
         )
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-        callbacks = [recorder.Recorder(runs.Writers(tmp_path), examples, examples)] if recording else []
+        writers = runs.Writers(checkpoints.States(tmp_path, resumed=False))
+        callbacks = [recorder.Recorder(writers, examples, examples)] if recording else []
         model.fit(*examples, epochs=2, verbose=0, callbacks=callbacks)
         results.append([weight.numpy() for weight in model.weights])
     for plain, recorded in zip(*results, strict=True):
@@ -226,7 +227,7 @@ def test_recording_does_not_change_the_training(examples, tmp_path):
 def test_profile_of_a_training_that_ends_early(model, examples, tmp_path):
     """12 updates, then a second training: it could not start its profiler if the first had left its own running."""
     for name in ("first", "second"):
-        writers = runs.Writers(tmp_path / name)
+        writers = runs.Writers(checkpoints.States(tmp_path / name, resumed=False))
         callback = recorder.Recorder(writers, examples, examples, profile=tmp_path / name)
         model.fit(*examples, batch_size=50, verbose=0, callbacks=[callback])
         assert len(list((tmp_path / name).glob("**/*.xplane.pb"))) == 1

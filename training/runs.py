@@ -159,7 +159,7 @@ class Run:
         self.figures.mkdir(exist_ok=True)
         self.started = time.perf_counter() - self.states.seconds
         self.write_metrics(status="running")
-        self.writers = Writers(self.folder, self.states)
+        self.writers = Writers(self.states)
         self.add_texts(dict(description))
         print(f"{self.lesson}, run {self.folder}")
         if config.resume:
@@ -375,9 +375,8 @@ class Run:
 class Writers(dict):
     """TensorBoard's event writers for the subfolders of a run, each made when it is first used."""
 
-    def __init__(self, folder: Path, states: checkpoints.States):
+    def __init__(self, states: checkpoints.States):
         super().__init__()
-        self.folder = folder
         self.states = states
 
     def __missing__(self, subfolder: str) -> tf.summary.SummaryWriter:
@@ -387,7 +386,7 @@ class Writers(dict):
         """
         if self.states.replaying:
             return tf.summary.create_noop_writer()
-        self[subfolder] = tf.summary.create_file_writer(str(self.folder / subfolder))
+        self[subfolder] = tf.summary.create_file_writer(str(self.states.run_folder / subfolder))
         return self[subfolder]
 
 
