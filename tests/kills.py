@@ -4,7 +4,8 @@
     python -m tests.kills course_3_cnn --kills 10
 
 Every lesson that trains is run small in a process of its own, once undisturbed, then again and again: killed with
-SIGKILL at a moment drawn evenly from its whole duration, resumed, sometimes killed once more, and resumed to its end.
+SIGKILL at a moment drawn evenly from its duration after the imports, resumed, sometimes killed once more, and resumed to
+its end.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 
 from lessons.__main__ import ROOT, find_lessons
-from training import compare, quiet  # noqa: F401 (imports TensorFlow without its log lines)
+from training import checkpoints, compare, quiet  # noqa: F401 (imports TensorFlow without its log lines)
 from training.options import flag
 
 import keras
@@ -101,10 +102,13 @@ def finish(process: subprocess.Popen) -> str:
     return output
 
 
-def kill_at_random(process: subprocess.Popen, seconds: float, dice: random.Random) -> bool:
-    """Kills a process at a random moment of so many seconds; False if it was over before."""
+def kill_at_random(process: subprocess.Popen, folder: Path, seconds: float, dice: random.Random) -> bool:
+    """Kills a process at a random moment of the `seconds` after it has opened its folder; False if it was over before."""
+    noted = folder / checkpoints.PROCESS
+    while process.poll() is None and not (noted.exists() and f'"pid": {process.pid},' in noted.read_text("utf-8")):
+        time.sleep(0.01)
     try:
-        process.communicate(timeout=dice.uniform(0.3, seconds))
+        process.communicate(timeout=dice.uniform(0, seconds))
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
@@ -127,9 +131,8 @@ def main() -> int:
         fields = TRAININGS[name]
         if name == "course_3_fooling_a_cnn":
             fields = {"run": logdir / "trained/course_3_cnn/trained", **fields}
-        began = time.perf_counter()
         finish(start(name, logdir, "whole", **fields))
-        seconds = time.perf_counter() - began
+        seconds = json.loads((logdir / name / "whole/metrics.json").read_text("utf-8"))["seconds"]
         wanted = left // (len(arguments.lessons) - index)
         left -= wanted
         kills = runs = goes_on = 0
@@ -137,16 +140,17 @@ def main() -> int:
         while kills < wanted:
             runs += 1
             run_name, killed = f"killed {runs}", 0
-            while kill_at_random(start(name, logdir, run_name, killed > 0, **fields), seconds, dice):
+            folder = logdir / name / run_name
+            while kill_at_random(start(name, logdir, run_name, killed > 0, **fields), folder, seconds, dice):
                 kills, killed = kills + 1, killed + 1
-                if (logdir / name / run_name / "metrics.json").exists():
-                    compare.read_run(logdir / name / run_name)
-                    read_events(logdir / name / run_name)
+                if (folder / "metrics.json").exists():
+                    compare.read_run(folder)
+                    read_events(folder)
                 if kills == wanted or dice.random() > AGAIN:
                     break
             if killed:
                 goes_on += "resumes    what was saved" in finish(start(name, logdir, run_name, True, **fields))
-                ends.append(find_differences(logdir / name / "whole", logdir / name / run_name))
+                ends.append(find_differences(logdir / name / "whole", folder))
                 if ends[-1]:
                     print(f"  {run_name}: {', '.join(ends[-1])}")
         equal = sum(not differences for differences in ends)
