@@ -4,8 +4,8 @@
     python -m tests.kills course_3_cnn --kills 10
 
 Every lesson that trains is run small in a process of its own, once undisturbed, then again and again: killed with
-SIGKILL at a moment drawn evenly from its duration after the imports, resumed, sometimes killed once more, and resumed to
-its end.
+SIGKILL at a moment drawn evenly from its duration after the imports, resumed, sometimes killed once more, and resumed
+to its end.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def finish(process: subprocess.Popen) -> str:
 
 
 def kill_at_random(process: subprocess.Popen, folder: Path, seconds: float, dice: random.Random) -> bool:
-    """Kills a process at a random moment of the `seconds` after it has opened its folder; False if it was over before."""
+    """Kills a process at a random moment of the `seconds` after it opened its folder; False if it was over before."""
     noted = folder / checkpoints.PROCESS
     while process.poll() is None and not (noted.exists() and f'"pid": {process.pid},' in noted.read_text("utf-8")):
         time.sleep(0.01)
