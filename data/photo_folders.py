@@ -1,20 +1,20 @@
 """Folders of photographs, a subfolder for each class: one's own, or the ants and bees of the course."""
 
+import contextlib
 import hashlib
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from data import digits, files, pictures
+from data import catalog, digits, downloads, files, pictures
 from data.dataset import Dataset, Split
 
-ANTS_AND_BEES = "hymenoptera_data"
-MIRRORS = ["https://download.pytorch.org/tutorial/hymenoptera_data.zip"]
-FILE_CHECKSUM = "sha256:fbc41b31d544714d18dd1230b1e2b455e1557766e13e67f9f5a7a23af7c02209"
+ANTS_AND_BEES = catalog.ENTRIES["ants-and-bees"]
 NAMES = {
     "train": ("train", "training"),
     "validation": ("val", "valid", "validation"),
@@ -22,6 +22,7 @@ NAMES = {
 }  # of the folders that hold a split
 HELD_OUT = 5  # one photo in so many is drawn for a split that has no folder
 MAX_BYTES = 1_000_000_000  # of all photos; they are copied when they are split and when they are used
+MAX_UNPACKED = 1_000_000_000  # bytes of all files in an archive; a small archive can hold any number
 NAMED = 5  # of the files that cannot be used, how many are named
 
 
@@ -63,25 +64,74 @@ def load_ants_and_bees(size: int) -> Dataset:
         As `load_photo_folder`.
 
     Raises:
-        ConnectionError: the photographs are nowhere, and no mirror has them.
-        ValueError: what was found is damaged.
+        ConnectionError: the photographs are nowhere, and cannot be downloaded.
+        ValueError: what was found is damaged, or no archive of photographs.
     """
-    path = files.find(ANTS_AND_BEES, f"{ANTS_AND_BEES}.zip")
+    (file,) = ANTS_AND_BEES.files
+    path = files.find(file.unpacked, file.name)
     if path is None:
         try:
-            path = files.download(f"{ANTS_AND_BEES}.zip", MIRRORS, FILE_CHECKSUM)
+            path = downloads.download(ANTS_AND_BEES, file)
         except ConnectionError as error:
             raise ConnectionError(
-                f"{ANTS_AND_BEES}.zip is neither in COURSE_DATA nor in {files.cache_folder()}, and no mirror has it "
+                f"{file.name} is neither in COURSE_DATA nor in {files.cache_folder()}, and cannot be downloaded "
                 f"({error})"
             ) from None
+    with open_folder(path, file) as folder:
+        return load_photo_folder(folder, size)
+
+
+@contextlib.contextmanager
+def open_folder(path: Path, file: catalog.File) -> Iterator:
+    """Opens a folder, or the folder in a zip archive; nothing is unpacked.
+
+    Args:
+        path: of the folder or the archive.
+        file: what it is.
+
+    Raises:
+        ValueError: the archive is damaged, names files outside itself, or holds far more than photographs need.
+    """
     if path.is_dir():
-        return load_photo_folder(path, size)
+        yield path
+        return
     try:
         with zipfile.ZipFile(path) as archive:
-            return load_photo_folder(zipfile.Path(archive, f"{ANTS_AND_BEES}/"), size)
+            for member in archive.infolist():
+                if {"..", ""} & set(member.filename.removesuffix("/").split("/")):
+                    raise ValueError(f"{path} names a file outside itself, {member.filename!r}: delete or replace it")
+                if member.file_size > pictures.MAX_BYTES:
+                    raise ValueError(
+                        f"{path} holds {member.filename!r} of {member.file_size / 1e6:,.0f} MB, expected photographs "
+                        f"of at most {pictures.MAX_BYTES / 1e6:,.0f} MB: delete or replace it"
+                    )
+            size = sum(member.file_size for member in archive.infolist())
+            if size > MAX_UNPACKED:
+                raise ValueError(
+                    f"{path} unpacks to {size / 1e9:,.1f} GB, expected at most {MAX_UNPACKED / 1e9:g}: delete or "
+                    "replace it"
+                )
+            yield zipfile.Path(archive, f"{file.unpacked}/")
     except zipfile.BadZipFile as error:
         raise ValueError(f"{path} cannot be read as a zip archive ({error}): delete or replace it") from None
+
+
+def check_photos(path: Path, file: catalog.File) -> None:
+    """Checks the photographs in a folder or a zip archive, by the bytes of all of them.
+
+    Raises:
+        ValueError: they are others, or the archive is damaged.
+    """
+    digest = hashlib.sha256()
+    with open_folder(path, file) as folder:
+        for photo in walk(folder):
+            try:
+                content = photo.read_bytes()
+            except (zlib.error, EOFError, RuntimeError) as error:
+                raise ValueError(f"{path} is damaged ({place(photo)}: {error}): delete or replace it") from None
+            digest.update(f"{place(photo)} {hashlib.sha256(content).hexdigest()}\n".encode())
+    if digest.hexdigest() != file.contents:
+        raise ValueError(f"{path} holds other files (their SHA-256 is {digest.hexdigest()}): delete or replace it")
 
 
 def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:

@@ -15,6 +15,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # re
 
 MIN_SIDE = 8  # pixels
 MAX_PIXELS = 50_000_000
+MAX_BYTES = 200_000_000  # of a file; some of Pillow's readers take all of it into memory
 MIN_SCALED = 32  # pixels, the shorter side of a picture for a network that halves it four times
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -52,9 +53,13 @@ def read_picture(path: Path | zipfile.Path) -> np.ndarray:
         uint8 `(height, width, 3)` in [0, 255].
 
     Raises:
-        ValueError: no picture, damaged, less than 8 pixels high or wide, or more than 50 million pixels.
+        ValueError: no picture, damaged, less than 8 pixels high or wide, or more than 50 million pixels or 200 MB.
         OSError: the file is missing or cannot be opened.
     """
+    if isinstance(path, Path) and path.stat().st_size > MAX_BYTES:
+        raise ValueError(
+            f"{path} has {path.stat().st_size / 1e6:,.0f} MB, expected a picture of at most {MAX_BYTES / 1e6:,.0f}"
+        )
     try:
         with path.open("rb") as file, Image.open(file) as image:
             width, height = image.size
@@ -76,10 +81,12 @@ def read_picture(path: Path | zipfile.Path) -> np.ndarray:
     except (
         OSError,
         SyntaxError,
+        EOFError,
+        RuntimeError,
         struct.error,
         zipfile.BadZipFile,
         zlib.error,
-    ) as error:  # Pillow: SyntaxError for damaged PNG files
+    ) as error:  # Pillow: SyntaxError for damaged PNG files; zipfile: EOFError if cut off, RuntimeError if locked
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(f"{path} is a damaged picture ({error})") from None

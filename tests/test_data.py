@@ -2,10 +2,7 @@
 
 import gzip
 import hashlib
-import http.server
 import shutil
-import threading
-import time
 import zipfile
 
 import numpy as np
@@ -15,34 +12,6 @@ from PIL import Image
 
 from data import color_map, digits, fashion, files, imagenet, photos, pictures, plane, points
 from models import efficientnet_lite
-
-
-@pytest.fixture
-def server():
-    """A local web server; `server.pages` maps paths to (status, body)."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            status, body = self.server.pages.get(self.path, (404, b"not here"))
-            self.server.asked.append(f"{self.command} {self.path}")
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
-
-        do_HEAD = do_GET  # noqa: N815 (the standard library's name)
-
-        def log_message(self, *arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.pages, server.asked = {}, []
-    server.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
 def test_sample_is_mlxtends_and_split_without_overlap():
@@ -97,14 +66,6 @@ def test_digits_where_there_is_no_fashion():
     assert "because Fashion-MNIST's train-images-idx3-ubyte.gz is neither in COURSE_DATA nor in" in dataset.source
 
 
-def test_download_into_a_folder_of_the_cache(server):
-    body = b"the right bytes"
-    server.pages["/right"] = (200, body)
-    path = files.download("folder/file", [f"{server.url}/right"], "md5:" + hashlib.md5(body).hexdigest(), "models")
-    assert path == files.cache_folder("models") / "folder/file"
-    assert files.find("folder/file", kind="models").read_bytes() == body
-
-
 def test_course_data_before_cache(monkeypatch, tmp_path):
     folders = [tmp_path / name for name in ("empty", "first", "second")]
     for folder in [*folders, files.cache_folder()]:
@@ -115,48 +76,6 @@ def test_course_data_before_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_DATA", files.os.pathsep.join(map(str, folders)))
     assert files.find("file") == folders[1] / "file"
     assert files.find("other") is None
-
-
-def test_download_reaches_the_cache_once(server, monkeypatch):
-    body = b"the right bytes"
-    server.pages["/right"] = (200, body)
-    path = files.download("file", [f"{server.url}/right"], "sha256:" + hashlib.sha256(body).hexdigest())
-    assert path == files.cache_folder() / "file"
-    assert path.read_bytes() == body
-    assert files.find("file") == path
-
-
-def test_second_mirror_takes_over(server):
-    body = b"the right bytes"
-    server.pages["/right"] = (200, body)
-    server.pages["/wrong"] = (200, b"a login page")
-    for first in ("missing", "wrong"):
-        mirrors = [f"{server.url}/{first}", f"{server.url}/right"]
-        assert files.download(first, mirrors, "sha256:" + hashlib.sha256(body).hexdigest()).read_bytes() == body
-
-
-def test_wrong_bytes_never_reach_the_cache(server):
-    server.pages["/wrong"] = (200, b"a login page")
-    with pytest.raises(ConnectionError, match="hash"):
-        files.download("file", [f"{server.url}/wrong"], "sha256:" + "0" * 64)
-    assert not list(files.cache_folder().glob("*"))
-
-
-@pytest.mark.parametrize("status", [404, 500])
-def test_refusal_is_named(server, status):
-    server.pages["/file"] = (status, b"")
-    with pytest.raises(ConnectionError, match=f"127.0.0.1: HTTP {status}"):
-        files.download("file", [f"{server.url}/file"], "sha256:" + "0" * 64)
-
-
-def test_silent_mirrors_cost_one_time_out(monkeypatch):
-    """Sockets that accept no connection, as behind a firewall that swallows packets."""
-    monkeypatch.setattr(files, "CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(files.requests, "head", lambda *arguments, **keywords: time.sleep(60))
-    started = time.monotonic()
-    with pytest.raises(ConnectionError, match=r"a\.test: no answer.*b\.test: no answer"):
-        files.download("file", ["https://a.test/file", "https://b.test/file"], "sha256:" + "0" * 64)
-    assert time.monotonic() - started < 5
 
 
 def test_points_are_the_courses():
@@ -245,25 +164,6 @@ def test_pretrained_network_knows_ants_and_bees(course_data):
     names = np.array(imagenet.CLASS_NAMES)[answers.argmax(axis=1)]
     assert np.isin(names, ["ant", "bee"]).mean() >= 0.8
     assert (names == np.where(is_ant, "ant", "bee")).mean() >= 0.8
-
-
-def test_weights_that_cannot_be_had_cost_seconds_and_name_the_ways_out(monkeypatch, tmp_path):
-    monkeypatch.setattr(files.requests, "head", lambda *arguments, **keywords: time.sleep(60))
-    started = time.monotonic()
-    for name, file in (
-        ("mobilenet_v2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"),
-        ("vgg16", "vgg"),
-    ):
-        with pytest.raises(ConnectionError, match=rf"no answer.*{file}.*--weights.*--backbone efficientnet_lite0"):
-            imagenet.find_weights(name)
-    assert time.monotonic() - started < 15
-    with pytest.raises(FileNotFoundError):
-        imagenet.find_weights("vgg16", tmp_path / "missing.h5")
-    file = files.cache_folder("models") / imagenet.PUBLISHED["vgg16"].file
-    file.parent.mkdir(parents=True)
-    file.touch()
-    assert imagenet.find_weights("vgg16") == (file, None, f"VGG16 trained on ImageNet, from {file}")
-    assert imagenet.find_weights("vgg16", file).source == f"weights of vgg16 from {file}"
 
 
 def test_class_names_are_imagenets():

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from data import imagenet, paintings, photos, pictures
+from data import catalog, imagenet, paintings, photos, pictures
 from models import style
 
 lesson = importlib.import_module("lessons.course_9_style_transfer")
@@ -182,14 +182,14 @@ def test_where_the_weights_come_from(monkeypatch, tmp_path):
     assert imagenet.find_convolutions("auto").path == HED
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     for name in ("vgg16", "vgg19"):
-        path = tmp_path / imagenet.PUBLISHED[f"{name} without head"].file
+        path = tmp_path / catalog.ENTRIES[f"{name}-without-head"].files[0].name
         path.write_bytes(b"weights")
         assert imagenet.find_convolutions("auto").path == path
         assert imagenet.find_convolutions(name).path == path
     assert imagenet.find_convolutions("hed").path == HED
     assert imagenet.find_convolutions(str(path)).path == path
     monkeypatch.delenv("COURSE_DATA")
-    with pytest.raises(ConnectionError, match=r"VGG19 .80 MB.*cannot be reached.*--weights hed"):
+    with pytest.raises(ConnectionError, match=r"VGG19 .*80 MB.*cannot be reached.*--weights hed"):
         imagenet.find_convolutions("vgg19")
     with pytest.raises(ValueError, match="--weights is 'vgg7', expected auto"):
         imagenet.find_convolutions("vgg7")

@@ -1,0 +1,210 @@
+"""Lists, downloads and checks what the lessons read: python -m data --help."""
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from data import catalog, files
+
+WIDTH = 118  # of the list, characters
+LABEL = 10  # of them are for what a line is about
+
+
+def list_entries(_arguments: argparse.Namespace) -> int:
+    """Prints of each entry what it is, its licence and size, which lessons need it, and where it is."""
+    for entry in catalog.ENTRIES.values():
+        print(f"{entry.name}: {entry.title}")
+        for label, text in (
+            ("size", f"{show_size(entry.size)}; licence: {entry.licence}"),
+            ("for", "; ".join(filter(None, (", ".join(entry.lessons), entry.others)))),
+            ("where", "; ".join(find_places(entry))),
+        ):
+            wrapper = textwrap.TextWrapper(WIDTH, f"  {label}".ljust(LABEL), " " * LABEL)
+            wrapper.break_long_words = wrapper.break_on_hyphens = False  # paths and commands are to be copied
+            print(wrapper.fill(text))
+    print("\nTo download: python -m data fetch NAME, or --all. To check what is there: python -m data verify")
+    return 0
+
+
+def find_places(entry: catalog.Entry) -> Iterator[str]:
+    """Yields where the files of an entry are, or from where they would come."""
+    there = [found[0] for found in map(search, entry.files) if found]
+    if there:
+        counted = f", {len(there)} of {len(entry.files)} files" if len(there) < len(entry.files) else ""
+        yield f"{there[0] if len(entry.files) == 1 else there[0].parent}{counted}"
+    mirrors = [url for file in entry.files for url in file.mirrors]
+    if mirrors and len(there) < len(entry.files):
+        hosts = ", ".join(dict.fromkeys(urlsplit(url).hostname for url in mirrors))
+        yield f"{'the others' if there else 'not here'}: python -m data fetch {entry.name}, from {hosts}"
+    for package in dict.fromkeys(shipped.package for shipped in entry.shipped):
+        try:
+            for shipped in entry.shipped:
+                catalog.locate(shipped)
+            yield f"in the pip package {package}"
+        except FileNotFoundError as error:
+            yield str(error)
+
+
+def search(file: catalog.File) -> list[Path]:
+    """Returns each place in the folders of `COURSE_DATA` and in the cache where a file is, or what it unpacks to."""
+    return list(files.search(*filter(None, (file.unpacked, file.name)), kind=file.kind))
+
+
+def show_size(size: int) -> str:
+    """Returns a number of bytes for people."""
+    return f"{size / 1e6:,.0f} MB" if size >= 10e6 else f"{size / 1e6:.2g} MB"
+
+
+def fetch_entries(arguments: argparse.Namespace) -> int:
+    """Downloads what is named and not there; returns 1 if something could not be had, else 0."""
+    published = {entry.name: entry for entry in catalog.ENTRIES.values() if any(file.mirrors for file in entry.files)}
+    if bool(arguments.names) == arguments.all:
+        raise ValueError(f"expected names, of {', '.join(published)}, or --all for all of these")
+    failures = 0
+    for entry in dict.fromkeys(map(catalog.choose, arguments.names or published)):
+        if entry.name not in published:
+            print(f"{entry.name} comes with the pip package {entry.shipped[0].package}: nothing to download")
+        for file in filter(lambda file: file.mirrors, entry.files):
+            failures += attempt(f"failed  {file.name}: ", fetch, entry, file, arguments.to)
+    if arguments.to and not failures:
+        print(f"To use them: COURSE_DATA={arguments.to.resolve()}")
+    return min(failures, 1)
+
+
+def fetch(entry: catalog.Entry, file: catalog.File, folder: Path | None) -> None:
+    """Brings a file into a folder, or into the cache if it is nowhere yet, and says from where.
+
+    Args:
+        entry: that the file belongs to.
+        file: with mirrors.
+        folder: laid out as one of `COURSE_DATA`; None for the cache.
+
+    Raises:
+        ValueError: `COURSE_DATA` has a wrong file of that name, which the lessons would take.
+        OSError: the file cannot be had or kept.
+    """
+    from data import checking, downloads
+
+    places = search(file)
+    target = (folder or files.cache_folder(file.kind)) / file.name
+    if target.exists() or (places and not folder):
+        path = target if folder else places[0]
+        try:
+            print(f"there   {path} ({checking.check_file(entry, file, path)})", flush=True)
+            return
+        except ValueError as error:
+            if path != target:
+                raise
+            print(f"again   {error}", flush=True)
+    for path in filter(Path.is_file, places):  # to copy what is here takes no network
+        try:
+            check = path != target and checking.check_file(entry, file, path)
+        except ValueError as error:
+            print(f"not copied: {error}", flush=True)
+            continue
+        if check:
+            print(f"copied  {downloads.copy(path, target)} from {path} ({check})", flush=True)
+            return
+    print(f"loaded  {downloads.download(entry, file, folder, again=True)}", flush=True)
+
+
+def verify_entries(_arguments: argparse.Namespace) -> int:
+    """Checks every file that is there; prints a line for each, and returns 1 if one is wrong, else 0."""
+    failures = 0
+    for entry in catalog.ENTRIES.values():
+        failures += sum(attempt("wrong   ", verify, entry, file, path) for file in entry.files for path in search(file))
+        failures += sum(attempt("wrong   ", verify_shipped, shipped) for shipped in entry.shipped)
+    print(f"{failures} wrong" if failures else "All are right")
+    return min(failures, 1)
+
+
+def verify(entry: catalog.Entry, file: catalog.File, path: Path) -> None:
+    """Checks a file, and says that it is right.
+
+    Raises:
+        ValueError: it is wrong, and what to do.
+        OSError: it cannot be read.
+    """
+    from data import checking
+
+    try:
+        print(f"right   {path} ({checking.check_file(entry, file, path)})", flush=True)
+    except ValueError as error:
+        if not file.mirrors or path != files.cache_folder(file.kind) / file.name:
+            raise
+        raise ValueError(f"{error}: python -m data fetch {entry.name}") from None
+
+
+def verify_shipped(shipped: catalog.Shipped) -> None:
+    """Checks a file of a pip package, and says that it is right.
+
+    Raises:
+        ValueError: it is wrong, and what to do.
+        OSError: it is missing or cannot be read.
+    """
+    from data import checking
+
+    print("right   {} ({})".format(*checking.check_shipped(shipped)), flush=True)
+
+
+def attempt(label: str, function: Callable, *arguments) -> int:
+    """Calls a function; returns 0, or 1 if it raised an error, which becomes a line on stderr."""
+    try:
+        function(*arguments)
+    except (ValueError, OSError) as error:
+        print(f"{label}{' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+class Parser(argparse.ArgumentParser):
+    """Argparse with errors of one line."""
+
+    def error(self, message: str) -> None:
+        """Raises instead of printing the usage.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(f"{message} (python -m data --help)")
+
+
+def make_parser() -> Parser:
+    """Returns the command line of `python -m data`."""
+    parser = Parser(prog="python -m data", description="Without a command: lists what the lessons read.")
+    parser.set_defaults(function=list_entries)
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    def add(name: str, function: Callable, text: str) -> Parser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(function=function)
+        return command
+
+    add("list", list_entries, "what the lessons read: size, licence, which lessons, where it is")
+    command = add("fetch", fetch_entries, "download what is not here; a download that broke off goes on")
+    command.add_argument("names", nargs="*", metavar="NAME", help="such as mnist; python -m data list names them")
+    command.add_argument("--all", action="store_true", help="everything that can be downloaded")
+    command.add_argument("--to", type=Path, metavar="DIR", help="a folder, to be named in COURSE_DATA (the cache)")
+    add("verify", verify_entries, "check every file that is here")
+    return parser
+
+
+def main() -> None:
+    """Runs a command. What the user should know of an error becomes one line on stderr, with exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # for a terminal that cannot show a character
+    try:
+        arguments = make_parser().parse_args()
+        sys.exit(arguments.function(arguments))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (ValueError, OSError) as error:
+        print(f"python -m data: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

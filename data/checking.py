@@ -1,0 +1,71 @@
+"""Tells whether a file is what it should be, by its bytes or, if it was packed again, by what is in it."""
+
+import base64
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pooch
+
+from data import catalog, digits, fashion, imagenet, photo_folders
+
+# By entry, what raises a ValueError if the contents of a file are others.
+CONTENTS = {
+    "mnist": lambda path, _: digits.read_arrays(path),
+    "fashion-mnist": fashion.read_array,
+    "ants-and-bees": photo_folders.check_photos,
+    "efficientnet_lite0": imagenet.check_converted,
+}
+
+
+def check_file(entry: catalog.Entry, file: catalog.File, path: Path) -> str:
+    """Checks a file of an entry, and returns by what it is known to be right.
+
+    Args:
+        entry: of the catalog.
+        file: of the entry.
+        path: where it is; a folder if the file unpacks to one.
+
+    Raises:
+        ValueError: it is wrong, and what to do.
+        OSError: it cannot be read.
+    """
+    if path.is_file() and file.checksum:
+        found = find_checksum(path, file.checksum)
+        if found == file.checksum:
+            return name_algorithm(found)
+        if not file.contents:
+            raise ValueError(f"{path} is damaged (it has {found}, expected {file.checksum}): delete or replace it")
+    CONTENTS[entry.name](path, file)
+    return "SHA-256 of its contents"
+
+
+def check_shipped(shipped: catalog.Shipped) -> tuple[Path, str]:
+    """Checks a file of a pip package, and returns where it is and by what it is known to be right.
+
+    Raises:
+        ValueError: it is wrong.
+        OSError: the package is not installed, or the file cannot be read.
+    """
+    path = catalog.locate(shipped)
+    expected = shipped.checksum
+    if not expected:  # the list that pip installed with the package
+        listed = next(file.hash for file in distribution(shipped.package).files if str(file) == shipped.path)
+        expected = f"{listed.mode}:{base64.urlsafe_b64decode(listed.value + '=').hex()}"
+    found = find_checksum(path, expected)
+    if found != expected:
+        raise ValueError(
+            f"{path} is damaged (it has {found}, expected {expected}): python -m pip install --force-reinstall "
+            f"--no-deps {shipped.package}"
+        )
+    return path, name_algorithm(found)
+
+
+def find_checksum(path: Path, like: str) -> str:
+    """Returns the checksum of a file's bytes, by the algorithm of another one, such as "sha256:731c5a..."."""
+    algorithm = like.partition(":")[0]
+    return f"{algorithm}:{pooch.file_hash(path, algorithm)}"
+
+
+def name_algorithm(checksum: str) -> str:
+    """Returns "MD5" or "SHA-256"."""
+    return checksum.partition(":")[0].upper().replace("SHA", "SHA-")
