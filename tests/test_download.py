@@ -24,6 +24,8 @@ from importlib.metadata import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
+from training import runs
+
 import keras
 import numpy as np
 import pytest
@@ -32,8 +34,9 @@ from sklearn.datasets import load_sample_image
 
 from data import __main__ as commands
 from data import catalog, checking, digits, downloads, fashion, files, imagenet, photo_folders, pictures
+from models import cnn
+from tests.test_lessons import LESSONS, ROOT, load
 
-ROOT = Path(__file__).resolve().parents[1]
 BODY = np.random.default_rng(0).bytes(400_000)
 
 
@@ -131,7 +134,7 @@ def swallowing(accepts):
         listening.listen(100 if accepts else 0)
         while not accepts:  # fill the queue of connections, until the system drops what comes
             try:
-                stack.enter_context(socket.create_connection(listening.getsockname(), timeout=0.3))
+                stack.enter_context(socket.create_connection(listening.getsockname(), timeout=0.1))
             except TimeoutError:
                 break
         yield "http://{}:{}".format(*listening.getsockname())
@@ -808,3 +811,69 @@ def test_huge_and_dense_pictures_are_left_out(archive, capsys):
         file.truncate(pictures.MAX_BYTES + 1)
     with pytest.raises(ValueError, match="has 200 MB, expected a picture of at most 200"):
         pictures.read_picture(large)
+
+
+class ReachedError(Exception):
+    """A lesson has its data and would begin."""
+
+
+@contextlib.contextmanager
+def reach(*arguments):
+    raise ReachedError
+    yield
+
+
+@pytest.fixture(scope="module")
+def run_of_the_cnn(tmp_path_factory):
+    """The folder of a run, for the lessons that open one; its network is untrained."""
+    folder = tmp_path_factory.mktemp("runs") / "course_3_cnn/test"
+    folder.mkdir(parents=True)
+    cnn.build_cnn().save(folder / "model.keras")
+    config = {"lesson": "course_3_cnn", "hyperparameters": {}, "options": {"seed": 0}, "precision": "float32"}
+    config |= {"source": "nothing", "class_names": list("0123456789"), "versions": {"keras": keras.__version__}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "metrics.json").write_text(json.dumps({"lesson": "course_3_cnn", "status": "finished"}))
+    return folder
+
+
+@SWALLOWED
+@pytest.mark.parametrize("seconds", [0.4, pytest.param(downloads.CONNECT_SECONDS, marks=pytest.mark.full)])
+@pytest.mark.parametrize("name", LESSONS)
+def test_lesson_behind_a_firewall_waits_once(name, seconds, swallowed, run_of_the_cnn, monkeypatch, tmp_path):
+    """Less than 15 s, or the same share of shorter time-outs, and nobody is asked at the second start."""
+    monkeypatch.setattr(downloads, "CONNECT_SECONDS", seconds)
+    monkeypatch.setattr(runs, "start", reach)
+    asked, looked_for, waited = [], [], []
+
+    def answering(mirrors, call=downloads.answering):
+        asked.extend(mirrors)
+        return call(mirrors)
+
+    def find(*names, call=files.find, **fields):
+        looked_for.extend(names)
+        return call(*names, **fields)
+
+    def download(*arguments, call=downloads.download, **fields):
+        started = time.monotonic()
+        try:
+            return call(*arguments, **fields)
+        finally:
+            waited.append(time.monotonic() - started)
+
+    for module, function in ((downloads, answering), (files, find), (downloads, download)):
+        monkeypatch.setattr(module, function.__name__, function)
+    lesson = load(name)
+    fields = {"run": str(run_of_the_cnn)} if "run" in lesson.Config.__dataclass_fields__ else {}
+    config = lesson.Config(logdir=tmp_path, **fields)
+    entries = {file.name: entry for entry in catalog.ENTRIES.values() for file in entry.files}
+    for again in (False, True):
+        for record in (asked, looked_for, waited):
+            record.clear()
+        with pytest.raises(ReachedError):
+            lesson.main(config)
+        assert sum(waited) < (seconds if again else 15 * seconds / 4)
+        assert bool(asked) == (bool(waited) and not again)
+    needed = {entry.name for entry in entries.values() if name in entry.lessons}
+    if name == "course_5_transfer_learning":  # without ants and bees
+        needed = needed - {"efficientnet_lite0"} | {"mnist"}
+    assert {entries[file].name for file in looked_for if file in entries} == needed
