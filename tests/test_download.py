@@ -9,14 +9,12 @@ import inspect
 import io
 import json
 import os
-import pty
 import re
 import signal
 import socket
 import stat
 import subprocess
 import sys
-import termios
 import threading
 import time
 import zipfile
@@ -324,7 +322,7 @@ def test_disk_without_room(server, mnist_elsewhere):
     assert not server.asked
 
 
-def test_cache_that_cannot_be_written(server, mnist_elsewhere, monkeypatch, tmp_path):
+def test_cache_that_cannot_be_written(server, mnist_elsewhere, monkeypatch, tmp_path, capsys):
     """A file is where the cache should be, which stops root as well."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file/keras"))
@@ -334,6 +332,12 @@ def test_cache_that_cannot_be_written(server, mnist_elsewhere, monkeypatch, tmp_
         download(mnist_elsewhere)
     assert "because all 70,000 are neither in COURSE_DATA nor in" in digits.load_digits().source
     assert "mnist.npz cannot be kept in" in digits.load_digits().source
+    assert "train-images-idx3-ubyte.gz cannot be kept in" in fashion.load_fashion().source
+    photo_folders.load_photos_or_digits(None, 64)
+    said = capsys.readouterr().out
+    assert re.search(
+        r"No photos of ants and bees: .*hymenoptera_data.zip cannot be kept in .*\nInstead, a network", said
+    )
     assert not server.asked
     weights = imagenet.find_efficientnet_lite0()
     assert weights.keep is None
@@ -645,6 +649,7 @@ def test_class_takes_the_stick(course_data, monkeypatch, capsys, tmp_path):
 
 def test_fetch_on_a_terminal_shows_its_progress_and_can_be_stopped(server):
     """Ctrl-C in the middle, then the same command goes on."""
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     server.pages["/file"] = page(stop=200_000, stalls=True)
     (file,) = publish(server, "/file").files
     script = f"""
@@ -767,6 +772,7 @@ def memory_of(script, folder):
     return done.stdout + done.stderr, time.monotonic() - started
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit of memory")
 @pytest.mark.parametrize("kind", ["one", "many", "claimed"])
 def test_bomb_is_refused(archive, kind):
     """A megabyte or less that unpacks to 2 GB, in one file or in many, or says so."""
