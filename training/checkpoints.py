@@ -5,7 +5,6 @@ import glob
 import json
 import os
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -91,14 +90,14 @@ def load(folder: Path) -> dict[str, np.ndarray] | None:
     Raises:
         ValueError: the file is damaged.
     """
-    state = None
+    state, known = None, []
     if (folder / STATE).exists():
         try:
             with np.load(folder / STATE) as file:
                 state = dict(file)
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            known = state.pop("events").tolist()
+        except Exception as error:  # NumPy has no end of what it raises for a damaged file
             raise ValueError(f"{folder / STATE} is damaged ({error}): remove it to start over") from None
-    known = [] if state is None else state.pop("events").tolist()
     for path in folder.glob("**/events.out.tfevents.*"):
         if str(path.relative_to(folder)) not in known:
             path.unlink()
