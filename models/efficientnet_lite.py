@@ -5,6 +5,7 @@ Networks", 2019) without squeeze-and-excitation and with ReLU6, so that small de
 """
 
 import os
+import warnings
 from pathlib import Path
 
 import keras
@@ -82,8 +83,9 @@ def load_weights(model: keras.Model, path: Path) -> None:
     """
     if path.suffix != ".pth":
         try:
-            model.load_weights(path)
-        except (ValueError, OSError, KeyError) as error:
+            with warnings.catch_warnings(action="ignore"):  # a hundred, if it is another network's, before the error
+                model.load_weights(path)
+        except Exception as error:  # Keras has no end of what it raises for a damaged file
             raise ValueError(f"{path} does not hold weights of EfficientNet-Lite0 ({error})") from None
         return
     tensors = torch_file.read_tensors(path)
