@@ -70,7 +70,8 @@ def unbox(box: str) -> str:
     text = re.sub(r"invalid literal for int\(\) with base 10: (\S+)", r"\1 is not a whole number", text)
     text = re.sub(r"could not convert string to float: (\S+)", r"\1 is not a number", text)
     text = text.partition("For full helptext")[0].replace("Argument helptext:", "- expected:")
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    return text.replace("Unrecognized options:", "Unrecognized options: ''") if text.endswith(":") else text
 
 
 def is_message(error: Exception) -> bool:
