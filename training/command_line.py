@@ -10,6 +10,8 @@ from pathlib import Path
 
 import tyro
 
+OUT_OF_MEMORY = "the memory is too small for this: try less of what was asked for, such as units, images or pixels"
+
 
 def run(main: Callable, config_class: type) -> None:
     """Reads the command line into a `Config` and calls the lesson's `main` with it.
@@ -41,7 +43,8 @@ def guard(program: str, function: Callable[[], None]) -> None:
     except Exception as error:
         if not is_message(error):
             raise
-        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+        text = OUT_OF_MEMORY if is_out_of_memory(error) else " ".join(str(error).split())
+        print(f"{program}: {text}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -77,15 +80,20 @@ def unbox(box: str) -> str:
 def is_message(error: Exception) -> bool:
     """True if the error speaks to the user, false if it is a mistake in the code.
 
-    It speaks to the user if it comes from the system (a full disk, a missing right), or if `data`, `models`,
-    `training`, `lessons.exercises`, a `__main__.py` or a `Config` raised it themselves. A `ValueError` from deeper
-    down, such as Keras's about shapes that do not fit, is a matter of code: there the traceback shows the line to look
-    at.
+    It speaks to the user if it comes from the system (a full disk, a missing right, no memory left), or if `data`,
+    `models`, `training`, `lessons.exercises`, a `__main__.py` or a `Config` raised it themselves. A `ValueError` from
+    deeper down, such as Keras's about shapes that do not fit, is a matter of code: there the traceback shows the line
+    to look at.
     """
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) or is_out_of_memory(error):
         return True
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     module = frame.f_globals["__name__"]
     ours = re.match(r"(data|models|training|lessons\.exercises)\.", module)
     ours = ours or Path(frame.f_code.co_filename).name == "__main__.py"
     return isinstance(error, ValueError) and bool(ours or frame.f_code.co_name == "__post_init__")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """True for Python's and NumPy's error, and for TensorFlow's, which is known by its name: it need not be loaded."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
