@@ -299,7 +299,7 @@ class Run:
             `metrics` with `seconds` added.
 
         Raises:
-            FloatingPointError: the training loss is no finite number.
+            FloatingPointError: a loss is no finite number.
         """
         if model is not None:
             partial = self.folder / "model.partial.keras"
@@ -310,11 +310,12 @@ class Run:
             metrics["findings"] = [finding._asdict() for finding in self.doctor.findings]
             with self.writers["."].as_default(step=0):
                 tf.summary.text("doctor", "\n\n".join(self.doctor.say()))
-        loss = metrics.get("train", {}).get("loss", 0.0)
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss is {loss} at the end: try a tenth of the learning rate or of the weights"
-            )
+        for split in ("train", "validation", "test"):
+            loss = metrics.get(split, {}).get("loss", 0.0)
+            if not math.isfinite(loss):
+                raise FloatingPointError(
+                    f"the loss is {loss} at the end: try a tenth of the learning rate or of the weights"
+                )
         metrics = self.write_metrics(status="finished", **metrics)
         splits = {name: metrics[name] for name in ("train", "validation", "test") if name in metrics}
         for split, values in splits.items():
