@@ -54,7 +54,7 @@ def build_backbone(name: str, weights: Path | None = None, keep: Path | None = N
 
     Raises:
         ValueError: the file is damaged or of another network, or the network cannot take images of that size.
-        OSError: it cannot be read, or the file to keep cannot be written.
+        OSError: it cannot be read.
     """
     if size % 32 or (name == "vgg16" and size != 224):
         expected = "224" if name == "vgg16" else "a multiple of 32"
