@@ -7,6 +7,8 @@ while a network trains. `plot_*` draw curves with Matplotlib, save a PNG and ret
 import functools
 from pathlib import Path
 
+from training import quiet  # noqa: F401 (Matplotlib's log lines)
+
 import numpy as np
 from matplotlib import get_data_path
 from matplotlib.figure import Figure
