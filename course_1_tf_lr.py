@@ -112,7 +112,7 @@ def explain_divergence(learning_rate, powers, costs) -> str:
     factor = f"more than {growth(1e12):.3g}" if learning_rate > 1e12 else f"{growth(learning_rate):.3g}"
     return (
         f"the cost went from {costs[0]:.3g} to {costs[-1]:.3g} in {len(costs) - 1} epochs: at --learning-rate "
-        f"{learning_rate:g} each epoch multiplies the distance to the best weights by {factor}; up to {rate:.2g} it shrinks"
+        f"{learning_rate:g} each epoch multiplies the distance to its goal by {factor}; up to {rate:.2g} it shrinks"
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import tyro
 
 OUT_OF_MEMORY = "the memory is too small for this: try less of what was asked for, such as units, images or pixels"
+FULL_DISK = "no space is left on the disk: make some, or name a folder elsewhere with --logdir"
 
 
 def run(main: Callable, config_class: type) -> None:
@@ -43,8 +44,7 @@ def guard(program: str, function: Callable[[], None]) -> None:
     except Exception as error:
         if not is_message(error):
             raise
-        text = OUT_OF_MEMORY if is_out_of_memory(error) else " ".join(str(error).split())
-        print(f"{program}: {text}", file=sys.stderr)
+        print(f"{program}: {explain(error)}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -85,7 +85,7 @@ def is_message(error: Exception) -> bool:
     deeper down, such as Keras's about shapes that do not fit, is a matter of code: there the traceback shows the line
     to look at.
     """
-    if isinstance(error, OSError) or is_out_of_memory(error):
+    if isinstance(error, OSError) or is_exhausted(error):
         return True
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     module = frame.f_globals["__name__"]
@@ -94,6 +94,13 @@ def is_message(error: Exception) -> bool:
     return isinstance(error, ValueError) and bool(ours or frame.f_code.co_name == "__post_init__")
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """True for Python's and NumPy's error, and for TensorFlow's, which is known by its name: it need not be loaded."""
+def is_exhausted(error: Exception) -> bool:
+    """True for the errors of Python, NumPy and TensorFlow (known by its name: it need not be loaded) without memory."""
     return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+
+
+def explain(error: Exception) -> str:
+    """Returns what the user should know of an error, in one line."""
+    if "No space left on device" in str(error):  # TensorFlow says so with the error for memory
+        return FULL_DISK
+    return OUT_OF_MEMORY if is_exhausted(error) else " ".join(str(error).split())

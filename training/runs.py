@@ -78,6 +78,7 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
         with device.computing(run.precision, config.debug):
             yield run
     except KeyboardInterrupt:
+        run.clear()
         run.write_metrics(status="interrupted")
         print(f"\nInterrupted. What was recorded so far is in {run.folder}")
         if run.saved_at > -math.inf:
@@ -86,12 +87,13 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
     except BaseException as error:
         if isinstance(error, FloatingPointError) and run.doctor:
             run.doctor.on_train_end()
+        run.clear()
         run.write_metrics(status="failed", error=" ".join(str(error).split()) or type(error).__name__)
         raise
     finally:
+        run.clear()
         for writer in run.writers.values():
             writer.close()
-        (run.folder / checkpoints.PROCESS).unlink(missing_ok=True)
 
 
 class Run:
@@ -128,22 +130,36 @@ class Run:
             self.state = checkpoints.load(self.folder)
         else:
             self.folder = make_folder(parent, config.name)
-            write_json(self.folder / "config.json", description)
-        checkpoints.occupy(self.folder)
         self.doctor = None
         self.figures = self.folder / "figures"
-        self.figures.mkdir(exist_ok=True)
         self.started = time.perf_counter() - (self.state.pop("seconds") if self.state else 0)
         self.saved_at = self.started if self.state else -math.inf
-        self.write_metrics(status="running")
         self.writers = Writers(self.folder)
-        if self.state is None:
-            self.add_texts(description)
+        try:
+            if not (self.folder / "config.json").exists():
+                write_json(self.folder / "config.json", description)
+            checkpoints.occupy(self.folder)
+            self.figures.mkdir(exist_ok=True)
+            self.write_metrics(status="running")
+            if self.state is None:
+                self.add_texts(dict(description))
+        except BaseException:
+            with contextlib.suppress(tf.errors.OpError):  # on a full disk, closing fails as writing did
+                for writer in self.writers.values():
+                    writer.close()
+            if self.state is None:  # of a run that could not even begin nothing is left
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         print(f"{self.lesson}, run {self.folder}")
         if getattr(config, "resume", False):
             print("  resumes    " + ("what was saved" if self.state else "nothing: nothing was saved, it starts anew"))
         print(f"  data       {description['source']}")
         print(f"  computes   on {description['device']} in {self.precision}\n")
+
+    def clear(self) -> None:
+        """Removes what only a run that is going on needs: on a full disk, that makes room for `metrics.json`."""
+        for path in (self.folder / checkpoints.PROCESS, *self.folder.rglob("*partial*")):
+            path.unlink(missing_ok=True)
 
     @property
     def verbose(self) -> int:
@@ -375,10 +391,13 @@ def make_folder(parent: Path, name: str | None) -> Path:
 def write_json(path: Path, content: dict) -> None:
     """Writes `content` beside `path`, then renames it, so that the file is complete or absent."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(
-        json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", "utf-8", "backslashreplace"
-    )
-    partial.replace(path)
+    try:
+        partial.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", "utf-8", "backslashreplace"
+        )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def readable(value):
