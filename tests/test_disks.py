@@ -16,11 +16,12 @@ import pytest
 LESSON = "course_3_convolution"
 
 
-def run_process(lesson, *arguments, wait=True, **environment):
+def run_process(lesson, *arguments, wait=True, folder=None, **environment):
     """Runs a lesson as a learner does, with other variables in its environment; those that are None are taken out."""
     variables = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
     words = [sys.executable, ROOT / f"lessons/{lesson}.py", *map(str, arguments)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(words, **pipes, text=True, env=variables, cwd=folder)
     return finish(process) if wait else process
 
 

@@ -115,7 +115,7 @@ class Run:
             "lesson": self.lesson,
             "hyperparameters": self.hyperparameters,
             "options": {name: value for name, value in values.items() if name in shared},
-            "source": dataset.source if dataset else "no data",
+            "source": hide_home(dataset.source) if dataset else "no data",
             **({"class_names": self.class_names} if self.class_names else {}),
             "device": device.describe(),
             "precision": self.precision,
@@ -386,6 +386,13 @@ def make_folder(parent: Path, name: str | None) -> Path:
                 f"the run's folder {folder} cannot be made ({error.strerror}): name a folder to write to with --logdir"
             ) from None
     raise ValueError(f"{parent} holds 1000 runs that were started in the same second")
+
+
+def hide_home(text: str) -> str:
+    """Returns a text with "~" for the home folder, whose path often tells a name: runs are shown to others."""
+    with contextlib.suppress(RuntimeError):  # there is no home folder
+        text = text.replace(f"{Path.home()}{os.sep}", f"~{os.sep}")
+    return text
 
 
 def write_json(path: Path, content: dict) -> None:
