@@ -70,7 +70,7 @@ def read_picture(path: Path | zipfile.Path) -> np.ndarray:
         raise ValueError(f"{path} is not a picture, expected a PNG or JPEG file") from None
     except Exception as error:  # each of Pillow's decoders raises something else for a damaged file
         if isinstance(error, OSError) and error.errno is not None:
-            raise
+            raise OSError(error.errno, error.strerror, str(path)) from None  # not every one names its file
         raise ValueError(f"{path} is a damaged picture ({error})") from None
     expected = "at most 50 million" if width * height > MAX_PIXELS else f"at least {MIN_SIDE} x {MIN_SIDE}"
     raise ValueError(f"{path} has {width} x {height} pixels, expected {expected}")
