@@ -46,7 +46,7 @@ class Options:
     """What every lesson can be asked on its command line. A lesson's `Config` inherits it.
 
     Raises:
-        ValueError: a field in `RANGES` is out of its range, or `name` is not one plain folder name.
+        ValueError: a field in `RANGES` is out of its range, `name` is not one plain folder name, or `logdir` not UTF-8.
     """
 
     seed: int = 0  # of every random number in the run
@@ -67,6 +67,8 @@ class Options:
                     raise ValueError(f"{flag(field.name)} is {part}, expected {expected}")
         if self.name is not None and not is_folder_name(self.name):
             raise ValueError(f"--name is {self.name[:80]!r}, expected one plain folder name, such as wide_network")
+        if any("\ud800" <= character <= "\udfff" for character in str(self.logdir)):  # bytes that are no UTF-8
+            raise ValueError(f"--logdir is {str(self.logdir)!r}, expected a name in UTF-8, as TensorFlow asks for")
 
 
 def is_folder_name(name: str) -> bool:
