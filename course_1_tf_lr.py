@@ -108,11 +108,11 @@ def explain_divergence(learning_rate, powers, costs) -> str:
         steps = [np.eye(len(f)) - learning_rate / len(features) * np.outer(f, f) for f in features]
         return max(abs(np.linalg.eigvals(np.linalg.multi_dot(steps[::-1]))))
 
-    rate = next(rate for rate in learning_rate * 0.99 ** np.arange(1, 2000) if growth(rate) <= 1)
+    rate = next(rate for rate in min(learning_rate, 10) * 0.99 ** np.arange(1, 2000) if growth(rate) <= 1)
+    factor = f"more than {growth(1e12):.3g}" if learning_rate > 1e12 else f"{growth(learning_rate):.3g}"
     return (
         f"the cost went from {costs[0]:.3g} to {costs[-1]:.3g} in {len(costs) - 1} epochs: at --learning-rate "
-        f"{learning_rate:g} each epoch multiplies the distance to the best weights by {growth(learning_rate):.3g}; "
-        f"up to {rate:.2g} it shrinks"
+        f"{learning_rate:g} each epoch multiplies the distance to its goal by {factor}; up to {rate:.2g} it shrinks"
     )
 
 

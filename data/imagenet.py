@@ -116,13 +116,8 @@ def find_efficientnet_lite0() -> Weights:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if f"sha256:{digest}" != shipped.checksum:
         raise ValueError(f"{path} is damaged (its SHA-256 is {digest}): install the package {shipped.package} again")
-    source = f"{entry.title}, from the package {shipped.package}"
     keep = files.cache_folder(file.kind) / file.name
-    try:
-        files.make_room(keep.parent, file.size)
-    except OSError as error:
-        return Weights(path, None, f"{source}; not kept in Keras's form, as {error}")
-    return Weights(path, keep, source)
+    return Weights(path, keep, f"{entry.title}, from the package {shipped.package}")
 
 
 def check_converted(path: Path, file: catalog.File) -> None:

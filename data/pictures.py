@@ -1,9 +1,11 @@
 """Pictures as people have them: any size, grey or color, from a phone or a scanner, on paper of any color."""
 
-import struct
+import contextlib
+import os
+import threading
 import warnings
 import zipfile
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from scipy import linalg, ndimage
 
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # read_picture refuses large ones itself
+warnings.filterwarnings("ignore", module=r"PIL\.")  # read_picture refuses large and damaged ones itself
 
 MIN_SIDE = 8  # pixels
 MAX_PIXELS = 50_000_000
@@ -26,6 +28,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # by the EXIF tag "Orientation", what brings a picture upright
+LIBTIFF = threading.Lock()
 WORKING_SIDE = 320  # pixels, the longer side of a picture in which a drawing is looked for
 
 
@@ -63,33 +66,43 @@ def read_picture(path: Path | zipfile.Path) -> np.ndarray:
     try:
         with path.open("rb") as file, Image.open(file) as image:
             width, height = image.size
-            if min(width, height) < MIN_SIDE:
-                raise ValueError(f"{path} has {width} x {height} pixels, expected at least {MIN_SIDE} x {MIN_SIDE}")
-            if width * height > MAX_PIXELS:
-                raise ValueError(f"{path} has {width} x {height} pixels, expected at most 50 million")
-            turn = TURNS.get(image.getexif().get(0x0112))
-            image = image if turn is None else image.transpose(turn)
-            if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion would cut off at 255
-                return np.repeat(np.uint8(np.asarray(image, np.float64)[..., np.newaxis] / 257), 3, axis=2)
-            if image.has_transparency_data:
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-            return np.asarray(image.convert("RGB"))
+            if min(width, height) >= MIN_SIDE and width * height <= MAX_PIXELS:
+                with hold_libtiff() if image.format == "TIFF" else contextlib.nullcontext():
+                    return convert(image)
     except Image.DecompressionBombError:
         raise ValueError(f"{path} has far too many pixels, expected at most 50 million") from None
     except UnidentifiedImageError:
         raise ValueError(f"{path} is not a picture, expected a PNG or JPEG file") from None
-    except (
-        OSError,
-        SyntaxError,
-        EOFError,
-        RuntimeError,
-        struct.error,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:  # Pillow: SyntaxError for damaged PNG files; zipfile: EOFError if cut off, RuntimeError if locked
+    except Exception as error:  # each of Pillow's decoders raises something else for a damaged file
         if isinstance(error, OSError) and error.errno is not None:
-            raise
+            raise OSError(error.errno, error.strerror, str(path)) from None  # not every one names its file
         raise ValueError(f"{path} is a damaged picture ({error})") from None
+    expected = "at most 50 million" if width * height > MAX_PIXELS else f"at least {MIN_SIDE} x {MIN_SIDE}"
+    raise ValueError(f"{path} has {width} x {height} pixels, expected {expected}")
+
+
+def convert(image: Image.Image) -> np.ndarray:
+    """Returns a picture upright, on white and in RGB: uint8 `(height, width, 3)` in [0, 255]."""
+    turn = TURNS.get(image.getexif().get(0x0112))
+    image = image if turn is None else image.transpose(turn)
+    if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion would cut off at 255
+        return np.repeat(np.uint8(np.asarray(image, np.float64)[..., np.newaxis] / 257), 3, axis=2)
+    if image.has_transparency_data:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    return np.asarray(image.convert("RGB"))
+
+
+@contextlib.contextmanager
+def hold_libtiff() -> Iterator[None]:
+    """Holds back what libtiff writes to file descriptor 2 about a damaged picture, past Python's stderr."""
+    with LIBTIFF, Path(os.devnull).open("wb") as nowhere:
+        stderr = os.dup(2)
+        try:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def cut_out_drawing(picture: np.ndarray) -> Drawing:

@@ -62,7 +62,7 @@ def judge(logits: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
 
 
 def descend(optimizer: keras.optimizers.Optimizer, config: Config) -> np.ndarray:
-    """Returns the places from the start to the end of a descent, float32 `(steps + 1, 2)`, fewer if it diverges."""
+    """Returns the places from the start to the end of a descent, float64 `(steps + 1, 2)`, fewer if it diverges."""
     place = keras.Variable(config.start)
     path = [place.value.numpy().copy()]
     while len(path) <= config.steps and np.abs(path[-1]).max() < 1e3:
@@ -70,7 +70,7 @@ def descend(optimizer: keras.optimizers.Optimizer, config: Config) -> np.ndarray
             height = surface(place[0], place[1])
         optimizer.apply([tape.gradient(height, place.value)], [place])
         path.append(place.value.numpy().copy())
-    return np.array(path)
+    return np.array(path, "float64")
 
 
 def main(config: Config) -> dict:

@@ -4,7 +4,9 @@ Its plan is that of EfficientNet-B0 (Tan and Le, "EfficientNet: Rethinking Model
 Networks", 2019) without squeeze-and-excitation and with ReLU6, so that small devices compute it fast.
 """
 
+import contextlib
 import os
+import warnings
 from pathlib import Path
 
 import keras
@@ -33,7 +35,7 @@ def build_efficientnet_lite0(weights: Path | None = None, keep: Path | None = No
 
     Raises:
         ValueError: the file is damaged or of another network.
-        OSError: it cannot be read, or the file to keep cannot be written.
+        OSError: it cannot be read.
     """
     inputs = keras.Input((size, size, 3), name="images")
     x = keras.layers.Rescaling(1 / 128, offset=-127 / 128)(inputs)
@@ -57,11 +59,22 @@ def build_efficientnet_lite0(weights: Path | None = None, keep: Path | None = No
     if weights is not None:
         load_weights(model, weights)
     if keep is not None:
-        keep.parent.mkdir(parents=True, exist_ok=True)
-        partial = keep.with_name(f"partial_{os.getpid()}_{keep.name}")
-        model.save_weights(partial)
-        partial.replace(keep)
+        keep_weights(model, keep)
     return model
+
+
+def keep_weights(model: keras.Model, path: Path) -> None:
+    """Saves weights for the next time, or says why that is not possible: the model is there without it."""
+    partial = path.with_name(f"partial_{os.getpid()}_{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model.save_weights(partial)
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:  # h5py: RuntimeError for a full disk
+        print(f"The weights are converted again next time, as {path} cannot be written ({error})")
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def convolve(x, name: str, normalization: str, filters: int | None, kernel: int = 1, stride: int = 1, activation=True):
@@ -82,8 +95,9 @@ def load_weights(model: keras.Model, path: Path) -> None:
     """
     if path.suffix != ".pth":
         try:
-            model.load_weights(path)
-        except (ValueError, OSError, KeyError) as error:
+            with warnings.catch_warnings(action="ignore"):  # a hundred, if it is another network's, before the error
+                model.load_weights(path)
+        except Exception as error:  # Keras has no end of what it raises for a damaged file
             raise ValueError(f"{path} does not hold weights of EfficientNet-Lite0 ({error})") from None
         return
     tensors = torch_file.read_tensors(path)

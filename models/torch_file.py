@@ -6,6 +6,7 @@ reader knows four names and builds nothing but dictionaries and NumPy arrays.
 """
 
 import collections
+import os
 import pickle
 from pathlib import Path
 from typing import BinaryIO
@@ -61,7 +62,9 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
             for key in storages:
                 storages[key] = read_storage(file, dtypes[key])
         return {name: cut_out(storages[key], *rest) for name, ((_, key, _), *rest) in views.items()}
-    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # a pickle is a program, and a damaged one fails in any way
+        if isinstance(error, OSError):
+            raise
         raise ValueError(
             f"{path} cannot be read as a file of PyTorch tensors ({error}): delete or replace it"
         ) from None
@@ -74,6 +77,8 @@ def read_storage(file: BinaryIO, dtype: np.dtype) -> np.ndarray:
         EOFError: the file ends before.
     """
     count = int.from_bytes(file.read(8), "little")
+    if count * dtype.itemsize > os.fstat(file.fileno()).st_size:
+        raise EOFError("it ends too early")
     data = file.read(count * dtype.itemsize)
     if len(data) != count * dtype.itemsize:
         raise EOFError("it ends too early")

@@ -73,10 +73,8 @@ def find_differences(expected: Path, folder: Path) -> list[str]:
         if not all(np.array_equal(*pair) for pair in zip(*weights, strict=True)):
             differences.append("weights")
     events = [read_events(run) for run in (expected, folder)]
-    tags = {*events[0], *events[1]} - {
-        (".", "options"),
-        ("final", "_hparams_/session_start_info"),
-    }  # with name and time
+    named = {(".", "options"), (".", "environment"), ("final", "_hparams_/session_start_info")}  # with name or time
+    tags = {*events[0], *events[1]} - named
     return differences + sorted("/".join(tag) for tag in tags if events[0].get(tag) != events[1].get(tag))
 
 

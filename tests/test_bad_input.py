@@ -1,11 +1,14 @@
 """Input that cannot be used: one line on stderr, exit code 2, nothing left behind."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 from lessons import (
+    course_1_gradient_descent,
+    course_1_neuron_xor,
     course_2_deep_or_wide,
     course_2_mlp,
     course_2_overfitting,
@@ -17,6 +20,7 @@ from lessons import (
     course_4_pretrained_features,
     course_5_cut_point,
     course_5_transfer_learning,
+    course_9_style_transfer,
 )
 from lessons.__main__ import ROOT
 from training import command_line
@@ -63,6 +67,9 @@ def nothing_left(monkeypatch, tmp_path):
         (["--epochs", "2.5"], ["--epochs", "'2.5'"]),
         (["--epochs", "0"], ["--epochs is 0", "from 1"]),
         (["--epochs", "-3"], ["--epochs is -3", "from 1"]),
+        (["--epochs", "1000000000000"], ["--epochs is 1000000000000", "1000000"]),
+        (["--units", "1000000000000"], ["--units is 1000000000000", "100000"]),
+        (["", "--epochs", "3"], ["Unrecognized options: ''"]),
         (["--learning-rate", "0"], ["--learning-rate is 0", "above 0"]),
         (["--learning-rate", "-0.1"], ["--learning-rate is -0.1", "above 0"]),
         (["--learning-rate", "nan"], ["--learning-rate is nan", "above 0"]),
@@ -78,6 +85,9 @@ def nothing_left(monkeypatch, tmp_path):
         (["--name", "../outside"], ["--name is '../outside'", "plain folder name"]),
         (["--name", "/tmp/outside"], ["--name is '/tmp/outside'", "plain folder name"]),
         (["--name", "C:outside"], ["--name is 'C:outside'", "plain folder name"]),
+        (["--name", "con"], ["--name is 'con'", "plain folder name"]),
+        (["--name", "Com1.txt"], ["--name is 'Com1.txt'", "plain folder name"]),
+        (["--name", "dot."], ["--name is 'dot.'", "plain folder name"]),
         (["--name", "long" * 100], ["--name is 'longlong", "plain folder name"]),
     ],
 )
@@ -204,6 +214,47 @@ def test_divergence_is_one_line(capsys, monkeypatch, tmp_path):
     assert "--learning-rate 1 " in line
 
 
+@pytest.mark.parametrize(
+    ("lesson", "arguments", "said"),
+    [
+        (course_1_tf_lr, [], "in 100 epochs"),
+        (course_2_mlp, [], "after 2 updates"),
+        pytest.param(
+            *(course_2_overfitting, ["--draws", 1, "--epochs", 1, "--examples", 8], "loss is nan"),
+            marks=pytest.mark.full,
+        ),
+        pytest.param(
+            *(course_2_deep_or_wide, ["--depths", 1, "--updates", 10, "--parameters", 1000], "loss is nan"),
+            marks=pytest.mark.full,
+        ),
+    ],
+)
+def test_absurd_learning_rate(lesson, arguments, said, capsys, monkeypatch, tmp_path):
+    """The loss is no finite number any more: the run ends, says what to try, and is marked as failed."""
+    arguments = [*arguments, "--learning-rate", "1e25", "--logdir", tmp_path, "--name", "absurd"]
+    line = refuse(capsys, monkeypatch, lesson, *arguments, code=1)
+    metrics = json.loads((tmp_path / Path(lesson.__file__).stem / "absurd/metrics.json").read_text())
+    assert metrics["status"] == "failed"
+    assert line.endswith(metrics["error"])
+    assert said in line
+    assert "learning" in line
+
+
+@pytest.mark.parametrize(
+    ("lesson", "fields"),
+    [
+        (course_1_gradient_descent, {}),  # a descent ends where it leaves the picture
+        pytest.param(course_1_neuron_xor, {"epochs": 1}, marks=pytest.mark.full),  # slopes that saturate are bounded
+        (course_9_style_transfer, {"size": 64, "steps": 2}),  # pixels are kept between black and white
+    ],
+)
+def test_absurd_learning_rate_where_nothing_can_diverge(lesson, fields, tmp_path, capsys):
+    metrics = lesson.main(lesson.Config(learning_rate=9e29, logdir=tmp_path, **fields))
+    assert metrics["status"] == "finished"
+    assert "nan" not in json.dumps(metrics).lower()
+    assert capsys.readouterr().err == ""
+
+
 def test_a_mistake_in_the_code_keeps_its_traceback(monkeypatch, tmp_path):
     """A learner who breaks the model needs the line, not a summary."""
     monkeypatch.setattr(course_3_cnn.cnn, "build_cnn", lambda *arguments: course_3_cnn.keras.layers.Dense(-1))
@@ -234,5 +285,5 @@ def test_in_a_real_process(tmp_path):
         env=os.environ,
     )
     assert process.returncode == 2
-    assert process.stderr == "course_1_tf_lr.py: --epochs is -1, expected a whole number from 1\n"
+    assert process.stderr == "course_1_tf_lr.py: --epochs is -1, expected a whole number from 1 to 1000000\n"
     assert not list(tmp_path.glob("runs"))

@@ -1,5 +1,6 @@
 """Pictures as people have them, read in one place."""
 
+import io
 import struct
 
 import keras
@@ -140,6 +141,12 @@ def bad_files(folder):
         "cut.jpg": (photo.read_bytes()[:3000], "damaged"),
         "flipped.png": (whole.read_bytes()[:1000] + bytes(200) + whole.read_bytes()[1200:], "damaged"),
     }
+    turned = io.BytesIO()
+    Image.effect_noise((40, 30), 90).save(turned, "TIFF", compression="tiff_adobe_deflate")
+    tiff = turned.getvalue()
+    cases["packed.tif"] = (tiff[:30] + bytes(60) + tiff[90:], "damaged")  # libtiff complains past Python's stderr
+    cases["tags.tif"] = (tiff[:-8], "damaged|not a picture")  # Pillow warns
+    cases["header.png"] = (b"\x89PNG\r\n\x1a\n\0\0\0\x05IHDR" + bytes(9), "damaged")  # a ValueError of Pillow's
     for name, (content, said) in cases.items():
         (folder / name).write_bytes(content)
         yield folder / name, said
@@ -149,7 +156,7 @@ def bad_files(folder):
     yield folder / "huge.png", "too many pixels|20000 x 20000 pixels, expected at most 50 million"
 
 
-def test_bad_files(tmp_path):
+def test_bad_files(tmp_path, capfd):
     for path, said in bad_files(tmp_path):
         with pytest.raises(ValueError, match=said) as error:
             pictures.read_picture(path)
@@ -159,3 +166,4 @@ def test_bad_files(tmp_path):
         pictures.read_picture(tmp_path / "missing.png")
     with pytest.raises(OSError, match="directory"):
         pictures.read_picture(tmp_path)
+    assert capfd.readouterr().err == ""

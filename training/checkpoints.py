@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import sys
-import zipfile
 from pathlib import Path
 
 from training import quiet  # noqa: F401 (imports TensorFlow)
@@ -51,11 +50,21 @@ class Checkpoint(keras.callbacks.Callback):
         self.over = False
 
     def on_train_begin(self, logs=None):
-        """Takes up what was saved of this fit."""
+        """Takes up what was saved of this fit.
+
+        Raises:
+            ValueError: it is of another model.
+        """
         state = self.run.load_state(self.name)
         if state is None:
             return
-        for name, variable in self.variables().items():
+        variables = self.variables()
+        if any(np.shape(state.get(name)) != tuple(variable.shape) for name, variable in variables.items()):
+            raise ValueError(
+                f"--resume: {self.run.states.folder} holds other weights than the model has now: undo what was changed "
+                "in it, or remove that folder to start over"
+            )
+        for name, variable in variables.items():
             variable.assign(state[name])
         for name, values in self.lists.items():
             values[:] = state.get(name, ())
@@ -63,7 +72,7 @@ class Checkpoint(keras.callbacks.Callback):
         for callback, attributes in zip(self.kept, told["callbacks"], strict=True):
             vars(callback).update(attributes)
         self.history, self.over = told["history"], told["over"]
-        self.model.history.history.update(self.history)
+        self.model.history.history.update({name: list(values) for name, values in self.history.items()})
         # Where Keras's own BackupAndRestore says it as well.
         self.model._initial_epoch = self.params["epochs"] if self.over else told["epoch"]
 
@@ -123,13 +132,13 @@ class States:
         self.seconds = 0.0
         self.newest = None
         if resumed:
-            numbers = [(int(self.read(path.stem)["number"]), path.stem) for path in self.folder.glob("*.npz")]
-            lengths = {}
+            numbers = [(self.read(path.stem)["number"], path.stem) for path in self.folder.glob("*.npz")]
+            newest = {}
             if numbers:
                 self.saved, self.newest = max(numbers)
                 newest = self.read(self.newest)
-                self.seconds, lengths = float(newest["seconds"]), json.loads(str(newest["events"]))
-            self.cut_events(lengths)
+                self.seconds = newest["seconds"]
+            self.cut_events(newest.get("events", {}))
         self.replaying = self.newest is not None
 
     def save(self, name: str, seconds: float, **values) -> None:
@@ -165,8 +174,15 @@ class States:
         path = self.folder / f"{name}.npz"
         try:
             with np.load(path) as file:
-                return dict(file)
-        except (ValueError, EOFError, KeyError, OSError, zipfile.BadZipFile) as error:
+                content = dict(file)
+            lengths = {path: int(length) for path, length in json.loads(content["events"].item()).items()}
+            return {
+                **content,
+                "number": int(content["number"]),
+                "seconds": float(content["seconds"]),
+                "events": lengths,
+            }
+        except Exception as error:  # NumPy has no end of what it raises for a damaged file
             raise ValueError(f"{path} is damaged ({error}): remove {self.folder} to start over") from None
 
     def measure_events(self) -> dict[str, int]:
@@ -236,6 +252,8 @@ def check(folder: Path, description: dict) -> None:
         raise ValueError(f"--resume: {folder} is still going on, as process {process}: wait for it, or stop it")
     before = json.loads((folder / "config.json").read_text("utf-8"))
     now = json.loads(json.dumps(description, default=str))
+    for described in (before, now):  # the data must be the same; why it is no other may have changed
+        described["source"] = described["source"].partition(", because ")[0]
     differences = [
         f"{name} {old.get(name)}, not {value}"
         for old, new in (

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import tyro
 
+OUT_OF_MEMORY = "the memory is too small for this: try less of what was asked for, such as units, images or pixels"
+FULL_DISK = "no space is left on the disk: make some, or name a folder elsewhere with --logdir"
+
 
 def run(main: Callable, config_class: type) -> None:
     """Reads the command line into a `Config` and calls the lesson's `main` with it.
@@ -41,7 +44,7 @@ def guard(program: str, function: Callable[[], None]) -> None:
     except Exception as error:
         if not is_message(error):
             raise
-        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{program}: {explain(error)}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -70,21 +73,34 @@ def unbox(box: str) -> str:
     text = re.sub(r"invalid literal for int\(\) with base 10: (\S+)", r"\1 is not a whole number", text)
     text = re.sub(r"could not convert string to float: (\S+)", r"\1 is not a number", text)
     text = text.partition("For full helptext")[0].replace("Argument helptext:", "- expected:")
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    return text.replace("Unrecognized options:", "Unrecognized options: ''") if text.endswith(":") else text
 
 
 def is_message(error: Exception) -> bool:
     """True if the error speaks to the user, false if it is a mistake in the code.
 
-    It speaks to the user if it comes from the system (a full disk, a missing right), or if `data`, `models`,
-    `training`, `lessons.exercises`, a `__main__.py` or a `Config` raised it themselves. A `ValueError` from deeper
-    down, such as Keras's about shapes that do not fit, is a matter of code: there the traceback shows the line to look
-    at.
+    It speaks to the user if it comes from the system (a full disk, a missing right, no memory left), or if `data`,
+    `models`, `training`, `lessons.exercises`, a `__main__.py` or a `Config` raised it themselves. A `ValueError` from
+    deeper down, such as Keras's about shapes that do not fit, is a matter of code: there the traceback shows the line
+    to look at.
     """
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) or is_exhausted(error):
         return True
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     module = frame.f_globals["__name__"]
     ours = re.match(r"(data|models|training|lessons\.exercises)\.", module)
     ours = ours or Path(frame.f_code.co_filename).name == "__main__.py"
     return isinstance(error, ValueError) and bool(ours or frame.f_code.co_name == "__post_init__")
+
+
+def is_exhausted(error: Exception) -> bool:
+    """True for the errors of Python, NumPy and TensorFlow (known by its name: it need not be loaded) without memory."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+
+
+def explain(error: Exception) -> str:
+    """Returns what the user should know of an error, in one line."""
+    if "No space left on device" in str(error):  # TensorFlow says so with the error for memory
+        return FULL_DISK
+    return OUT_OF_MEMORY if is_exhausted(error) else " ".join(str(error).split())

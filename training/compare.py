@@ -50,12 +50,29 @@ def read_run(folder: Path) -> Record:
             json.loads((folder / name).read_text(encoding="utf-8")) for name in ("config.json", "metrics.json")
         )
         record = Record(folder, config, metrics)
-        _ = record.settings, record.results, metrics["status"], config["lesson"]
+        check_types(record)
         return record
     except FileNotFoundError as error:
         raise ValueError(f"{folder} is no complete run folder: it has no {Path(error.filename).name}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{folder} was not written by this version, or is damaged ({error!r})") from None
+
+
+def check_types(record: Record) -> None:
+    """Makes sure that what is read of a run is of the kind that it is used as.
+
+    Raises:
+        KeyError, TypeError, AttributeError: something is missing, or of another kind.
+    """
+    config, names = record.config, record.config.get("class_names", [])
+    if not isinstance(names, list) or not isinstance(record.settings, dict):
+        raise TypeError(f"class_names are {names!r}, expected a list")
+    for text in (config["lesson"], config["precision"], config["versions"]["keras"], record.metrics["status"], *names):
+        if not isinstance(text, str):
+            raise TypeError(f"received {text!r}, expected text")
+    for number in record.results.values():
+        if not isinstance(number, int | float):
+            raise TypeError(f"received {number!r}, expected a number")
 
 
 def read_runs(logdir: Path, lesson: str | None = None) -> list[Record]:

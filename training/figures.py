@@ -7,6 +7,8 @@ while a network trains. `plot_*` draw curves with Matplotlib, save a PNG and ret
 import functools
 from pathlib import Path
 
+from training import quiet  # noqa: F401 (Matplotlib's log lines)
+
 import numpy as np
 from matplotlib import get_data_path
 from matplotlib.figure import Figure
@@ -95,6 +97,7 @@ def draw_colored(weights: np.ndarray, columns: int = 16) -> np.ndarray:
     return draw_grid(255 * (weights - low) / (high - low + 1e-12), columns=columns)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # numbers that explode are to be seen, not warned of
 def draw_feature_maps(picture: np.ndarray, maps: dict[str, np.ndarray], columns: int = 12) -> np.ndarray:
     """Draws a picture and the first feature maps that each layer makes of it, a row a layer.
 

@@ -1,5 +1,6 @@
 """Classifies pictures with a saved run."""
 
+import warnings
 from pathlib import Path
 
 from training import classifier, compare, figures
@@ -41,18 +42,28 @@ def find_run(run: str, logdir: Path, lesson: str | None = None) -> compare.Recor
     return record
 
 
-def load_model(record: compare.Record) -> keras.Model:
-    """Loads the saved model of a run.
+def load_model(record: compare.Record, shape: tuple[int, int, int] | None = None) -> keras.Model:
+    """Loads the saved model of a run, in Keras's safe mode: no code that a file may hold is run.
+
+    Args:
+        record: of a classifier.
+        shape: height, width and channels of the images that it must take; None if any will do.
 
     Raises:
-        ValueError: the file is damaged, or of another version of Keras.
+        ValueError: the file is damaged, of another version of Keras, or of another kind of network.
     """
     path = record.folder / "model.keras"
     try:
-        return keras.models.load_model(path)
-    except (ValueError, OSError, KeyError, TypeError) as error:
+        with warnings.catch_warnings(action="error", category=UserWarning):  # that a part is not what was saved
+            model = keras.models.load_model(path, safe_mode=True)
+    except Exception as error:  # Keras has no end of what it raises for a damaged file
         reason = f"written by Keras {record.config['versions']['keras']}, this is {keras.__version__}: {error}"
         raise ValueError(f"{path} cannot be loaded ({reason[:300]})") from None
+    received, classes = (model.input_shape, model.output_shape), len(record.config["class_names"])
+    expected = (None, *(shape or model.input_shape[1:])), (None, classes)
+    if received != expected:
+        raise ValueError(f"{path} has inputs and outputs of the shapes {received}, expected {expected}")
+    return model
 
 
 def classify(model: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Imports TensorFlow without its log lines.
+"""Imports TensorFlow without its log lines, and keeps those of Matplotlib back.
 
 TensorFlow writes to file descriptor 2 from C++ while it is imported, looks for a GPU and first compiles, and no
 setting holds all of it back. `hold_stderr` does, and gives back what was written if its block fails. The modules of
@@ -7,6 +7,7 @@ setting holds all of it back. `hold_stderr` does, and gives back what was writte
 
 import contextlib
 import faulthandler
+import logging
 import os
 import shutil
 import sys
@@ -48,8 +49,12 @@ def hold_stderr() -> Iterator[None]:
         os.close(stderr)
 
 
+# Otherwise, Matplotlib tells on stderr where it keeps its fonts if the home folder cannot be written.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
 if "tensorflow" not in sys.modules:
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # of an error that it raises as well, TensorFlow logs a warning
     try:
         with hold_stderr():
             import keras  # noqa: F401 (with TensorFlow it takes seconds, in which Ctrl-C may come)

@@ -118,6 +118,7 @@ class Recorder(keras.callbacks.Callback):
         """True if a point of the curves is due after this batch of the epoch."""
         return (batch + 1) % self.point_every == 0 or batch + 1 == self.params["steps"]
 
+    @np.errstate(over="ignore", invalid="ignore")  # numbers that explode are to be seen, not warned of
     def write_point(self, batch: int, logs: dict, seconds: float) -> None:
         """Writes the means of loss and metrics since the last point, out of Keras's means since the epoch began."""
         sums = {name: value * (batch + 1) for name, value in logs.items()}

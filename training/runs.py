@@ -78,6 +78,7 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
         with device.computing(run.precision, config.debug), note_interrupt(run):
             yield run
     except BaseException as error:
+        run.clear()
         if run.interrupted or isinstance(error, KeyboardInterrupt):
             with contextlib.suppress(OSError):
                 run.write_metrics(status="interrupted")
@@ -91,9 +92,9 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
             run.write_metrics(status="failed", error=" ".join(str(error).split()) or type(error).__name__)
         raise
     finally:
+        run.clear()
         for writer in run.writers.values():
             writer.close()
-        (run.folder / checkpoints.PROCESS).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -135,7 +136,7 @@ class Run:
             "lesson": self.lesson,
             "hyperparameters": self.hyperparameters,
             "options": {name: value for name, value in values.items() if name in shared},
-            "source": dataset.source if dataset else "no data",
+            "source": hide_home(dataset.source) if dataset else "no data",
             **({"class_names": self.class_names} if self.class_names else {}),
             "device": device.describe(),
             "precision": self.precision,
@@ -149,24 +150,38 @@ class Run:
             checkpoints.check(self.folder, description)
         else:
             self.folder = make_folder(parent, config.name)
-            write_json(self.folder / "config.json", description)
-        checkpoints.occupy(self.folder)
         self.states = checkpoints.States(self.folder, resumed)
         self.fits = 0
         self.interrupted = False
         self.doctor = None
         self.figures = self.folder / "figures"
-        self.figures.mkdir(exist_ok=True)
         self.started = time.perf_counter() - self.states.seconds
-        self.write_metrics(status="running")
         self.writers = Writers(self.states)
-        self.add_texts(dict(description))
+        try:
+            if not resumed:
+                write_json(self.folder / "config.json", description)
+            checkpoints.occupy(self.folder)
+            self.figures.mkdir(exist_ok=True)
+            self.write_metrics(status="running")
+            self.add_texts(dict(description))
+        except BaseException:
+            with contextlib.suppress(tf.errors.OpError):  # on a full disk, closing fails as writing did
+                for writer in self.writers.values():
+                    writer.close()
+            if not resumed:  # of a run that could not even begin nothing is left
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         print(f"{self.lesson}, run {self.folder}")
         if config.resume:
             saved = "what was saved" if self.states.saved else "nothing: nothing was saved, it starts over"
             print(f"  resumes    {saved}")
         print(f"  data       {description['source']}")
         print(f"  computes   on {description['device']} in {self.precision}\n")
+
+    def clear(self) -> None:
+        """Removes what only a run that is going on needs: on a full disk, that makes room for `metrics.json`."""
+        for path in (self.folder / checkpoints.PROCESS, *self.folder.rglob("*partial*")):
+            path.unlink(missing_ok=True)
 
     @property
     def verbose(self) -> int:
@@ -333,7 +348,7 @@ class Run:
             `metrics` with `seconds` added.
 
         Raises:
-            FloatingPointError: the training loss is no finite number.
+            FloatingPointError: a loss is no finite number.
         """
         if model is not None:
             partial = self.folder / "model.partial.keras"
@@ -346,11 +361,12 @@ class Run:
             metrics["findings"] = [finding._asdict() for finding in self.doctor.findings]
             with self.writers["."].as_default(step=0):
                 tf.summary.text("doctor", "\n\n".join(self.doctor.say()))
-        loss = metrics.get("train", {}).get("loss", 0.0)
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss is {loss} at the end: try a tenth of the learning rate or of the weights"
-            )
+        for split in ("train", "validation", "test"):
+            loss = metrics.get(split, {}).get("loss", 0.0)
+            if not math.isfinite(loss):
+                raise FloatingPointError(
+                    f"the loss is {loss} at the end: try a tenth of the learning rate or of the weights"
+                )
         splits = {name: metrics[name] for name in ("train", "validation", "test") if name in metrics}
         for split, values in splits.items():
             self.add_scalars("final", 0, **{f"{split}_{name}": value for name, value in values.items()})
@@ -413,6 +429,13 @@ def make_folder(parent: Path, name: str | None) -> Path:
                 f"the run's folder {folder} cannot be made ({error.strerror}): name a folder to write to with --logdir"
             ) from None
     raise ValueError(f"{parent} holds 1000 runs that were started in the same second")
+
+
+def hide_home(text: str) -> str:
+    """Returns a text with "~" for the home folder, whose path often tells a name: runs are shown to others."""
+    with contextlib.suppress(RuntimeError):  # there is no home folder
+        text = text.replace(f"{Path.home()}{os.sep}", f"~{os.sep}")
+    return text
 
 
 def write_json(path: Path, content: dict) -> None:
