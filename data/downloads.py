@@ -110,9 +110,8 @@ def transfer(entry: Entry, file: File, target: Path, again: bool) -> Path:
     remembered = {} if again else recall()
     skipped = {host: remembered[host] for host in map(name_host, file.mirrors) if host in remembered}
     urls, outcomes = answering([url for url in file.mirrors if name_host(url) not in skipped])
-    urls.sort(
-        key=lambda url: measure(name_partial(target, name_host(url))), reverse=True
-    )  # first where a download broke off
+    # First where a download broke off.
+    urls.sort(key=lambda url: measure(name_partial(target, name_host(url))), reverse=True)
     done = False
     while urls and not done:
         url = urls.pop(0)
