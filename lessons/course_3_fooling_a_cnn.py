@@ -74,7 +74,7 @@ def train(run, model: keras.Model, split, size: float) -> None:
 def main(config: Config) -> dict:
     dataset = digits.load_digits()
     record = predict.find_run(config.run, config.logdir)
-    model = predict.load_model(record, (28, 28, 1))
+    model = predict.load_model(record, (28, 28, 1), config.seed)
     images, labels = np.float32(dataset.test.images[:2000]), dataset.test.labels[:2000]
     if config.picture:
         images[0] = pictures.cut_out_drawing(pictures.read_picture(config.picture)).image

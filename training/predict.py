@@ -42,17 +42,19 @@ def find_run(run: str, logdir: Path, lesson: str | None = None) -> compare.Recor
     return record
 
 
-def load_model(record: compare.Record, shape: tuple[int, int, int] | None = None) -> keras.Model:
+def load_model(record: compare.Record, shape: tuple[int, int, int] | None = None, seed: int = 0) -> keras.Model:
     """Loads the saved model of a run, in Keras's safe mode: no code that a file may hold is run.
 
     Args:
         record: of a classifier.
         shape: height, width and channels of the images that it must take; None if any will do.
+        seed: of its dropout, whose state is not saved.
 
     Raises:
         ValueError: the file is damaged, of another version of Keras, or of another kind of network.
     """
     path = record.folder / "model.keras"
+    keras.utils.set_random_seed(seed)
     try:
         with warnings.catch_warnings(action="error", category=UserWarning):  # that a part is not what was saved
             model = keras.models.load_model(path, safe_mode=True)
