@@ -220,9 +220,12 @@ FAULTS = {
         (STYLE + "test_targets_are_the_contents_features_and_the_mean_of_the_styles",),
     ),
     "style transfer: content and style swapped": Fault(
+        f"lessons/{PAINTING}.py", "image, *paints = (", "*paints, image = (", (STYLE + PAINTED,)
+    ),
+    "style transfer: losses of content and style swapped": Fault(
         f"lessons/{PAINTING}.py",
-        "wanted, *looks = (",
-        "*looks, wanted = (",
+        '{"content": tf.reduce_mean(content_loss), "style": tf.reduce_mean(style_loss)}',
+        '{"content": tf.reduce_mean(style_loss), "style": tf.reduce_mean(content_loss)}',
         (STYLE + PAINTED,),
     ),
     "style transfer: weights of the losses ignored": Fault(
@@ -255,8 +258,8 @@ FAULTS = {
         "dataset, weights = (lambda whole: whole._replace(train=whole.test))(fashion.load_fashion()),",
         f"test_nothing_is_learned_from_validation_or_test[{SEARCH}]",
     ),
-    "line: sign of the gradient": lesson(
-        LINE, "variable.assign_sub(", "variable.assign_add(", "test_line_equals_numpy"
+    "line: the cost of a point not divided by their number": lesson(
+        LINE, "tf.gather(y, [point])) / len(x)", "tf.gather(y, [point]))", "test_line_equals_numpy"
     ),
     "descent: gradient not applied": lesson(
         DESCENT,

@@ -274,13 +274,13 @@ def test_picture_takes_on_the_style_and_keeps_the_content(tmp_path):
         return losses | {"loss": losses["content"] + 50 * losses["style"] + 6 * losses["smoothness"]}
 
     picture = Image.open(folder / "figures/picture.png")
+    assert picture.size == (150, 100), "the content's aspect ratio"
     start, end = measure(pictures.match_colors(content, look)), measure(np.asarray(picture))
     assert end["loss"] < 0.5 * start["loss"]
     assert end["style"] < 0.3 * start["style"]
     assert trained["train"] == pytest.approx(end, rel=0.1)
     assert other["train"]["style"] < trained["train"]["style"]
     assert other["train"]["content"] > trained["train"]["content"]
-    assert picture.size == (150, 100), "the content's aspect ratio"
     assert {path.name for path in (folder / "figures").iterdir()} == {"picture.png", "side_by_side.png"}
 
 
