@@ -445,7 +445,9 @@ def check(names: list[str]) -> int:
         code, _, printed = run_tests(folder, tests)
         if code:
             raise ValueError(f"the tests fail without any fault: mend that first\n{printed}")
-        print(f"without any fault {len(tests)} node ids are green, in {time.perf_counter() - started:.0f} s\n")
+        print(
+            f"without any fault {len(tests)} node ids are green, in {time.perf_counter() - started:.0f} s\n", flush=True
+        )
         missed, width = 0, max(map(len, names))
         for name in names:
             fault, started = FAULTS[name], time.perf_counter()
