@@ -276,7 +276,7 @@ FAULTS = {
     "mlp: sign of the loss": lesson(
         MLP,
         "loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True)",
-        "loss=lambda y, logits: -keras.losses.sparse_categorical_crossentropy(y, logits, True)",
+        "loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), loss_weights=-1.0",
         f"test_classifier_learns[{MLP}]",
     ),
     "mlp: logits taken for probabilities": lesson(
@@ -297,7 +297,7 @@ FAULTS = {
     "overfitting: examples drawn from validation": lesson(
         PLANE,
         "plane.draw_examples(points,",
-        "plane.draw_examples(points._replace(train=points.validation),",
+        "plane.draw_examples(points._replace(train=[np.tile(part, (8, 1)) for part in points.validation]),",
         f"test_nothing_is_learned_from_validation_or_test[{PLANE}]",
     ),
     "overfitting: weight decay ignored": lesson(
