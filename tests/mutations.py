@@ -53,6 +53,7 @@ def exercise(number: int, optimizer: str, fields: str = "") -> Fault:
 
 COPIES = "tests/test_models.py::"
 STYLE = "tests/test_style.py::"
+RESUME = "tests/test_resume.py::test_ctrl_c_loses_at_most_an_epoch"
 LINE, DESCENT, XOR, MLP = "course_1_tf_lr", "course_1_gradient_descent", "course_1_neuron_xor", "course_2_mlp"
 DEEP, PLANE, CNN, INSIDE = "course_2_deep_or_wide", "course_2_overfitting", "course_3_cnn", "course_3_inside_a_cnn"
 FOOLING, SEARCH, CUT = "course_3_fooling_a_cnn", "course_4_image_search", "course_5_cut_point"
@@ -67,7 +68,7 @@ STANDSTILLS = {
     XOR: lesson(XOR, "SGD(config.learning_rate)", "SGD(0.0)", "test_neurons_and_xor"),
     MLP: lesson(MLP, "Adam(one_cycle)", "Adam(0.0)", f"test_classifier_learns[{MLP}]"),
     DEEP: lesson(DEEP, "Adam(falling)", "Adam(0.0)", "test_deep_beats_wide_where_the_docstring_says"),
-    PLANE: lesson(PLANE, "AdamW(config.learning_rate,", "AdamW(0.0,", "test_overfitting_and_its_remedies"),
+    PLANE: lesson(PLANE, "AdamW(run.config.learning_rate,", "AdamW(0.0,", "test_overfitting_and_its_remedies"),
     CNN: lesson(CNN, "Adam(one_cycle)", "Adam(0.0)", f"test_classifier_learns[{CNN}]"),
     INSIDE: lesson(
         INSIDE,
@@ -77,8 +78,8 @@ STANDSTILLS = {
     ),
     FOOLING: lesson(
         FOOLING,
-        "CosineDecay(config.learning_rate, config.updates)",
-        "CosineDecay(0.0, config.updates)",
+        "CosineDecay(run.config.learning_rate, run.config.updates)",
+        "CosineDecay(0.0, run.config.updates)",
         "test_fooling_and_adversarial_training",
     ),
     SEARCH: lesson(
@@ -335,8 +336,8 @@ FAULTS = {
     ),
     "fooling: test data in training": lesson(
         FOOLING,
-        "train(model, dataset.train,",
-        "train(model, dataset.test,",
+        "train(run, model, dataset.train,",
+        "train(run, model, dataset.test,",
         f"test_nothing_is_learned_from_validation_or_test[{FOOLING}]",
     ),
     "transfer: layers to be tuned left frozen": lesson(
@@ -386,6 +387,24 @@ FAULTS = {
         "return tf.nn.softmax(outputs).numpy()",
         "return outputs",
         ("tests/test_exercises.py::test_probabilities",),
+    ),
+    "resume: state of dropout not saved": Fault(
+        "training/checkpoints.py",
+        "enumerate(owner.variables)",
+        "enumerate(owner.weights if owner is self.model else owner.variables)",
+        (RESUME + "[cnn]",),
+    ),
+    "resume: optimizer not restored": Fault(
+        "training/checkpoints.py",
+        "variable.assign(state[name])",
+        "name[0] == 'o' or variable.assign(state[name])",
+        (RESUME + "[mlp]",),
+    ),
+    "resume: the doctor forgets": Fault(
+        "training/doctor.py", 'KEPT = ("history", "epoch", "step", "broken_at")', "KEPT = ()", (RESUME + "[mlp]",)
+    ),
+    "resume: curves not cut back": Fault(
+        "training/checkpoints.py", "os.truncate(path, length)", "pass", (RESUME + "[line]",)
     ),
     "exercises: the test split is given to the learner": Fault(
         "lessons/exercises/checking.py",

@@ -44,10 +44,17 @@ def interrupt_at(monkeypatch, place, method, count):
     ("lesson_name", "fields", "place", "method", "stops"),
     [
         ("course_1_tf_lr", {"epochs": 500}, runs.Run, "add_scalars", [35, 70]),
-        ("course_2_mlp", {"epochs": 3}, recorder.StopOnDivergence, "on_train_batch_end", [20, 50]),
+        (
+            "course_2_mlp",
+            {"epochs": 3, "learning_rate": 0.5},
+            recorder.StopOnDivergence,
+            "on_train_batch_end",
+            [20, 50],
+        ),
         ("course_3_cnn", {"epochs": 3, "filters": (4, 8)}, recorder.StopOnDivergence, "on_train_batch_end", [60]),
         ("course_9_style_transfer", SMALL_STYLE, runs.Run, "add_scalars", [2, 5, 6]),
     ],
+    ids=["line", "mlp", "cnn", "style"],
 )
 def test_ctrl_c_loses_at_most_an_epoch(lesson_name, fields, place, method, stops, tmp_path, monkeypatch, capsys):
     """The stops are numbers of updates, each counted from where the run went on."""
