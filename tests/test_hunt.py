@@ -24,7 +24,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, configuration, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -33,6 +33,7 @@ from models import efficientnet_lite, style, torch_file
 from tests.test_torch_file import Tensor
 from tests.test_torch_file import write as write_torch
 
+configuration.set_hypothesis_home_dir(tempfile.mkdtemp(prefix="hypothesis_"))  # it would keep tables in the project
 WANTED = 2000  # generated inputs in all
 ASKED = []  # inputs of each test
 GENERATED = collections.Counter()  # inputs by their kind, in this process
