@@ -52,7 +52,7 @@ def learn(run, way: str, model: keras.Model, data: dict, epochs: int, learning_r
     falling = keras.optimizers.schedules.CosineDecay(learning_rate, updates)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=keras.optimizers.Adam(falling), loss=loss, metrics=["accuracy"])
-    watchers = run.resumable(*run.curves(way), run.watch(data["train"], data["validation"]))
+    watchers = run.resumable(run.curves(way), run.watch(data["train"], data["validation"]))
     looks = {"validation_data": data["validation"], "callbacks": watchers}
     looks |= {"validation_freq": 10, "verbose": 0} if way == "head" else {"verbose": run.verbose}
     model.fit(*data["train"], batch_size=run.config.batch_size, epochs=epochs, **looks)

@@ -219,14 +219,8 @@ def test_divergence_is_one_line(capsys, monkeypatch, tmp_path):
     [
         (course_1_tf_lr, [], "in 100 epochs"),
         (course_2_mlp, [], "after 2 updates"),
-        pytest.param(
-            *(course_2_overfitting, ["--draws", 1, "--epochs", 1, "--examples", 8], "loss is nan"),
-            marks=pytest.mark.full,
-        ),
-        pytest.param(
-            *(course_2_deep_or_wide, ["--depths", 1, "--updates", 10, "--parameters", 1000], "loss is nan"),
-            marks=pytest.mark.full,
-        ),
+        (course_2_overfitting, ["--draws", 1, "--epochs", 1, "--examples", 8], "after 20 updates"),
+        (course_2_deep_or_wide, ["--depths", 1, "--updates", 10, "--parameters", 1000], "after 2 updates"),
     ],
 )
 def test_absurd_learning_rate(lesson, arguments, said, capsys, monkeypatch, tmp_path):

@@ -51,7 +51,7 @@ def interrupt_at(monkeypatch, place, method, count):
             "on_train_batch_end",
             [20, 50],
         ),
-        ("course_3_cnn", {"epochs": 3, "filters": (4, 8)}, recorder.StopOnDivergence, "on_train_batch_end", [60]),
+        ("course_3_cnn", {"epochs": 3, "filters": (2, 4), "units": 32}, recorder.StopOnDivergence, "on_train_batch_end", [60]),
         ("course_9_style_transfer", SMALL_STYLE, runs.Run, "add_scalars", [2, 5, 6]),
     ],
     ids=["line", "mlp", "cnn", "style"],

@@ -243,26 +243,29 @@ def check(folder: Path, description: dict) -> None:
         ValueError: the run was started otherwise, or is still going on.
         SystemExit: it is finished, with exit code 0, after a line that says so.
     """
-    metrics = folder / "metrics.json"  # which is missing if the run was killed at its very start
-    if metrics.exists() and json.loads(metrics.read_text("utf-8"))["status"] == "finished":
+    try:
+        before = identify(json.loads((folder / "config.json").read_text("utf-8")))
+        metrics = folder / "metrics.json"  # which is missing if the run was killed at its very start
+        status = json.loads(metrics.read_text("utf-8"))["status"] if metrics.exists() else "running"
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"--resume: {folder} was not written by this version, or is damaged ({error!r})") from None
+    if status == "finished":
         print(f"{folder} is finished: there is nothing to go on with")
         sys.exit(0)
     process = find_other_process(folder)
     if process:
         raise ValueError(f"--resume: {folder} is still going on, as process {process}: wait for it, or stop it")
-    before = json.loads((folder / "config.json").read_text("utf-8"))
-    now = json.loads(json.dumps(description, default=str))
-    for described in (before, now):  # the data must be the same; why it is no other may have changed
-        described["source"] = described["source"].partition(", because ")[0]
-    differences = [
-        f"{name} {old.get(name)}, not {value}"
-        for old, new in (
-            (before["hyperparameters"], now["hyperparameters"]),
-            ({"seed": before["options"]["seed"]}, {"seed": now["options"]["seed"]}),
-            (before, {name: now[name] for name in ("precision", "source")}),
-        )
-        for name, value in new.items()
-        if old.get(name) != value
-    ]
+    now = identify(json.loads(json.dumps(description, default=str)))
+    differences = [f"{name} {before.get(name)}, not {now[name]}" for name in now if before.get(name) != now[name]]
     if differences:
         raise ValueError(f"--resume: {folder} was started with {'; '.join(differences)}: give it the same flags")
+
+
+def identify(description: dict) -> dict:
+    """Returns what must be the same in a run that goes on, out of what `config.json` holds."""
+    return {
+        **description["hyperparameters"],
+        "seed": description["options"]["seed"],
+        "precision": description["precision"],
+        "source": description["source"].partition(", because ")[0],  # why it is no other may have changed
+    }

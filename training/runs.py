@@ -196,20 +196,21 @@ class Run:
         """
         profile = self.folder / "train" if self.config.profile else None
         splits = self.dataset.train, self.dataset.validation
-        watchers = [recorder.StopOnDivergence(), recorder.Recorder(self.writers, *splits, self.class_names, profile)]
+        watchers = [recorder.Recorder(self.writers, *splits, self.class_names, profile)]
         return self.resumable(*([self.watch(*splits)] if diagnose else []), *watchers)
 
     def resumable(self, *callbacks, every_epoch: bool = True, **lists: list) -> list[keras.callbacks.Callback]:
-        """Returns the callbacks of a `fit` and one more, which saves the training for `--resume`.
+        """Returns the callbacks of a `fit` with two more: one ends what diverges, one saves the rest for `--resume`.
 
         Args:
-            *callbacks: the others. `callbacks` has this one already.
+            *callbacks: the others. What `callbacks` returns has these two already.
             every_epoch: whether to save after each epoch, or only after the last one, as is needed with callbacks that
                 remember, such as Keras's `EarlyStopping`.
             **lists: those that the callbacks fill with arrays of one shape. They are kept as well.
         """
         self.fits += 1
-        return [*callbacks, checkpoints.Checkpoint(self, f"fit{self.fits}", callbacks, lists, every_epoch)]
+        saving = checkpoints.Checkpoint(self, f"fit{self.fits}", callbacks, lists, every_epoch)
+        return [*callbacks, recorder.StopOnDivergence(), saving]
 
     def watch(self, train, validation=None) -> keras.callbacks.Callback:
         """Returns the doctor alone, for a `fit` whose curves are recorded otherwise.
@@ -222,8 +223,8 @@ class Run:
         self.doctor = doctor.TrainingDoctor(*train, validation, batch_size=batch_size)
         return self.doctor
 
-    def curves(self, name: str) -> list[keras.callbacks.Callback]:
-        """Returns the callbacks for one of several trainings in a run: its curves, and an end to what diverges.
+    def curves(self, name: str) -> keras.callbacks.Callback:
+        """Returns the callback that draws the curves of one of several trainings in a run.
 
         Loss and metrics are shown as "name/loss" and so on, a point an epoch, training and validation in one chart.
         """
@@ -233,8 +234,7 @@ class Run:
                 values = {key.removeprefix(prefix): logs.pop(key) for key in list(logs) if key.startswith(prefix)}
                 self.add_scalars(split, epoch, **{f"{name}/{key}": value for key, value in values.items()})
 
-        watcher = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: add_point(epoch, dict(logs)))
-        return [recorder.StopOnDivergence(), watcher]
+        return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: add_point(epoch, dict(logs)))
 
     def save_state(self, name: str = "loop", /, **values) -> None:
         """Saves what a loop without `fit` needs to go on from here after an interruption.
