@@ -29,7 +29,6 @@ from data import points
 from models import polynomial
 
 GRID = np.linspace(2, 11, 200, dtype="float32")[:, None]  # where the fit is drawn
-CHUNK = 100  # epochs in one call of the compiled function
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,8 @@ def main(config: Config) -> dict:
         model.layers[-1].set_weights([history[-1, 2:-1, None], history[-1, -1:]])
         bar = keras.utils.Progbar(config.epochs, verbose=run.verbose, stateful_metrics=["train", "test"])
         while (done := len(history) - 1) < config.epochs and history[-1, 0] < limit:
-            history = np.concatenate([history, train_chunk(min(CHUNK, config.epochs - done))])
+            epochs = min(max(100, config.epochs // 100), config.epochs - done)  # in one call of the compiled function
+            history = np.concatenate([history, train_chunk(epochs)])
             bar.update(len(history) - 1, [("train", history[-1, 0]), ("test", history[-1, 1])])
             for epoch in range(done + 10, len(history), 10):
                 run.add_scalars("train", epoch, loss=history[epoch, 0], learning_rate=config.learning_rate)

@@ -69,7 +69,7 @@ def fetch_entries(arguments: argparse.Namespace) -> int:
             print(f"{entry.name} comes with the pip package {entry.shipped[0].package}: nothing to download")
         for file in filter(lambda file: file.mirrors, entry.files):
             failures += attempt(f"failed  {file.name}: ", fetch, entry, file, arguments.to)
-    if arguments.to and not failures:
+    if arguments.to and arguments.to.is_dir() and not failures:
         print(f"To use them: COURSE_DATA={arguments.to.resolve()}")
     return min(failures, 1)
 

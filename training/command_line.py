@@ -101,6 +101,6 @@ def is_exhausted(error: Exception) -> bool:
 
 def explain(error: Exception) -> str:
     """Returns what the user should know of an error, in one line."""
-    if "No space left on device" in str(error):  # TensorFlow says so with the error for memory
+    if "No space left on device" in str(error) and not isinstance(error, ConnectionError):  # which names its own disk
         return FULL_DISK
     return OUT_OF_MEMORY if is_exhausted(error) else " ".join(str(error).split())

@@ -79,17 +79,20 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
             yield run
     except BaseException as error:
         run.clear()
+        if run.finished:  # and Ctrl-C came after it
+            raise
         if run.interrupted or isinstance(error, KeyboardInterrupt):
             with contextlib.suppress(OSError):
                 run.write_metrics(status="interrupted")
             print(f"\nInterrupted. What was recorded so far is in {run.folder}")
             then = "goes on" if run.states.saved else "starts over: nothing was saved yet"
-            print(f"The same command with --resume --name {shlex.quote(run.folder.name)} {then}")
+            print(f"The same command with {join_words(['--resume', '--name', run.folder.name])} {then}")
             raise KeyboardInterrupt from error
         if isinstance(error, FloatingPointError) and run.doctor:
             run.doctor.on_train_end()
         with contextlib.suppress(OSError):  # on a full disk; what is reported then is the first error
-            run.write_metrics(status="failed", error=" ".join(str(error).split()) or type(error).__name__)
+            message = hide_home(" ".join(str(error).split())) or type(error).__name__
+            run.write_metrics(status="failed", error=message)
         raise
     finally:
         run.clear()
@@ -152,7 +155,7 @@ class Run:
             self.folder = make_folder(parent, config.name)
         self.states = checkpoints.States(self.folder, resumed)
         self.fits = 0
-        self.interrupted = False
+        self.interrupted = self.finished = False
         self.doctor = None
         self.figures = self.folder / "figures"
         self.started = time.perf_counter() - self.states.seconds
@@ -173,7 +176,8 @@ class Run:
             raise
         print(f"{self.lesson}, run {self.folder}")
         if config.resume:
-            saved = "what was saved" if self.states.saved else "nothing: nothing was saved, it starts over"
+            nothing = "nothing was saved, it starts over" if resumed else "there is no such run yet, it starts"
+            saved = "what was saved" if self.states.saved else f"nothing: {nothing}"
             print(f"  resumes    {saved}")
         print(f"  data       {description['source']}")
         print(f"  computes   on {description['device']} in {self.precision}\n")
@@ -373,6 +377,7 @@ class Run:
         for writer in self.writers.values():
             writer.flush()
         metrics = self.write_metrics(status="finished", **metrics)
+        self.finished = True
         self.states.remove()
         if splits:
             print("\n" + table(splits))
@@ -476,5 +481,9 @@ def tensorboard_command(logdir: Path) -> str:
         program = "tensorboard"
     elif program.is_relative_to(Path.cwd()):
         program = program.relative_to(Path.cwd())
-    words = [str(program), "--logdir", str(logdir)]
+    return join_words([str(program), "--logdir", str(logdir)])
+
+
+def join_words(words: list[str]) -> str:
+    """Returns the words of a command as they must be typed."""
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
