@@ -53,7 +53,8 @@ def train(run, model: keras.Model, gate: logic.Logic, epochs: int = 1, callbacks
     x, y = gate.train
     rounds = UPDATES * run.config.epochs // epochs  # one long epoch is the same training as many, and quicker
     examples = np.tile(x, (rounds, 1)), np.tile(y, (rounds, 1))
-    history = model.fit(*examples, 4, epochs, verbose=0, callbacks=run.resumable(*callbacks), shuffle=False)
+    looks = {"callbacks": run.resumable(*callbacks), "verbose": 0}
+    history = model.fit(*examples, batch_size=4, epochs=epochs, shuffle=False, **looks)
     return model.evaluate(x, y, verbose=0)[1], max(history.history["accuracy"])
 
 
@@ -110,9 +111,8 @@ def main(config: Config) -> dict:
                     for corner, place, answer in zip(logic.CORNERS, hidden, answers, strict=True):
                         print(f"  {corner} is moved to {place}, the answer there is {answer[0]:.2f}")
             print(f"XOR with {units} hidden neurons: {solved[units]} of {SEEDS} seeds get all four right")
-
         run.add_picture("overview", figures.draw_grid(list(pictures.values()), list(pictures), columns=len(pictures)))
-        result = dict(zip(("loss", "accuracy"), model.evaluate(*xor.train, verbose=0), strict=True))
+        result = model.evaluate(*xor.train, return_dict=True, verbose=0)
         return run.finish(model, train=result, slide=slide, single=single, solved=solved, stuck=stuck)
 
 

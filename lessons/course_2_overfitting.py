@@ -53,7 +53,8 @@ def train(run, units: int, examples: tuple, dropout=0.0, weight_decay=0.0, callb
     optimizer = keras.optimizers.AdamW(run.config.learning_rate, weight_decay=weight_decay)
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"], steps_per_execution=updates)
     x, y = (np.tile(part, (updates, 1)) for part in examples)
-    model.fit(x, y, len(examples[0]), epochs, 0, run.resumable(*callbacks, every_epoch=False), shuffle=False, **look)
+    look |= {"callbacks": run.resumable(*callbacks, every_epoch=False), "verbose": 0}
+    model.fit(x, y, batch_size=len(examples[0]), epochs=epochs, shuffle=False, **look)
     return model
 
 
@@ -107,7 +108,6 @@ def main(config: Config) -> dict:
         panels = {"units of each hidden layer": capacities, "examples to learn from": sizes}
         panels = {title: {x: errors[name] for x, name in panel.items()} for title, panel in panels.items()}
         run.add_figure(figures.plot_ranges(run.figures / "errors.png", panels, "share of wrong answers"))
-
         best = min(remedies, key=lambda name: np.mean(errors[name]["validation"]))
         print(f"\nlowest validation error: {best}; only this network is tested")
         model, drawn = trained[best]

@@ -68,7 +68,7 @@ def train(run, model: keras.Model, split, size: float) -> None:
         images, labels = np.float32(split.images[drawn]), split.labels[drawn]
         if size:
             images[::2] = move(images[::2], find_signs(model, images[::2], labels[::2]), size)
-        model.fit(images, labels, run.config.batch_size, verbose=0, callbacks=run.resumable())
+        model.fit(images, labels, batch_size=run.config.batch_size, verbose=0, callbacks=run.resumable())
 
 
 def main(config: Config) -> dict:
