@@ -31,7 +31,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     Saved are all variables of the model and of its optimizer, with the state of the seed generators (of dropout, for
     one), which a saved model does not hold; the history; and of the other callbacks the attributes they name in `KEPT`.
-    With the same seed Keras shuffles the examples alike, so that the training ends at the same weights to the bit.
+    Once a seed is set, Keras's `fit` takes the examples in the same order in every epoch: no order need be saved.
 
     Args:
         run: a `runs.Run`, to save into.
