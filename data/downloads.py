@@ -109,9 +109,9 @@ def transfer(entry: Entry, file: File, target: Path, again: bool) -> Path:
     """
     remembered = {} if again else recall()
     skipped = {host: remembered[host] for host in map(name_host, file.mirrors) if host in remembered}
-    urls, outcomes = answering([url for url in file.mirrors if name_host(url) not in skipped])
-    # First where a download broke off.
-    urls.sort(key=lambda url: measure(name_partial(target, name_host(url))), reverse=True)
+    mirrors = [url for url in file.mirrors if name_host(url) not in skipped]
+    begun = {url: measure(name_partial(target, name_host(url))) for url in mirrors}
+    urls, outcomes = answering(mirrors, {url: size for url, size in begun.items() if size})
     done = False
     while urls and not done:
         url = urls.pop(0)
@@ -131,13 +131,18 @@ def transfer(entry: Entry, file: File, target: Path, again: bool) -> Path:
     return target
 
 
-def answering(mirrors: list[str]) -> tuple[list[str], list[tuple]]:
-    """Asks all mirrors at once, until one answers.
+def answering(mirrors: list[str], begun: dict[str, int]) -> tuple[list[str], list[tuple]]:
+    """Asks all mirrors at once, until one answers, and with it those from which a part of the file is there.
 
     A thread for each, because looking up a name has no time-out of its own and can hang behind a firewall.
 
+    Args:
+        mirrors: addresses of the file.
+        begun: of these, where a download broke off, and after how many bytes.
+
     Returns:
-        The mirrors worth asking for the file, the one that answered first; and of the others the host with the error.
+        The mirrors worth asking for the file, first those that answered, with the largest part, then the quickest; and
+        of the others the host with the error.
     """
     answers = queue.SimpleQueue()
 
@@ -156,17 +161,19 @@ def answering(mirrors: list[str]) -> tuple[list[str], list[tuple]]:
         threading.Thread(target=ask, args=(url,), daemon=True).start()
     waiting, faults, first = dict.fromkeys(mirrors), {}, []
     deadline = time.monotonic() + CONNECT_SECONDS
-    while waiting and not first:
+    while waiting and not (first and begun.keys().isdisjoint(waiting)):
         try:
             url, error = answers.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             faults |= dict.fromkeys(waiting, requests.Timeout())
+            waiting.clear()
             break
         del waiting[url]
         if error is None:
-            first = [url]
+            first.append(url)
         else:
             faults[url] = error
+    first.sort(key=lambda url: -begun.get(url, 0))
     usable = [*first, *waiting] if first else []
     return usable, [(name_host(url), faults[url]) for url in mirrors if url in faults]
 

@@ -416,6 +416,28 @@ def test_name_that_is_looked_up_forever(monkeypatch, server):
     released.set()
 
 
+def test_part_from_a_mirror_that_hangs_holds_nothing_up(monkeypatch, server):
+    monkeypatch.setattr(downloads, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,a.test")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,a.test")
+    released, original = threading.Event(), socket.getaddrinfo
+
+    def look_up(host, *arguments, **keywords):
+        if host == "a.test":
+            released.wait(30)
+            raise socket.gaierror
+        return original(host, *arguments, **keywords)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    server.pages["/file"] = page()
+    files.cache_folder().mkdir(parents=True)
+    (files.cache_folder() / "partial_a.test_file").write_bytes(BODY[:1000])
+    started = time.monotonic()
+    assert download(publish(server, "http://a.test/file", "/file")).read_bytes() == BODY
+    assert time.monotonic() - started < 3
+    released.set()
+
+
 def test_weights_that_cannot_be_had_name_the_ways_out(tmp_path):
     for name in ("mobilenet_v2", "vgg16"):
         (file,) = catalog.ENTRIES[name].files
@@ -848,9 +870,9 @@ def test_lesson_behind_a_firewall_waits_once(name, seconds, swallowed, run_of_th
     monkeypatch.setattr(runs, "start", reach)
     asked, looked_for, waited = [], [], []
 
-    def answering(mirrors, call=downloads.answering):
+    def answering(mirrors, begun, call=downloads.answering):
         asked.extend(mirrors)
-        return call(mirrors)
+        return call(mirrors, begun)
 
     def find(*names, call=files.find, **fields):
         looked_for.extend(names)
