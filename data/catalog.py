@@ -110,7 +110,7 @@ MNIST_LESSONS = (
     "course_5_cut_point",
 )
 MOBILENET_V2 = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
-VGG_LICENCE = "CC BY 4.0 (VGG, Oxford)"
+VGG_LICENCE = "CC BY (VGG, Oxford)"
 ENTRIES = {
     entry.name: entry
     for entry in (
