@@ -114,8 +114,11 @@ def update_index(path: Path, kind: str, files: dict, compute: Callable, size: in
             vectors, thumbnails = (np.stack(part) for part in zip(*(known[key] for key in kept), strict=True))
             index = Index(kind, names, stamps, vectors, thumbnails)
             partial = path.with_name(f"partial_{path.name}")
-            np.savez(partial, **index._asdict())
-            partial.replace(path)
+            try:
+                np.savez(partial, **index._asdict())
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
     photo_folders.report(left_out, len(files))
     if not kept:
         raise ValueError(f"none of the {len(files)} files is a usable photograph, expected photos to search in")

@@ -208,6 +208,13 @@ def test_update_to_weight_ratio(recorded):
     assert 0 < max(ratios.values()) < 0.2
 
 
+def test_a_picture_named_partial_stays(tmp_path):
+    """Names of pictures come from those of photos."""
+    with runs.start(Config(logdir=tmp_path, name="kept"), EXAMPLES) as run:
+        run.add_picture("answers_partial", np.zeros((8, 8, 3), np.uint8))
+    assert [path.name for path in run.figures.iterdir()] == ["answers_partial.png"]
+
+
 def test_recording_does_not_change_the_training(examples, tmp_path):
     results = []
     for recording in (False, True):

@@ -134,13 +134,13 @@ class States:
         self.seconds = 0.0
         self.newest = None
         if resumed:
-            numbers = [(self.read(path.stem)["number"], path.stem) for path in self.folder.glob("*.npz")]
-            newest = {}
-            if numbers:
-                self.saved, self.newest = max(numbers)
-                newest = self.read(self.newest)
-                self.seconds = newest["seconds"]
-            self.cut_events(newest.get("events", {}))
+            newest = {"number": 0, "seconds": 0.0, "events": {}}
+            for path in self.folder.glob("*.npz"):
+                state = self.read(path.stem)
+                if state["number"] > newest["number"]:
+                    newest, self.newest = state, path.stem
+            self.saved, self.seconds = newest["number"], newest["seconds"]
+            self.cut_events(newest["events"])
         self.replaying = self.newest is not None
 
     def save(self, name: str, seconds: float, **values) -> None:

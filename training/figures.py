@@ -4,7 +4,9 @@
 while a network trains. `plot_*` draw curves with Matplotlib, save a PNG and return its path.
 """
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 
 from training import quiet  # noqa: F401 (Matplotlib's log lines)
@@ -221,17 +223,28 @@ def draw_mistakes(images, labels: np.ndarray, probabilities: np.ndarray, class_n
 
 
 def save_picture(picture: np.ndarray, path: Path) -> Path:
-    """Saves a drawn picture as PNG beside `path`, then renames it, and returns `path`."""
-    partial = path.with_suffix(".partial.png")
-    Image.fromarray(picture).save(partial)
-    return partial.replace(path)
+    """Saves a drawn picture as PNG, complete or not at all, and returns `path`."""
+    with write_beside(path) as partial:
+        Image.fromarray(picture).save(partial)
+    return path
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Saves a Matplotlib figure as PNG beside `path`, then renames it, and returns `path`."""
+    """Saves a Matplotlib figure as PNG, complete or not at all, and returns `path`."""
+    with write_beside(path) as partial:
+        figure.savefig(partial, dpi=120)
+    return path
+
+
+@contextlib.contextmanager
+def write_beside(path: Path) -> Iterator[Path]:
+    """Yields a path beside `path` to write to, which is renamed after the block, or removed if the block fails."""
     partial = path.with_suffix(".partial.png")
-    figure.savefig(partial, dpi=120)
-    return partial.replace(path)
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def plot_costs(path: Path, train: np.ndarray, test: np.ndarray) -> Path:

@@ -184,8 +184,7 @@ class Run:
 
     def clear(self) -> None:
         """Removes what only a run that is going on needs: on a full disk, that makes room for `metrics.json`."""
-        for path in (self.folder / checkpoints.PROCESS, *self.folder.rglob("*partial*")):
-            path.unlink(missing_ok=True)
+        (self.folder / checkpoints.PROCESS).unlink(missing_ok=True)
 
     @property
     def verbose(self) -> int:
