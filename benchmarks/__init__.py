@@ -1,1 +1,1 @@
-"""The lessons beside what a learner would use instead, on the same machine, in the same run."""
+"""The lessons beside what a learner would use instead, measured in turns on one machine."""
