@@ -1,6 +1,4 @@
-"""A step of style transfer, and the time to an equal loss, beside keras-io's example and PyTorch.
-
-    python -m benchmarks.style_transfer
+"""course_9_style_transfer: a step, and the time to an equal loss, beside keras-io's example and PyTorch.
 
 keras-io: "Neural style transfer" by François Chollet, examples/generative/neural_style_transfer.py, written afresh with
 its settings: a network in float32 of which every layer is an output, given content, style and picture at each step;
@@ -16,19 +14,21 @@ keras-io's loss, its maximum pooling and its padding, at the full size only, wit
 pictures are judged by keras-io's float32 network, outside the measured time.
 """
 
-import argparse
-import statistics
+import functools
 import time
+import timeit
 from collections.abc import Callable
 from pathlib import Path
 
 from lessons import course_9_style_transfer
-from training import command_line, device
+from training import device
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import measuring
+from benchmarks.measuring import Way
 from data import imagenet, paintings, photos, pictures
 from models import style
 
@@ -231,51 +231,44 @@ class LessonsWay:
         self.adam.apply([self.differentiate(self.picture.value())], [self.picture])
 
 
-def measure(ways: dict[str, Callable], rounds: int, steps: int) -> dict[str, list[float]]:
-    """Returns the seconds of a step of each way in each round; the ways take turns."""
-    for step in ways.values():
-        for _ in range(2):
-            step()
-    seconds = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, step in ways.items():
-            started = time.perf_counter()
-            for _ in range(steps):
-                step()
-            seconds[name].append((time.perf_counter() - started) / steps)
-    return seconds
+def compare_steps(weights: Path, size: int, precision: str, rounds: int | None = None) -> str:
+    """Returns, as a table in Markdown, how long a step takes.
 
-
-def compare_steps(weights: Path, size: int, precision: str, rounds: int = 5, steps: int = 4) -> dict[str, list[float]]:
-    """Prints how long a step takes, and how many times longer than the lesson's.
-
-    Returns:
-        Seconds of a step in each round, by the name of the way.
+    Args:
+        weights: file of VGG's weights.
+        size: of the longer side, pixels.
+        precision: of the lesson's way.
+        rounds: how many; five or two if not given.
     """
     kernels = style.read_kernels(weights, Config.content_layers, STYLE_LAYERS)
     with device.computing(precision, debug=False):
-        ways = {f"the lesson, {precision}": lesson_step(kernels, size)}
+        steps = {f"the lesson, {precision}": (lesson_step(kernels, size), None)}
     with device.computing("float32", debug=False):
-        ways["keras-io, float32"] = KerasIO(weights, size).step
-    try:
-        ways["PyTorch, float32"] = torch_step(kernels, size)
-    except ModuleNotFoundError:
-        print("PyTorch is not there: install requirements-bench.txt to have it in the table")
-    seconds = measure(ways, rounds, steps)
-    ours = next(iter(seconds.values()))
-    print(f"\n| a step at {size} pixels | median of {rounds} rounds | ratio | range |\n| --- | --- | --- | --- |")
-    for name, values in seconds.items():
-        ratios = [value / own for value, own in zip(values, ours, strict=True)]
-        spread = f"{min(ratios):.1f} to {max(ratios):.1f}"
-        print(f"| {name} | {statistics.median(values):.3f} s | {statistics.median(ratios):.1f} | {spread} |")
-    return seconds
+        steps["keras-io, float32"] = KerasIO(weights, size).step, 5
+    if measuring.HAS_TORCH:
+        steps["PyTorch, float32"] = torch_step(kernels, size), 1.5
+    ways = [Way(name, functools.partial(time_step, step), asked) for name, (step, asked) in steps.items()]
+    if not measuring.HAS_TORCH:
+        ways.append(Way("PyTorch, float32", time_step, 1.5, torch=True))
+    for way in ways[: len(steps)]:
+        way.measure()
+    figures = measuring.take_turns(ways, rounds)
+    return measuring.tabulate(f"a step at {size} pixels", ways, figures, "{:.3f} s".format)
 
 
-def compare_losses(weights: Path, size: int, precision: str, steps: int = 400) -> float:
-    """Prints how long keras-io takes for its steps, and how long the lesson's way to the same loss.
+def time_step(step: Callable) -> float:
+    """Returns the seconds of a step, the mean of four."""
+    return timeit.timeit(step, number=4) / 4
 
-    Returns:
-        The ratio of the times.
+
+def race(weights: Path, size: int, precision: str, steps: int) -> tuple[float, float, str]:
+    """Returns the seconds of the lesson's way and of keras-io's to the loss that this one has in the end, and how.
+
+    Args:
+        weights: file of VGG's weights.
+        size: of the longer side, pixels.
+        precision: of the lesson's way.
+        steps: of keras-io's way.
     """
     with device.computing("float32", debug=False):
         theirs = KerasIO(weights, size)
@@ -297,23 +290,40 @@ def compare_losses(weights: Path, size: int, precision: str, steps: int = 400) -
             loss = float(theirs.differentiate(ours.picture.value())[0])
             if loss <= goal:
                 break
-    print(f"\nkeras-io: loss {goal:.1f} after {steps} steps, {their_seconds:.1f} s")
-    print(
-        f"the lesson's way: loss {loss:.1f} after {count} steps, {seconds:.1f} s: {their_seconds / seconds:.1f} times"
-    )
-    return their_seconds / seconds
+    how = f"keras-io: loss {goal:.1f} after {steps} steps; the lesson's way: loss {loss:.1f} after {count} steps"
+    return seconds, their_seconds, how
 
 
-def main() -> None:
-    """Prints both comparisons."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--size", type=int, default=400, help="of the longer side, pixels (400)")
-    size = parser.parse_args().size
+def compare_losses(weights: Path, size: int, precision: str, steps: int = 400, rounds: int = 2) -> str:
+    """Returns, as a table in Markdown, how long both ways take to keras-io's loss.
+
+    Args:
+        weights: file of VGG's weights.
+        size: of the longer side, pixels.
+        precision: of the lesson's way.
+        steps: of keras-io's way.
+        rounds: how many.
+    """
+    races = [race(weights, size, precision, steps) for _ in range(rounds)]
+    ways = [Way("the lesson's way", float), Way(f"keras-io, {steps} steps", float, 10)]
+    figures = [dict(zip((way.name for way in ways), seconds[:2], strict=True)) for seconds in races]
+    table = measuring.tabulate("to an equal loss", ways, figures, "{:.1f} s".format)
+    return f"{table}\n\n" + "\n".join(how for *_, how in races)
+
+
+def compare_both(small: bool) -> str:
+    """Returns both comparisons and the weights they had."""
     weights, precision = imagenet.find_convolutions("auto"), device.choose_precision("auto")
-    print(f"{weights.source}; {device.describe()}")
-    compare_steps(weights.path, size, precision)
-    compare_losses(weights.path, size, precision)
+    size, steps, rounds = (48, 8, 1) if small else (400, 400, None)
+    tables = [compare_steps(weights.path, size, precision, rounds)]
+    tables.append(compare_losses(weights.path, size, precision, steps, rounds or 2))
+    return "\n\n".join([f"Weights: {weights.source}.", *tables])
 
 
-if __name__ == "__main__":
-    command_line.guard("python -m benchmarks.style_transfer", main)
+def measure(small: bool = False) -> str:
+    """Returns both comparisons as Markdown.
+
+    Args:
+        small: whether to do so with a small picture and few steps, to see that everything runs.
+    """
+    return measuring.run_alone(compare_both, small)

@@ -1,21 +1,143 @@
 """Each benchmark runs small, and its ways compute what they say. No figure is a timed test."""
 
+import importlib
+import math
+import os
+import re
+
+import keras
 import numpy as np
 import pytest
 
-from benchmarks import style_transfer
+from benchmarks import __main__ as command
+from benchmarks import growth, linear_regression, measuring, peak, reaching, style_transfer
+from benchmarks.measuring import Way
 from data import imagenet
-from models import style
+from models import cnn, style
 
 
-def test_style_transfer_runs_small(capsys):
-    weights = imagenet.find_convolutions("hed").path
-    seconds = style_transfer.compare_steps(weights, 48, "float32", rounds=1, steps=1)
-    assert {"the lesson, float32", "keras-io, float32"} <= set(seconds)
-    assert style_transfer.compare_losses(weights, 48, "float32", steps=8) > 0
-    printed = capsys.readouterr().out
-    assert "| keras-io, float32 |" in printed
-    assert "after 8 steps" in printed
+@pytest.fixture
+def in_process(monkeypatch):
+    """Ways are run in this process: starting one for each takes longer than a small run."""
+    monkeypatch.setattr(measuring, "run_alone", measuring.call_silently)
+
+
+def read_table(text: str, row: str) -> list[str]:
+    """Returns the cells of the row of a table that begins with a name."""
+    line = next(line for line in text.splitlines() if line.startswith(f"| {row}"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_way_has_a_process_of_its_own(capfd):
+    assert measuring.run_alone(os.getpid) != os.getpid()
+    assert measuring.run_alone(print, "nothing of this is shown") is None
+    assert "nothing" not in capfd.readouterr().out
+    with pytest.raises(ValueError, match="math domain error"):
+        measuring.run_alone(math.sqrt, -1)
+
+
+def test_ways_take_turns():
+    order = []
+    figures = measuring.take_turns(
+        [Way(name, lambda name=name: order.append(name) or len(order)) for name in ("ours", "theirs")]
+    )
+    assert order == ["ours", "theirs"] * 5
+    assert figures[1] == {"ours": 3, "theirs": 4}
+
+
+def test_table_has_the_median_of_ratios_round_by_round():
+    """By hand: ratios 10 / 1, 3 / 2 and 8 / 4, of which 2 is in the middle; the ratio of the medians would be 4."""
+    ways = [Way("ours", float), Way("theirs", float, 1.5), Way("missing", float, 3, torch=True)]
+    figures = [{"ours": a, "theirs": b} for a, b in ((1, 10), (2, 3), (4, 8))]
+    table = measuring.tabulate("a step", ways, figures, "{:.1f} s".format)
+    assert read_table(table, "ours")[1:5] == ["2.0 s", "1.0 s to 4.0 s", "1", "1 to 1"]
+    assert read_table(table, "theirs")[1:] == ["8.0 s", "3.0 s to 10.0 s", "2", "1.5 to 10", "1.5"]
+    assert "requirements-bench.txt" in read_table(table, "missing")[1]
+
+
+def test_results_keep_the_other_benchmarks_of_the_same_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "RESULTS", tmp_path / "RESULTS.md")
+    command.keep("mlp", "## mlp\n\nold\n", "a machine")
+    command.keep("cnn", "## cnn\n\nfirst\n", "a machine")
+    command.keep("mlp", "## mlp\n\nnew\n", "a machine")
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert [line for line in text.splitlines()[1:] if line] == ["a machine", "## cnn", "first", "## mlp", "new"]
+    command.keep("peak", "## peak\n\nother\n", "another machine")
+    assert "## cnn" not in (tmp_path / "RESULTS.md").read_text()
+
+
+def test_every_benchmark_says_what_it_measures_and_beside_what():
+    for name in command.BENCHMARKS:
+        module = importlib.import_module(f"benchmarks.{name}")
+        assert module.__doc__.partition("\n")[0].endswith("."), name
+        assert callable(module.measure), name
+
+
+def test_linear_regression_runs_small(in_process):
+    table = linear_regression.measure(small=True)
+    assert "whole loop" in table
+    for way in ("the lesson", "Keras `fit", "eager tape"):
+        assert float(read_table(table, way)[1].split()[0]) > 0
+
+
+@pytest.mark.parametrize("name", ["cnn", "mlp"])
+def test_time_to_a_goal_runs_small(in_process, name):
+    """All ways train: one with a lower rate of zero would stay at a tenth."""
+    table = importlib.import_module(f"benchmarks.{name}").measure(small=True)
+    goals = table[table.index("| way |") :].splitlines()[2:]
+    assert len(goals) >= 2
+    for line in goals:
+        assert float(line.strip("| %").rpartition(" ")[2]) >= 50
+        assert "not reached" not in line
+
+
+def test_clock_stands_still_while_it_looks(monkeypatch):
+    now = iter([0.0, 5.0, 25.0, 30.0, 90.0])  # 20 of these seconds are spent on predicting
+    monkeypatch.setattr(reaching.time, "perf_counter", lambda: next(now))
+    clock = reaching.Clock(0.75)
+    images, labels = np.eye(4), np.arange(4)
+    assert not clock.look(0.25, lambda part: part[:, [0, 1, 3, 2]], images, labels)
+    assert clock.reached == (5.0, 0.25, 0.5, False)
+    assert clock.look(0.5, lambda part: part, images, labels)
+    assert clock.reached == (10.0, 0.5, 1.0, True)
+
+
+def test_operations_are_counted_as_by_hand():
+    """Of the lesson's network: 25 x 32 weights at 28 x 28 places, 25 x 32 x 64 at 14 x 14, then two products."""
+    model = cnn.build_cnn()
+    by_hand = [2 * 784 * 25 * 32, 2 * 196 * 25 * 32 * 64, 2 * 3136 * 256, 2 * 256 * 10]
+    assert peak.count_operations(model) == by_hand
+    depthwise = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.DepthwiseConv2D(3, padding="same")])
+    assert peak.count_operations(depthwise) == [2 * 64 * 9 * 3]
+
+
+def test_peak_runs_small(in_process, monkeypatch):
+    monkeypatch.setattr(peak.cnn_epoch, "time_lesson", lambda: 1e-4)
+    text = peak.measure(small=True)
+    for lesson in ("course_3_cnn", "course_5_transfer_learning", "course_9_style_transfer"):
+        assert re.search(rf"^\| {lesson}.* \| \d+% \|$", text, re.MULTILINE), lesson
+    assert float(read_table(text, "Conv2DBackpropInput")[1]) > 0
+
+
+def test_growth_runs_small(in_process, monkeypatch):
+    monkeypatch.setattr(growth, "find_peak_memory", iter(range(10**8, 10**9, 10**7)).__next__)
+    text = growth.measure(small=True)
+    assert read_table(text, "48")[1] == "1"
+    assert read_table(text, "64")[1] == "1.78"
+    assert "0.00 MB" not in text
+
+
+def test_growth_draws_its_figure(tmp_path):
+    costs = {size: [growth.Cost(size / 100, size * 10**6)] for size in (100, 400)}
+    growth.plot(tmp_path / "growth.png", [("images", costs, {100: 1, 400: 4})] * 2)
+    assert (tmp_path / "growth.png").stat().st_size > 10_000
+
+
+def test_style_transfer_runs_small(in_process):
+    text = style_transfer.measure(small=True)
+    for way in ("the lesson, ", "keras-io, float32", "the lesson's way", "keras-io, 8 steps"):
+        assert float(read_table(text, way)[1].split()[0]) > 0
+    assert "after 8 steps" in text
 
 
 def test_both_ways_have_the_same_loss():

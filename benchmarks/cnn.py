@@ -1,0 +1,128 @@
+"""course_3_cnn: the time to 99 % of MNIST's test digits, beside three others' recipes.
+
+keras-io: "Simple MNIST convnet" by François Chollet, examples/vision/mnist_convnet.py: two convolutions of 3 x 3 with
+32 and 64 filters, each with pooling, dropout 0.5; Adam with its defaults, batch 128, up to 15 epochs, a tenth of the
+60,000 images for validation.
+
+PyTorch: examples/mnist/main.py of the PyTorch team: two convolutions of 3 x 3 with 32 and 64 filters, pooling, dropout
+0.25, 128 units, dropout 0.5; Adadelta with a learning rate of 1 that falls by 30 % after each epoch, batch 64, up to 14
+epochs on 60,000 images. The images are in memory as they are needed, which the example does for each batch.
+
+The course of 2017 in today's Keras: the lesson's network, weights and biases drawn from N(0, 1), Adam with 1e-3, batch
+100, up to 30 epochs of 55,000 images.
+
+The clock starts before the data is loaded, and stands still while the test accuracy is measured, for all of them after
+each quarter epoch. Every round has its own seed. The test images stop the clock and choose nothing.
+"""
+
+from benchmarks import reaching
+
+
+def time_keras_io(seed: int, goal: float, images: int, epochs: int) -> reaching.Reached:
+    """Measures keras-io's example on the first `images`."""
+    from training import quiet  # noqa: F401
+
+    import keras
+    import numpy as np
+
+    clock = reaching.Clock(goal)
+    keras.utils.set_random_seed(seed)
+    (x, y), test = load(images)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    train = np.float32(x) / 255, keras.utils.to_categorical(y, 10)
+    test = np.float32(test[0]) / 255, test[1]
+    return reaching.time_keras(clock, model, train, test, batch_size=128, epochs=epochs, validation_split=0.1)
+
+
+def time_course(seed: int, goal: float, images: int, epochs: int) -> reaching.Reached:
+    """Measures the recipe of 2017 on the first `images`."""
+    from training import quiet  # noqa: F401
+
+    import keras
+
+    from models import cnn
+
+    clock = reaching.Clock(goal)
+    keras.utils.set_random_seed(seed)
+    train, test = load(images)
+    model = cnn.build_cnn()
+    random = keras.initializers.RandomNormal(stddev=1.0)
+    for variable in model.trainable_variables:
+        variable.assign(random(variable.shape))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
+    return reaching.time_keras(clock, model, train, test, batch_size=100, epochs=epochs)
+
+
+def time_pytorch(seed: int, goal: float, images: int, epochs: int) -> reaching.Reached:
+    """Measures PyTorch's example on the first `images`."""
+    import torch
+    from torch import nn
+
+    clock = reaching.Clock(goal)
+    torch.manual_seed(seed)
+    (x, y), (test_x, test_y) = load(images)
+
+    def prepare(images):
+        return (torch.tensor(images).permute(0, 3, 1, 2) / 255 - 0.1307) / 0.3081
+
+    network = nn.Sequential(
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(9216, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 10),
+    )
+    optimizer = torch.optim.Adadelta(network.parameters(), 1.0)
+
+    def fall(done: float) -> None:
+        optimizer.param_groups[0]["lr"] = 0.7 ** int(done * epochs)
+
+    train, test = (prepare(x), torch.tensor(y).long()), (prepare(test_x), test_y)
+    return reaching.time_torch(clock, network, optimizer, train, test, 64, epochs, fall)
+
+
+def load(images: int):
+    """Returns the first `images` of training and validation together, and the test split, both images and labels."""
+    import numpy as np
+
+    from data import digits
+
+    dataset = digits.load_digits()
+    x, y = (np.concatenate(parts)[:images] for parts in zip(dataset.train, dataset.validation, strict=True))
+    return (x, y), dataset.test
+
+
+def measure(small: bool = False) -> str:
+    """Returns the comparison as Markdown.
+
+    Args:
+        small: whether to do so with few images and an easy goal, once, to see that everything runs.
+    """
+    goal, images, rounds = (0.5, 2_000, 1) if small else (0.99, 60_000, None)
+    ways = {
+        "the lesson": (reaching.time_lesson, "course_3_cnn", goal, {"epochs": 1} if small else {}),
+        "keras-io": (time_keras_io, goal, images, 15),
+        "PyTorch": (time_pytorch, goal, images, 14),
+        "the course of 2017": (time_course, goal, min(images, 55_000), 30),
+    }
+    return reaching.compare(ways, {"keras-io": 4, "PyTorch": 4, "the course of 2017": 10}, rounds, goal)

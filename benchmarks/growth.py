@@ -1,0 +1,143 @@
+"""How time and memory grow with the data and with the size of the pictures.
+
+With the data: the second epoch of course_3_cnn as shipped, without validation, on a sixteenth, a quarter and all of
+MNIST's 55,000 training images. With the size: a step of course_9_style_transfer for pictures of 128 to 1,024 pixels.
+Memory is the most that the process held, less what it held after importing TensorFlow. Each in a process of its own.
+
+The figure is benchmarks/growth.png.
+"""
+
+import resource
+import statistics
+import sys
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+from matplotlib.figure import Figure
+
+from benchmarks import cnn_epoch, measuring, style_transfer
+
+FIGURE = Path(__file__).with_name("growth.png")
+
+
+class Cost(NamedTuple):
+    """What something took: seconds, and bytes of memory beyond TensorFlow's import."""
+
+    seconds: float
+    memory: int
+
+
+def find_peak_memory() -> int:
+    """Returns the most bytes of memory that this process held so far."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
+
+
+def train_on(share: int) -> Cost:
+    """Returns the cost of an epoch of course_3_cnn on one in `share` of the training images."""
+    from training import quiet  # noqa: F401
+
+    from data import digits
+
+    before = find_peak_memory()
+    dataset = digits.load_digits()
+    train = digits.Split(*(part[: len(part) // share] for part in dataset.train))
+    with mock.patch.object(digits, "load_digits", lambda: dataset._replace(train=train)):
+        seconds = len(train.labels) * cnn_epoch.time_lesson()
+    return Cost(seconds, find_peak_memory() - before)
+
+
+def count_images(share: int) -> int:
+    """Returns how many images one in `share` of the training images are."""
+    from data import digits
+
+    return len(digits.load_digits().train.labels) // share
+
+
+def paint(size: int) -> Cost:
+    """Returns the cost of a step of course_9_style_transfer for a picture whose longer side has `size` pixels."""
+    from training import device
+
+    from data import imagenet
+    from models import style
+
+    before = find_peak_memory()
+    layers = style_transfer.Config.content_layers, style_transfer.STYLE_LAYERS
+    kernels = style.read_kernels(imagenet.find_convolutions("auto").path, *layers)
+    with device.computing(device.choose_precision("auto"), debug=False):
+        step = style_transfer.lesson_step(kernels, size)
+        step()
+        seconds = style_transfer.time_step(step)
+    return Cost(seconds, find_peak_memory() - before)
+
+
+def tabulate(title: str, costs: dict[int, list[Cost]], grown: dict[int, float]) -> str:
+    """Returns medians as a table in Markdown, with how they grew beside how the work grew.
+
+    Args:
+        title: what the keys are.
+        costs: of each round, by size.
+        grown: how many times the smallest size's work each size has.
+    """
+    lines = [f"| {title} | work | seconds | times | memory | times |", "| --- | --- | --- | --- | --- | --- |"]
+    least = middle(next(iter(costs.values())))
+    for size, several in costs.items():
+        cost = middle(several)
+        slower, larger = cost.seconds / least.seconds, cost.memory / least.memory
+        cells = f"{size:,}", f"{grown[size]:.3g}", f"{cost.seconds:.3f}", f"{slower:.2f}"
+        cells += f"{cost.memory / 1e6:,.0f} MB", f"{larger:.2f}"
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def middle(costs: list[Cost]) -> Cost:
+    """Returns the medians of seconds and of memory."""
+    return Cost(*(statistics.median(values) for values in zip(*costs, strict=True)))
+
+
+def plot(path: Path, panels: list[tuple[str, dict[int, list[Cost]], dict[int, float]]]) -> None:
+    """Draws seconds and memory against the work, beside lines for linear growth.
+
+    Args:
+        path: of the PNG.
+        panels: for each half of the figure its title, and costs and work as `tabulate` takes them.
+    """
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    for axes, (title, costs, grown) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        work = [grown[size] for size in costs]
+        for name, color in (("seconds", "tab:blue"), ("memory", "tab:orange")):
+            values = [getattr(middle(several), name) for several in costs.values()]
+            unit, values = ("seconds", values) if name == "seconds" else ("GB", [value / 1e9 for value in values])
+            axes.loglog(work, values, "o-", color=color, label=f"{name}, {unit}" if name == "memory" else unit)
+            axes.loglog(work, [values[-1] * one / work[-1] for one in work], ":", color=color)
+        axes.set_xticks(work, [f"{size:,}" for size in costs])
+        axes.minorticks_off()
+        axes.set(xlabel=title)
+        axes.grid(alpha=0.3)
+        axes.legend(title="dotted: as the work grows")
+    figure.savefig(path, dpi=100)
+
+
+def measure(small: bool = False) -> str:
+    """Returns the tables as Markdown, and draws the figure.
+
+    Args:
+        small: whether to do so with the smallest sizes only, once, and without the figure.
+    """
+    shares, sizes, rounds = ((8, 2), (48, 64), 1) if small else ((16, 4, 1), (128, 256, 512, 1024), 2)
+    trained, painted = {}, {}
+    for _ in range(rounds):
+        for share in shares:
+            images = measuring.run_alone(count_images, share)
+            trained.setdefault(images, []).append(measuring.run_alone(train_on, share))
+        for size in sizes:
+            painted.setdefault(size, []).append(measuring.run_alone(paint, size))
+    panels = [
+        ("training images", trained, {images: images / min(trained) for images in trained}),
+        ("pixels of the longer side", painted, {size: (size / min(painted)) ** 2 for size in painted}),
+    ]
+    if not small:
+        plot(FIGURE, panels)
+    rounded = "One round." if small else f"Medians of {rounds} rounds."
+    return "\n\n".join([rounded, *(tabulate(*panel) for panel in panels)])
