@@ -66,6 +66,7 @@ def main(config: Config) -> dict:
             batch_size=config.batch_size,
             epochs=config.epochs,
             validation_data=validation,
+            validation_batch_size=500,
             callbacks=run.callbacks(),
             verbose=run.verbose,
         )

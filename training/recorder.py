@@ -8,6 +8,7 @@ from training import classifier, figures, quiet
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.histogram import summary_v2
 
 POINTS = 100
 LOOKS = 12
@@ -142,10 +143,10 @@ class Recorder(keras.callbacks.Callback):
         """Writes validation metrics, histograms and, for a classifier, pictures."""
         with self.writers["train"].as_default(step=self.updates):
             for variable in self.model.trainable_variables:
-                tf.summary.histogram(f"weights/{variable.path}", sample(variable.value.numpy()))
+                write_histogram(f"weights/{variable.path}", variable.value.numpy())
             if self.train is not None:
                 for variable, gradient in zip(self.model.trainable_variables, self.gradients(*self.train), strict=True):
-                    tf.summary.histogram(f"gradients/{variable.path}", sample(gradient.numpy()))
+                    write_histogram(f"gradients/{variable.path}", gradient.numpy())
         if self.validation is None:
             return
         images, labels = self.validation
@@ -173,10 +174,15 @@ class Recorder(keras.callbacks.Callback):
         return tape.gradient(loss, self.probe.trainable_variables)
 
 
-def sample(values: np.ndarray) -> np.ndarray:
-    """Returns at most 20,000 of the values, evenly spread: sorting a million for a histogram would take too long."""
+@np.errstate(over="ignore", invalid="ignore")  # of a training that diverges
+def write_histogram(name: str, values: np.ndarray) -> None:
+    """Writes a histogram of at most 20,000 of the values, evenly spread, to the current summary writer.
+
+    TensorBoard's NumPy version takes half the time of `tf.summary.histogram`.
+    """
     values = values.ravel()
-    return values[:: -(-values.size // SAMPLED)]
+    drawn = summary_v2.histogram_pb(name, values[:: -(-values.size // SAMPLED)])
+    tf.summary.experimental.write_raw_pb(drawn.SerializeToString())
 
 
 def write_graph(model: keras.Model) -> None:
