@@ -95,7 +95,7 @@ def main(config: Config) -> dict:
             results["scratch"] = learn(run, "scratch", keras.Sequential([augment, model]), images, config.epochs)
         if config.ways != ("scratch",):
             model = replace_head(backbone)
-            extractor = keras.Model(model.inputs[0], model.layers[-1].input)
+            extractor = backbones.fold_normalization(keras.Model(model.inputs[0], model.layers[-1].input))
             features = {split: (extractor.predict(x, verbose=0), y) for split, (x, y) in images.items()}  # (n, 1280)
             head = keras.Sequential([model.layers[-1]])
             results["head"] = learn(run, "head", head, features, 10 * config.epochs)
