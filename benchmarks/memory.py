@@ -23,12 +23,12 @@ def measure_import() -> float:
     return measure_peak()
 
 
-def measure_lesson(epochs: int) -> float:
-    """Returns the peak memory of the lesson, MB."""
+def measure_lesson(values: dict) -> float:
+    """Returns the peak memory of the lesson with some values of its `Config`, MB."""
     from lessons import course_3_cnn
 
     with tempfile.TemporaryDirectory() as logdir:
-        course_3_cnn.main(course_3_cnn.Config(logdir=Path(logdir), epochs=epochs))
+        course_3_cnn.main(course_3_cnn.Config(logdir=Path(logdir), **values))
     return measure_peak()
 
 
@@ -43,10 +43,11 @@ def measure(small: bool = False) -> str:
     """Returns the comparison as Markdown.
 
     Args:
-        small: whether to run each process once.
+        small: whether to run each process once, and a small network.
     """
+    values = {"epochs": 1} | ({"filters": (4, 8), "units": 16} if small else {})
     imported, lesson = "`import tensorflow`", "`course_3_cnn --epochs 1`"
-    ways = [Way(imported, measuring.alone(measure_import)), Way(lesson, measuring.alone(measure_lesson, 1))]
+    ways = [Way(imported, measuring.alone(measure_import)), Way(lesson, measuring.alone(measure_lesson, values))]
     figures = measuring.take_turns(ways, 1 if small else 3)
     more = [figure[lesson] - figure[imported] for figure in figures]
     table = measuring.tabulate("peak memory", ways, figures, "{:.0f} MB".format)

@@ -120,13 +120,14 @@ def fold_normalization(model: keras.Model) -> keras.Model:
         return inputs[0] if isinstance(layer, keras.layers.Identity) else layer(*inputs, **options)
 
     shorter = keras.models.clone_model(model, clone_function=clone, call_function=call)
-    for layer in shorter.layers:
-        weights = model.get_layer(layer.name).get_weights()
+    for layer in model.layers:
+        weights = layer.get_weights()
         if layer.name in folded:
             gamma, beta, mean, variance = folded[layer.name].get_weights()
             factor = gamma / np.sqrt(variance + folded[layer.name].epsilon)
             kernel, bias = weights if len(weights) == 2 else (*weights, 0)
             last = kernel.shape[2:] if isinstance(layer, keras.layers.DepthwiseConv2D) else -1
             weights = [kernel * factor.reshape(last), (bias - mean) * factor + beta]
-        layer.set_weights(weights)
+        if weights and layer not in folded.values():
+            shorter.get_layer(layer.name).set_weights(weights)
     return shorter
