@@ -92,7 +92,7 @@ def fold_normalization(model: keras.Model) -> keras.Model:
     In inference, it multiplies what a filter gives by a number and adds another; so can the filter and its bias.
 
     Args:
-        model: for inference. It stays as it is.
+        model: for inference, with each layer in one place. It stays as it is.
 
     Returns:
         A model with weights of its own, equal to rounding; `model` itself if there is nothing to fold.
