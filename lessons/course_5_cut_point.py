@@ -92,7 +92,7 @@ def main(config: Config) -> dict:
         for depth in depths:
             output = model.get_layer(depth).output
             outputs.append(keras.layers.GlobalAveragePooling2D()(output) if len(output.shape) == 4 else output)
-        extractor = keras.Model(model.inputs[0], outputs)
+        extractor = backbones.fold_normalization(keras.Model(model.inputs[0], outputs))
         accuracies = {f"{place}  {depth}": {} for place, depth in enumerate(depths, 1)}
         for task, dataset in tasks.items():
             splits = {"train": dataset.train, "validation": draw(dataset.validation), "test": draw(dataset.test)}

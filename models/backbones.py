@@ -1,9 +1,11 @@
 """Networks for photographs that were trained on ImageNet: three architectures with one input and one output."""
 
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from models import efficientnet_lite
 
@@ -82,3 +84,50 @@ def build_backbone(name: str, weights: Path | None = None, keep: Path | None = N
         first = model.get_layer("block1_conv1")  # it was trained on blue, green and red in this order
         first.kernel.assign(first.kernel[:, :, ::-1])
     return model
+
+
+def fold_normalization(model: keras.Model) -> keras.Model:
+    """Makes batch normalization a part of the convolutions before it: the same answers in about half of the time.
+
+    In inference, it multiplies what a filter gives by a number and adds another; so can the filter and its bias.
+
+    Args:
+        model: for inference, with each layer in one place. It stays as it is.
+
+    Returns:
+        A model with weights of its own, equal to rounding; `model` itself if there is nothing to fold.
+    """
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    convolutions = {id(layer.output): layer.name for layer in model.layers if isinstance(layer, kinds)}
+    read = [*(layer.input for layer in model.layers), model.outputs]
+    readers = Counter(id(tensor) for tensor in keras.tree.flatten(read))
+    folded = {}  # by the name of the convolution
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.scale and layer.center:
+            name = convolutions.get(id(layer.input))
+            alone = readers[id(layer.input)] == 1
+            if name and alone and model.get_layer(name).activation is keras.activations.linear:
+                folded[name] = layer
+    if not folded:
+        return model
+
+    def clone(layer: keras.Layer) -> keras.Layer:
+        if layer in folded.values():
+            return keras.layers.Identity(name=layer.name)
+        return type(layer).from_config(layer.get_config() | ({"use_bias": True} if layer.name in folded else {}))
+
+    def call(layer: keras.Layer, *inputs, **options):
+        return inputs[0] if isinstance(layer, keras.layers.Identity) else layer(*inputs, **options)
+
+    shorter = keras.models.clone_model(model, clone_function=clone, call_function=call)
+    for layer in model.layers:
+        weights = layer.get_weights()
+        if layer.name in folded:
+            gamma, beta, mean, variance = folded[layer.name].get_weights()
+            factor = gamma / np.sqrt(variance + folded[layer.name].epsilon)
+            kernel, bias = weights if len(weights) == 2 else (*weights, 0)
+            last = kernel.shape[2:] if isinstance(layer, keras.layers.DepthwiseConv2D) else -1
+            weights = [kernel * factor.reshape(last), (bias - mean) * factor + beta]
+        if weights and layer not in folded.values():
+            shorter.get_layer(layer.name).set_weights(weights)
+    return shorter

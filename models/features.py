@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from skimage.feature import hog
 
+from models import backbones
+
 
 def get_pixels(images: np.ndarray) -> np.ndarray:
     """Puts the pixels of each image, `(n, height, width, channels)`, into a vector: float32 `(n, features)`."""
@@ -50,8 +52,8 @@ def use_network(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     ones become red, green and blue if it needs them. It returns float32 `(n, features)`.
     """
     height, width, channels = model.input_shape[1:]
-    layers = [keras.layers.Resizing(height, width), keras.Model(model.inputs[0], model.layers[-1].input)]
-    network = keras.Sequential(layers)
+    before = backbones.fold_normalization(keras.Model(model.inputs[0], model.layers[-1].input))
+    network = keras.Sequential([keras.layers.Resizing(height, width), before])
 
     def compute(images: np.ndarray) -> np.ndarray:
         colored = np.repeat(images, channels // images.shape[-1], axis=3)

@@ -10,7 +10,19 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import growth, linear_regression, measuring, peak, reaching, style_transfer
+from benchmarks import (
+    growth,
+    image_search,
+    linear_regression,
+    measuring,
+    memory,
+    peak,
+    reaching,
+    start,
+    style_transfer,
+    sweep,
+    transfer_learning,
+)
 from benchmarks.measuring import Way
 from data import imagenet
 from models import cnn, style
@@ -22,10 +34,15 @@ def in_process(monkeypatch):
     monkeypatch.setattr(measuring, "run_alone", measuring.call_silently)
 
 
+def read_rows(found: str) -> dict[str, list[str]]:
+    """The cells of each row of a benchmark's table by the first one."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found.splitlines() if line[:1] == "|"]
+    return {name: cells for name, *cells in rows[2:]}
+
+
 def read_table(text: str, row: str) -> list[str]:
-    """Returns the cells of the row of a table that begins with a name."""
-    line = next(line for line in text.splitlines() if line.startswith(f"| {row}"))
-    return [cell.strip() for cell in line.strip("|").split("|")]
+    """Returns the cells of the row that begins with a name."""
+    return next([name, *cells] for name, cells in read_rows(text).items() if name.startswith(row))
 
 
 def test_a_way_has_a_process_of_its_own(capfd):
@@ -154,3 +171,35 @@ def test_pytorch_has_the_lessons_loss():
     kernels = style.read_kernels(imagenet.find_convolutions("hed").path, style_transfer.STYLE_LAYERS, ("block4_conv2",))
     ours, theirs = (way(kernels, 48)() for way in (style_transfer.lesson_step, style_transfer.torch_step))
     assert np.mean(np.isclose(ours, theirs, atol=0.01)) > 0.95
+
+
+def test_transfer_learning_learns_in_both_ways():
+    found = transfer_learning.measure(small=True)
+    assert len(read_rows(found)) == 2
+    accuracies = [float(accuracy) for accuracy in re.findall(r"([\d.]+)%", found)]
+    assert len(accuracies) == 2 and min(accuracies) > 80, "parts of a temple and of a flower are easily told apart"
+
+
+def test_image_search_finds_the_same():
+    found = image_search.measure(small=True)
+    assert len(read_rows(found)) == 2
+    assert "The same ten in the same order for 20 of 20 queries" in found
+
+
+def test_start_ends_with_the_first_step():
+    rows = read_rows(start.measure(small=True))
+    listing, imported, first, after = (float(cells[0].removesuffix(" s")) for cells in rows.values())
+    assert 0 < listing < first
+    assert after == pytest.approx(first - imported, abs=0.02)
+
+
+def test_memory_of_the_lesson_holds_that_of_the_import():
+    """More than the import, less than twice; the memory of the tests themselves is not counted."""
+    imported, lesson = (float(cells[0].removesuffix(" MB")) for cells in read_rows(memory.measure(small=True)).values())
+    assert 200 < imported < lesson < 2 * imported + 200
+
+
+def test_sweep_gives_what_single_runs_give():
+    found = sweep.measure(small=True)
+    assert len(read_rows(found)) == 2
+    assert "Equal final metrics in 2 of 2 runs" in found

@@ -97,18 +97,51 @@ def test_output_stays_in_float32(build, images):
 def test_backbone_is_that_of_keras_with_its_preprocessing(name, original, preprocess, tmp_path):
     """The file is written by Keras's own network, with its order of layers and VGG16's order of colors."""
     network = original(weights=None, classifier_activation=None)
-    random = np.random.default_rng(0)
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
+    make_statistics(network)
     network.save(tmp_path / "file.h5")  # the old format, in which Keras publishes weights
-    pictures = random.integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
     expected = network.predict(preprocess(pictures.astype("float32")), verbose=0)
     model = backbones.build_backbone(name, tmp_path / "file.h5")
     np.testing.assert_allclose(model.predict(pictures, verbose=0), expected, rtol=1e-3, atol=1e-3 * np.ptp(expected))
     assert model.get_layer("features").output.shape[1] in (1280, 4096)
     maps = [model.get_layer(depth).output.shape[1] for depth in backbones.DEPTHS[name]]
     assert maps == sorted(maps, reverse=True)
+
+
+def make_statistics(network):
+    """Gives batch normalization random statistics, scales and offsets."""
+    random = np.random.default_rng(0)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenet_v2"])
+def test_folded_backbone_has_the_same_features(name):
+    network = backbones.build_backbone(name, size=64)
+    make_statistics(network)
+    network = keras.Model(network.inputs[0], network.get_layer("features").output)
+    folded = backbones.fold_normalization(network)
+    assert not [layer for layer in folded.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    expected = network(pictures).numpy()
+    np.testing.assert_allclose(folded(pictures), expected, rtol=1e-4, atol=1e-5 * np.ptp(expected))
+
+
+def test_only_what_can_be_folded_is_folded():
+    """The first convolution has an activation, the second is read twice, the third has a bias and channels of two."""
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, activation="relu")(inputs)
+    x = second = keras.layers.Conv2D(4, 1)(keras.layers.BatchNormalization()(x))
+    x = keras.layers.Add()([keras.layers.BatchNormalization()(x), second])
+    x = keras.layers.DepthwiseConv2D(3, depth_multiplier=2, bias_initializer="ones")(x)
+    network = keras.Model(inputs, keras.layers.BatchNormalization()(x))
+    make_statistics(network)
+    folded = backbones.fold_normalization(network)
+    assert sum(isinstance(layer, keras.layers.BatchNormalization) for layer in folded.layers) == 2
+    pictures = np.random.default_rng(1).normal(size=(2, 8, 8, 3))
+    np.testing.assert_allclose(folded(pictures), network(pictures), rtol=1e-4, atol=1e-5)
+    assert backbones.fold_normalization(folded) is folded
 
 
 def test_backbone_refuses_what_it_cannot_take(tmp_path):

@@ -65,6 +65,11 @@ def test_import_leaves_stderr_empty():
     assert (process.returncode, process.stderr) == (0, "")
 
 
+def test_what_the_import_makes_is_no_garbage():
+    code = "import gc\nfrom training import quiet\nprint(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+    assert run_python(code).stdout == "True True\n"
+
+
 def test_failed_import_gives_back_what_was_written(tmp_path):
     (tmp_path / "tensorflow.py").write_text("import os; os.write(2, b'reason\\n'); raise ImportError('broken')")
     process = run_python(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from training import quiet")
@@ -229,6 +234,23 @@ def test_recording_does_not_change_the_training(examples, tmp_path):
         results.append([weight.numpy() for weight in model.weights])
     for plain, recorded in zip(*results, strict=True):
         np.testing.assert_array_equal(plain, recorded)
+
+
+def test_first_update_is_traced_once(examples, tmp_path):
+    calls = []
+
+    class Counted(keras.layers.Dense):
+        def call(self, inputs, training=False):
+            if training:
+                calls.append(inputs)
+            return super(Counted, self).call(inputs)  # noqa: UP008 (inside a graph there is no other way)
+
+    model = keras.Sequential([keras.Input((4,)), Counted(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=["accuracy"])
+    writers = runs.Writers(checkpoints.States(tmp_path, resumed=False))
+    model.fit(*examples, batch_size=len(examples[1]), callbacks=[recorder.Recorder(writers, examples)], verbose=0)
+    assert len(calls) == 1
 
 
 def test_profile_of_a_training_that_ends_early(model, examples, tmp_path):

@@ -77,6 +77,7 @@ class Recorder(keras.callbacks.Callback):
         with self.writers["train"].as_default(step=0):
             write_graph(self.model)
         self.look()
+        self.make_variables()
 
     def on_epoch_begin(self, epoch, logs=None):
         """Starts a new window, because Keras's running means start anew."""
@@ -114,6 +115,14 @@ class Recorder(keras.callbacks.Callback):
         if self.profile is not None and PROFILED[0] < self.updates < PROFILED[1]:
             with quiet.hold_stderr():
                 tf.profiler.experimental.stop()
+
+    def make_variables(self) -> None:
+        """Makes the variables of optimizer and metrics: if the first update makes them, TensorFlow traces it twice."""
+        if self.train is not None:
+            images, labels = self.train
+            self.model.optimizer.build(self.model.trainable_variables)
+            self.model.compute_metrics(images, labels, self.model(images, training=False))
+            self.model.reset_metrics()
 
     def is_point(self, batch: int) -> bool:
         """True if a point of the curves is due after this batch of the epoch."""
