@@ -7,31 +7,23 @@ Memory is the most that the process held, less what it held after importing Tens
 The figure is benchmarks/growth.png.
 """
 
-import resource
 import statistics
-import sys
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
 from matplotlib.figure import Figure
 
-from benchmarks import cnn_epoch, measuring, style_transfer
+from benchmarks import cnn_epoch, measuring, memory, style_transfer
 
 FIGURE = Path(__file__).with_name("growth.png")
 
 
 class Cost(NamedTuple):
-    """What something took: seconds, and bytes of memory beyond TensorFlow's import."""
+    """What something took: seconds, and MB of memory beyond TensorFlow's import."""
 
     seconds: float
-    memory: int
-
-
-def find_peak_memory() -> int:
-    """Returns the most bytes of memory that this process held so far."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else 1024 * most
+    memory: float
 
 
 def train_on(share: int) -> Cost:
@@ -40,12 +32,12 @@ def train_on(share: int) -> Cost:
 
     from data import digits
 
-    before = find_peak_memory()
+    before = memory.measure_peak()
     dataset = digits.load_digits()
     train = digits.Split(*(part[: len(part) // share] for part in dataset.train))
     with mock.patch.object(digits, "load_digits", lambda: dataset._replace(train=train)):
         seconds = len(train.labels) * cnn_epoch.time_lesson()
-    return Cost(seconds, find_peak_memory() - before)
+    return Cost(seconds, memory.measure_peak() - before)
 
 
 def count_images(share: int) -> int:
@@ -62,14 +54,14 @@ def paint(size: int) -> Cost:
     from data import imagenet
     from models import style
 
-    before = find_peak_memory()
+    before = memory.measure_peak()
     layers = style_transfer.Config.content_layers, style_transfer.STYLE_LAYERS
     kernels = style.read_kernels(imagenet.find_convolutions("auto").path, *layers)
     with device.computing(device.choose_precision("auto"), debug=False):
         step = style_transfer.lesson_step(kernels, size)
         step()
         seconds = style_transfer.time_step(step)
-    return Cost(seconds, find_peak_memory() - before)
+    return Cost(seconds, memory.measure_peak() - before)
 
 
 def tabulate(title: str, costs: dict[int, list[Cost]], grown: dict[int, float]) -> str:
@@ -86,7 +78,7 @@ def tabulate(title: str, costs: dict[int, list[Cost]], grown: dict[int, float]) 
         cost = middle(several)
         slower, larger = cost.seconds / least.seconds, cost.memory / least.memory
         cells = f"{size:,}", f"{grown[size]:.3g}", f"{cost.seconds:.3f}", f"{slower:.2f}"
-        cells += f"{cost.memory / 1e6:,.0f} MB", f"{larger:.2f}"
+        cells += f"{cost.memory:,.0f} MB", f"{larger:.2f}"
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -108,7 +100,7 @@ def plot(path: Path, panels: list[tuple[str, dict[int, list[Cost]], dict[int, fl
         work = [grown[size] for size in costs]
         for name, color in (("seconds", "tab:blue"), ("memory", "tab:orange")):
             values = [getattr(middle(several), name) for several in costs.values()]
-            unit, values = ("seconds", values) if name == "seconds" else ("GB", [value / 1e9 for value in values])
+            unit, values = ("seconds", values) if name == "seconds" else ("GB", [value / 1e3 for value in values])
             axes.loglog(work, values, "o-", color=color, label=f"{name}, {unit}" if name == "memory" else unit)
             axes.loglog(work, [values[-1] * one / work[-1] for one in work], ":", color=color)
         axes.set_xticks(work, [f"{size:,}" for size in costs])

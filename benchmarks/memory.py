@@ -48,7 +48,7 @@ def measure(small: bool = False) -> str:
     values = {"epochs": 1} | ({"filters": (4, 8), "units": 16} if small else {})
     imported, lesson = "`import tensorflow`", "`course_3_cnn --epochs 1`"
     ways = [Way(imported, measuring.alone(measure_import)), Way(lesson, measuring.alone(measure_lesson, values))]
-    figures = measuring.take_turns(ways, 1 if small else 3)
+    figures = measuring.take_turns(ways, 1 if small else None)
     more = [figure[lesson] - figure[imported] for figure in figures]
     table = measuring.tabulate("peak memory", ways, figures, "{:.0f} MB".format)
     return f"{table}\n\nMore than the import: {min(more):.0f} to {max(more):.0f} MB, asked at most {ASKED} MB."

@@ -74,7 +74,7 @@ def measure(small: bool = False) -> str:
         Way("`python -m lessons sweep`", lambda: run(run_sweep)),
         Way(f"{count} processes", lambda: run(run_each), 3),
     ]
-    figures = measuring.take_turns(ways, 1 if small else 3)
+    figures = measuring.take_turns(ways, 1 if small else None)
     equal = sum(metrics[run_each].get(name) == values for name, values in metrics[run_sweep].items())
     table = measuring.tabulate(f"{count} runs of {LESSON}", ways, figures, "{:.3g} s".format)
     return f"{table}\n\nEqual final metrics in {equal} of {count} runs."

@@ -169,7 +169,7 @@ def measure(small: bool = False) -> str:
             Way("the lesson, `--ways head`", lambda: run(run_lesson, own, size)),
             Way("the tutorial's way, from 2 epochs after the first", lambda: run(run_tutorial, folder, size, 3), 15),
         ]
-        figures = measuring.take_turns(ways, 1 if small else 3)
+        figures = measuring.take_turns(ways, 1 if small else None)
         whole = "" if small else f" after 25 epochs, which took {run(run_tutorial, folder, size, EPOCHS):.0f} s"
     table = measuring.tabulate("from pictures on disk to a tested model", ways, figures, "{:.3g} s".format)
     return (
