@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +14,11 @@ import numpy as np
 
 from benchmarks import measuring
 
+PATIENCE = 15  # times what the lesson took: then a way is given up
+
 
 class Reached(NamedTuple):
-    """When a training reached its goal: seconds, and epochs; if it did not, those of the whole training.
+    """When a training reached its goal: seconds, and epochs; if it did not, those until it ended or was given up.
 
     Attributes:
         seconds: of loading, building and training, without the measurements of the test accuracy.
@@ -31,15 +34,20 @@ class Reached(NamedTuple):
 
 
 class Clock:
-    """Measures the test accuracy after each quarter epoch; what that takes is not the training's time."""
+    """Measures the test accuracy after each quarter epoch; what that takes is not the training's time.
 
-    def __init__(self, goal: float):
-        self.goal = goal
+    Args:
+        goal: test accuracy.
+        limit: seconds after which the training is given up.
+    """
+
+    def __init__(self, goal: float, limit: float):
+        self.goal, self.limit = goal, limit
         self.started = time.perf_counter()
         self.reached = None
 
     def look(self, epochs: float, predict: Callable[[np.ndarray], np.ndarray], images, labels) -> bool:
-        """Returns whether the goal is reached.
+        """Returns whether the training is over, because the goal is reached or the time is.
 
         Args:
             epochs: how many are done.
@@ -51,7 +59,7 @@ class Clock:
         accuracy = float(np.mean(np.concatenate([predict(part) for part in split(images)]).argmax(axis=1) == labels))
         self.reached = Reached(stopped - self.started, epochs, accuracy, accuracy >= self.goal)
         self.started += time.perf_counter() - stopped
-        return self.reached.reached
+        return accuracy >= self.goal or self.reached.seconds > self.limit
 
 
 def split(images) -> Iterator:
@@ -83,11 +91,12 @@ def make_callback(clock: Clock, images, labels):
     return Quarters()
 
 
-def time_lesson(seed: int, name: str, goal: float, settings: dict) -> Reached:
+def time_lesson(seed: int, limit: float, name: str, goal: float, settings: dict) -> Reached:
     """Runs a lesson as it is, with its recording, until it reaches the goal.
 
     Args:
         seed: of the run.
+        limit: seconds after which it is given up.
         name: such as "course_3_cnn".
         goal: test accuracy.
         settings: of its `Config`, where they are not the lesson's own.
@@ -98,7 +107,7 @@ def time_lesson(seed: int, name: str, goal: float, settings: dict) -> Reached:
 
     lesson = importlib.import_module(f"lessons.{name}")
     test = digits.load_digits().test
-    clock = Clock(goal)
+    clock = Clock(goal, limit)
     callbacks = runs.Run.callbacks
     with (
         tempfile.TemporaryDirectory() as logdir,
@@ -166,16 +175,18 @@ def compare(ways: dict, asked: dict, rounds: int | None, goal: float) -> str:
     """Measures ways to reach a goal in turns, each round with its own seed, and returns a table in Markdown.
 
     Args:
-        ways: by name, a function of a module's top level and its arguments after the seed.
+        ways: by name, a function of a module's top level and its arguments after seed and limit; the first is the lesson.
         asked: by name, how many times the first way's time.
         rounds: how many; five or two if not given.
         goal: test accuracy.
     """
     reached = {name: [] for name in ways}
+    first = next(iter(ways))
 
     def run(name: str) -> float:
         function, *arguments = ways[name]
-        reached[name].append(measuring.run_alone(function, len(reached[name]), *arguments))
+        limit = math.inf if name == first else PATIENCE * reached[first][-1].seconds
+        reached[name].append(measuring.run_alone(function, len(reached[name]), limit, *arguments))
         return reached[name][-1].seconds
 
     turns = [

@@ -111,12 +111,18 @@ def test_time_to_a_goal_runs_small(in_process, name):
 def test_clock_stands_still_while_it_looks(monkeypatch):
     now = iter([0.0, 5.0, 25.0, 30.0, 90.0])  # 20 of these seconds are spent on predicting
     monkeypatch.setattr(reaching.time, "perf_counter", lambda: next(now))
-    clock = reaching.Clock(0.75)
+    clock = reaching.Clock(0.75, limit=60)
     images, labels = np.eye(4), np.arange(4)
     assert not clock.look(0.25, lambda part: part[:, [0, 1, 3, 2]], images, labels)
     assert clock.reached == (5.0, 0.25, 0.5, False)
     assert clock.look(0.5, lambda part: part, images, labels)
     assert clock.reached == (10.0, 0.5, 1.0, True)
+
+
+def test_clock_gives_up():
+    clock = reaching.Clock(0.75, limit=0)
+    assert clock.look(0.25, lambda part: part[:, ::-1], np.eye(4), np.arange(4))
+    assert not clock.reached.reached
 
 
 def test_operations_are_counted_as_by_hand():
