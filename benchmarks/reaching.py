@@ -175,7 +175,7 @@ def compare(ways: dict, asked: dict, rounds: int | None, goal: float) -> str:
     """Measures ways to reach a goal in turns, each round with its own seed, and returns a table in Markdown.
 
     Args:
-        ways: by name, a function of a module's top level and its arguments after seed and limit; the first is the lesson.
+        ways: by name, a function and its arguments after seed and limit; the first is the lesson.
         asked: by name, how many times the first way's time.
         rounds: how many; five or two if not given.
         goal: test accuracy.
