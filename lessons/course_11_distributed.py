@@ -20,12 +20,11 @@ Try:
     --learning-rate 3
 """
 
-import contextlib
 import time
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from training import cluster, command_line, options, runs
+from training import cluster, command_line, options
 
 import keras
 import numpy as np
@@ -52,7 +51,7 @@ def main(config: Config) -> dict:
     dataset = digits.load_digits()
     team, strategy = cluster.join(config, dataset)
     config, chief = replace(config, workers=len(team.addresses)), team.index == 0
-    with runs.start(config, dataset) if chief else contextlib.nullcontext() as run, cluster.watching(team):
+    with cluster.start_run(team, config, dataset) as run:  # None where nothing is written
         with strategy.scope():  # a variable that is made here is on every worker, and begins with the chief's numbers
             model = mlp.build_mlp(config.units, dropout=0.0)
 
@@ -81,18 +80,16 @@ def main(config: Config) -> dict:
             )
 
         reader = keras.models.clone_model(model)  # outside of the strategy: the chief tests alone
-        reader.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+        reader.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
         state = (run.load_state() if chief else None) or {"epoch": 0} | dict(enumerate(model.get_weights()))
         done, *weights = cluster.take_from_chief(strategy, list(state.values()))
         model.set_weights(weights)
         (images, labels), size, pace = dataset.train, config.batch_size, {}
-        updates = -(-len(labels) // size)
         for epoch in range(int(done), config.epochs):
             order = np.random.default_rng([config.seed, epoch]).permutation(len(labels))
-            losses, seconds = [], []
-            for number in range(updates):
-                batch = order[number * size : (number + 1) * size]
-                rate = config.learning_rate * (1 - (epoch + number / updates) / config.epochs)
+            batches, losses, seconds = np.split(order, range(size, len(order), size)), [], []
+            for number, batch in enumerate(batches):
+                rate = config.learning_rate * (1 - (epoch + number / len(batches)) / config.epochs)
                 started = time.perf_counter()
                 loss, gradients = compute(share(images[batch]), share(labels[batch]), tf.constant(float(len(batch))))
                 cluster.read(strategy, gradients[0])  # the last one to be computed
@@ -106,9 +103,10 @@ def main(config: Config) -> dict:
                 seen = reader.evaluate(*dataset.validation, 500, 0, return_dict=True)
                 parts = dict(zip(("compute_ms", "all_reduce_ms"), 1000 * np.median(seconds, axis=0), strict=True))
                 pace = {"images_per_second": 1000 * size / sum(parts.values())} | parts
-                print(runs.table({f"epoch {epoch + 1}": {"accuracy": seen["accuracy"]} | pace}, digits=2))
-                run.add_scalars("train", (epoch + 1) * updates, loss=np.mean(losses), **pace)
-                run.add_scalars("validation", (epoch + 1) * updates, **seen)
+                said = ", ".join(f"{name} {value:,.1f}" for name, value in pace.items())
+                print(f"epoch {epoch + 1}: validation accuracy {seen['accuracy']:.4f}, {said}")
+                run.add_scalars("train", (epoch + 1) * len(batches), loss=np.mean(losses), **pace)
+                run.add_scalars("validation", (epoch + 1) * len(batches), **seen)
                 run.save_state(epoch=epoch + 1, **{f"weight{n}": w for n, w in enumerate(model.get_weights())})
         apart = float(np.ptp(cluster.gather(strategy, model.get_weights()), axis=0).max())
         if not chief:

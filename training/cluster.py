@@ -25,8 +25,9 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NamedTuple
 
-from training import command_line, quiet
+from training import command_line, device, quiet, runs
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -264,6 +265,25 @@ def take_from_chief(strategy: tf.distribute.Strategy, arrays: list[np.ndarray]) 
 
 
 @contextlib.contextmanager
+def start_run(cluster: Cluster, config, dataset) -> Iterator["runs.Run | None"]:
+    """Opens the folder of a new run in the chief, as `runs.start` does; gives the others None, who write nothing.
+
+    Raises:
+        ConnectionError: another worker ended in the middle, or does not answer any more.
+        Exception: as `runs.start`.
+    """
+    keras.utils.set_random_seed(config.seed)
+    opened = runs.start(config, dataset) if cluster.index == 0 else device.computing("float32", config.debug)
+    with opened as run:
+        if run is None:
+            print(
+                f"worker {cluster.index} of {len(cluster.addresses)}: {cluster.name(0)} prints and writes", flush=True
+            )
+        with watching(cluster):
+            yield run
+
+
+@contextlib.contextmanager
 def watching(cluster: Cluster) -> Iterator[None]:
     """Turns TensorFlow's error that another worker has gone into one line that names it.
 
@@ -275,8 +295,8 @@ def watching(cluster: Cluster) -> Iterator[None]:
     except (tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError) as error:
         others = [index for index in range(len(cluster.addresses)) if index != cluster.index]
         gone = [cluster.name(index) for index in others if not answers(cluster.addresses[index])]
-        who = f"{' and '.join(gone)} ended" if gone else f"another worker did not answer for {SILENT_SECONDS} s"
-        raise ConnectionError(f"{who} in the middle: start all of them again, with --resume") from error
+        who = f"{' and '.join(gone)} ended" if gone else "another worker stopped to answer"
+        raise ConnectionError(f"{who} in the middle: start all workers again, with --resume") from error
 
 
 def answers(address: str) -> bool:
