@@ -64,8 +64,7 @@ def main(config: Config) -> dict:
 
         def step(loss, gradients, rate):
             """Adds up the losses and gradients of all workers, and steps; returns the loss of the whole batch."""
-            parts = tf.nest.map_structure(tf.identity, (loss, gradients))
-            loss, gradients = tf.distribute.get_replica_context().all_reduce("sum", parts)
+            loss, *gradients = tf.distribute.get_replica_context().all_reduce("sum", tf.identity_n([loss, *gradients]))
             for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
                 variable.assign_sub(rate * gradient)
             return loss
@@ -79,8 +78,6 @@ def main(config: Config) -> dict:
                 lambda worker: tf.constant(values[worker.replica_id_in_sync_group :: worker.num_replicas_in_sync])
             )
 
-        reader = keras.models.clone_model(model)  # outside of the strategy: the chief tests alone
-        reader.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
         state = (run.load_state() if chief else None) or {"epoch": 0} | dict(enumerate(model.get_weights()))
         done, *weights = cluster.take_from_chief(strategy, list(state.values()))
         model.set_weights(weights)
@@ -99,18 +96,17 @@ def main(config: Config) -> dict:
                 if not np.isfinite(losses[-1]):
                     raise FloatingPointError(f"the loss is {losses[-1]}: try a tenth of the learning rate")
             if chief:
-                reader.set_weights(model.get_weights())
-                seen = reader.evaluate(*dataset.validation, 500, 0, return_dict=True)
                 parts = dict(zip(("compute_ms", "all_reduce_ms"), 1000 * np.median(seconds, axis=0), strict=True))
                 pace = {"images_per_second": 1000 * size / sum(parts.values())} | parts
                 said = ", ".join(f"{name} {value:,.1f}" for name, value in pace.items())
-                print(f"epoch {epoch + 1}: validation accuracy {seen['accuracy']:.4f}, {said}")
+                print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f}, {said}")
                 run.add_scalars("train", (epoch + 1) * len(batches), loss=np.mean(losses), **pace)
-                run.add_scalars("validation", (epoch + 1) * len(batches), **seen)
                 run.save_state(epoch=epoch + 1, **{f"weight{n}": w for n, w in enumerate(model.get_weights())})
         apart = float(np.ptp(cluster.gather(strategy, model.get_weights()), axis=0).max())
         if not chief:
             return {"apart": apart}
+        reader = keras.models.clone_model(model)  # outside of the strategy: the chief tests alone
+        reader.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
         reader.set_weights(model.get_weights())
         print(f"\nLargest difference between the weights of {config.workers} workers: {apart}")
         splits = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
