@@ -2,22 +2,24 @@
 
     python lessons/course_11_distributed.py
 
-Result: 98.0 % test accuracy on all of MNIST in 0.0 minutes on two cores
+Result: 98.0 % test accuracy (97.9 to 98.1 over 5 seeds) on all of MNIST in 0.1 minutes on two cores
 
 You will see one worker; with --workers 2, two processes of this machine work together as two machines would. The
 gradient of a batch is the sum of what each image adds to it, so it does not matter who computes which part: all-reduce
-gives the sum to each worker, and all take the same step. They end with the same weights, those of one worker alone.
+gives the sum to each worker, and all take the same step. In the end their weights are equal to the bit, and those of one
+worker alone but for rounding. On two cores, two processes are no faster than one, which uses both cores already, and lose
+the 4 ms in which they add up 338,000 numbers. Machines gain where computing a share takes longer than that.
 
-On machines of your own, start this command on each one, with TF_CONFIG, which Kubernetes and Slurm can set as well:
+On machines of your own, start the command above on each, with TF_CONFIG, which Kubernetes and Slurm can set as well:
     TF_CONFIG='{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
 and with index 1 on the second. The first worker, the chief, prints and writes the run; the others write nothing.
 
-In TensorBoard:
+In TensorBoard: "compute_ms" and "all_reduce_ms", medians of an epoch; the second holds the wait for the others.
 
 Try:
-    --workers 2
-    --batch-size 1000
-    --learning-rate 3
+    --workers 2         19,000 images a second, not 55,000: adding up takes more than twice as long as computing
+    --workers 2 --batch-size 1000  95,000, alone 107,000: fewer sums for as many images; but only 95 % in as many epochs
+    --learning-rate 3   too high: it learns nothing
 """
 
 import time

@@ -45,6 +45,7 @@ def start(addresses, index, logdir, **fields):
     for field, value in fields.items():
         words += [options.flag(field), *(map(str, value) if isinstance(value, tuple) else [str(value)])]
     environment = {**os.environ, "TF_CONFIG": describe(addresses, index=index)}
+    del environment["TF_CPP_MIN_LOG_LEVEL"]  # which importing TensorFlow here has set
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
     return subprocess.Popen(words, cwd=ROOT, env=environment, **pipes)
 

@@ -327,7 +327,8 @@ def launch(main: Callable, config) -> dict:
         probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(config.workers)]
         addresses = [f"127.0.0.1:{probe.getsockname()[1]}" for probe in probes]
     spawn = multiprocessing.get_context("spawn")
-    workers, ends = [], {}
+    workers, ends, environment = [], {}, dict(os.environ)
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # `quiet` has set another here
     try:
         for index in range(config.workers):
             task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
@@ -337,10 +338,10 @@ def launch(main: Callable, config) -> dict:
             workers[-1].start()
             sender.close()
             ends[receiver] = index
-        del os.environ["TF_CONFIG"]
         return collect(workers, ends)
     finally:
-        os.environ.pop("TF_CONFIG", None)
+        os.environ.clear()
+        os.environ.update(environment)
         for worker in workers:
             worker.join(5)  # the chief writes down how it ended
             worker.kill()
