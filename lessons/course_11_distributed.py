@@ -6,9 +6,9 @@ Result: 98.0 % test accuracy (97.9 to 98.1 over 5 seeds) on all of MNIST in 0.1 
 
 You will see one worker; with --workers 2, two processes of this machine work together as two machines would. The
 gradient of a batch is the sum of what each image adds to it, so it does not matter who computes which part: all-reduce
-gives the sum to each worker, and all take the same step. In the end their weights are equal to the bit, and those of one
-worker alone but for rounding. On two cores, two processes are no faster than one, which uses both cores already, and lose
-the 4 ms in which they add up 338,000 numbers. Machines gain where computing a share takes longer than that.
+gives the sum to each worker, and all take the same step. They end with equal weights, to the bit, and with those of one
+worker alone but for rounding. On two cores, two processes are no faster than one, which uses both cores already, and
+lose the 4 ms in which they add up 338,000 numbers. Machines gain where computing a share takes longer than that.
 
 On machines of your own, start the command above on each, with TF_CONFIG, which Kubernetes and Slurm can set as well:
     TF_CONFIG='{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -140,6 +141,31 @@ def test_killed_worker_ends_the_others_and_all_are_resumed(killed, tmp_path):
     again = distributed.Config(logdir=tmp_path / "killed", name="test", workers=2, resume=True, **fields)
     assert distributed.main(again)["test"] == whole["test"]
     assert kills.find_differences(tmp_path / "whole" / NAME / "test", tmp_path / "killed" / NAME / "test") == []
+
+
+@pytest.mark.full
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no groups of processes to interrupt")
+def test_ctrl_c_reaches_all_workers_of_one_command(tmp_path):
+    words = [
+        sys.executable,
+        str(ROOT / f"lessons/{NAME}.py"),
+        "--workers",
+        "2",
+        "--epochs",
+        "4000",
+        "--logdir",
+        tmp_path,
+    ]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([*words, "--name", "test"], cwd=ROOT, start_new_session=True, **pipes)
+    for line in process.stdout:
+        if line.startswith("epoch 3"):
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "")
+    assert output.splitlines()[-1] == "The same command with --resume --name test goes on"
+    assert json.loads((tmp_path / NAME / "test/metrics.json").read_text())["status"] == "interrupted"
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,8 @@ def join(config, dataset) -> tuple[Cluster, tf.distribute.Strategy]:
         quiet.prepare_devices()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # TensorFlow's own handler lets the process live
+        if cluster.index:  # which has nothing to write down
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
     return cluster, strategy
 
 
