@@ -26,7 +26,7 @@ import tensorflow as tf
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     precision: Literal["float32"] = "float32"  # of the computation
     size: int = 10  # length of the vector in the race between a graph and single operations
 

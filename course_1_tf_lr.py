@@ -32,7 +32,7 @@ GRID = np.linspace(2, 11, 200, dtype="float32")[:, None]  # where the fit is dra
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     precision: Literal["float32"] = "float32"  # of the computation
     epochs: int = 3000  # passes over the 17 points
     learning_rate: float = 0.02  # size of a step, as a multiple of the gradient

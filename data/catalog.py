@@ -108,6 +108,7 @@ MNIST_LESSONS = (
     "course_3_inside_a_cnn",
     "course_3_fooling_a_cnn",
     "course_5_cut_point",
+    "course_11_distributed",
 )
 MOBILENET_V2 = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
 VGG_LICENCE = "CC BY (VGG, Oxford)"

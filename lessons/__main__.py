@@ -29,6 +29,7 @@ COURSE = (
     "course_5_transfer_learning",
     "course_5_cut_point",
     "course_9_style_transfer",
+    "course_11_distributed",
 )  # the order to take them in; a lesson that is not named comes after those of its number
 
 

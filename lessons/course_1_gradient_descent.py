@@ -31,7 +31,7 @@ import tensorflow as tf
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     precision: Literal["float32"] = "float32"  # of the computation
     steps: int = 300  # of each descent
     learning_rate: float = 0.05  # of each descent

@@ -34,7 +34,7 @@ SEEDS = 20
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     precision: Literal["float32"] = "float32"  # of the computation
     epochs: int = 100  # of 10 updates, each with all four examples
     learning_rate: float = 1.0  # of plain gradient descent

@@ -37,7 +37,7 @@ WIDTHS = (4, 16, 64, 256)  # of one hidden layer
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     precision: Literal["float32"] = "float32"  # of the computation
     depths: tuple[int, ...] = (1, 2, 4)  # numbers of hidden layers to compare
     parameters: int = 4000  # weights and biases of each network, within 2 %

@@ -34,7 +34,7 @@ UPDATES = 20  # in what Keras takes for an epoch; each is made with all examples
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     precision: Literal["float32"] = "float32"  # of the computation
     units: int = 64  # width of both hidden layers of the large network
     examples: int = 100  # to learn from

@@ -37,7 +37,7 @@ SOBEL = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]  # turned, it looks for level edges
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     precision: Literal["float32"] = "float32"  # of the computation
     stride: int = 1  # pixels that the kernel moves at a time
     padding: Literal["valid", "same"] = "valid"  # same: zeros around the picture, so that the borders count

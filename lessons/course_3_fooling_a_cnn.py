@@ -35,7 +35,7 @@ cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     run: str = "course_3_cnn"  # folder of a run, or a lesson's name for its newest run
     picture: Path | None = None  # photo of one digit, to fool the network with as well
     epsilon: float = 0.2  # size of the step in adversarial training, as a share of the range from black to white

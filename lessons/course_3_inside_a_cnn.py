@@ -32,7 +32,7 @@ from data import digits, pictures
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     run: str = "course_3_cnn"  # folder of a run of that lesson, or its name for its newest run
     picture: Path | None = None  # photo of one digit; an image of the test split if not given
     steps: int = 100  # of activation maximisation

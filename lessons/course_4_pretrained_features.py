@@ -34,7 +34,7 @@ from models import backbones
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = "efficientnet_lite0"  # the network
     weights: Path | None = None  # file of its weights; looked for if not given
     pictures: tuple[Path, ...] = ()  # photographs of your own; those of scikit-learn and Matplotlib if not given

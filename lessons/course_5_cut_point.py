@@ -38,7 +38,7 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1, 10)  # inverse of the penalty on the squ
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     precision: Literal["auto", "float32", "bfloat16"] = "float32"  # of the computation; here CPUs are slow in bfloat16
     data_dir: Path | None = None  # folder of photos, a subfolder for each class; ants and bees if not given
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = "efficientnet_lite0"  # the network

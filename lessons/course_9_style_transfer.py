@@ -30,7 +30,7 @@ from models import style
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     content: str = "temple"  # file of the picture that keeps its content, or "temple", "flower", "portrait" of pip
     style: tuple[str, ...] = ("glass",)  # files of pictures that give their style, or the drawn "glass" and "swirls"
     style_mix: tuple[float, ...] = ()  # strength of each style; all alike if not given

@@ -37,9 +37,16 @@ TRAININGS = {
     "course_4_image_search": {"epochs": 2},
     "course_5_transfer_learning": {"epochs": 2},
     "course_9_style_transfer": {"size": 200, "steps": 30},
+    "course_11_distributed": {"epochs": 60},
 }
-TIMES = {"seconds", "search_milliseconds"}  # what differs between runs in metrics.json
-CURVES_OF_TIME = {"images_per_second"}
+TIMES = {
+    "seconds",
+    "search_milliseconds",
+    "images_per_second",
+    "compute_ms",
+    "all_reduce_ms",
+}  # what differs between runs in metrics.json
+CURVES_OF_TIME = {"images_per_second", "compute_ms", "all_reduce_ms"}
 AGAIN = 0.3  # share of the resumed runs that are killed as well
 
 

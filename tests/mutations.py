@@ -58,6 +58,7 @@ LINE, DESCENT, XOR, MLP = "course_1_tf_lr", "course_1_gradient_descent", "course
 DEEP, PLANE, CNN, INSIDE = "course_2_deep_or_wide", "course_2_overfitting", "course_3_cnn", "course_3_inside_a_cnn"
 FOOLING, SEARCH, CUT = "course_3_fooling_a_cnn", "course_4_image_search", "course_5_cut_point"
 TRANSFER, PAINTING = "course_5_transfer_learning", "course_9_style_transfer"
+SHARED, TOGETHER = "course_11_distributed", "tests/test_distributed.py::test_workers_end_with_the_weights_of_one"
 DESCENDED = "test_descents_end_where_the_docstring_says[as shipped]"
 PAINTED = "test_picture_takes_on_the_style_and_keeps_the_content"
 
@@ -94,6 +95,7 @@ STANDSTILLS = {
         "CosineDecay(0.0, updates)",
         "test_digits_are_transferred_where_there_are_no_photos",
     ),
+    SHARED: lesson(SHARED, "rate = config.learning_rate * (", "rate = 0.0 * (", "test_distributed_learns"),
     CUT: lesson(CUT, "max_iter=1000", "max_iter=0", "test_late_features_are_too_special_for_digits"),
     PAINTING: Fault(
         f"lessons/{PAINTING}.py",
@@ -339,6 +341,21 @@ FAULTS = {
         "train(run, model, dataset.train,",
         "train(run, model, dataset.test,",
         f"test_nothing_is_learned_from_validation_or_test[{FOOLING}]",
+    ),
+    "distributed: each worker takes the same share": Fault(
+        f"lessons/{SHARED}.py", "values[worker.replica_id_in_sync_group ::", "values[0::", (TOGETHER + "[2]",)
+    ),
+    "distributed: mean over the shares, not over the batch": Fault(
+        f"lessons/{SHARED}.py",
+        "tf.reduce_sum(losses) / count",
+        "tf.reduce_mean(losses) / strategy.num_replicas_in_sync",
+        (TOGETHER + "[2]",),
+    ),
+    "distributed: gradients of the others left out": Fault(
+        f"lessons/{SHARED}.py",
+        'tf.distribute.get_replica_context().all_reduce("sum", tf.identity_n([loss, *gradients]))',
+        "[loss, *gradients]",
+        (TOGETHER + "[2]",),
     ),
     "transfer: layers to be tuned left frozen": lesson(
         TRANSFER,

@@ -56,6 +56,7 @@ SMALL = {
     "course_5_transfer_learning": {"epochs": 10},
     "course_5_cut_point": {"digits_each": 20},
     "course_9_style_transfer": {"size": 100, "steps": 5},
+    "course_11_distributed": {},
 }
 CONSTANTS = {"course_2_deep_or_wide": {"SEEDS": 2}}  # that make it small and are no flags
 CLASSIFIERS = {"course_2_mlp": mlp.build_mlp, "course_3_cnn": cnn.build_cnn}
@@ -158,7 +159,7 @@ def test_run_folder_and_stderr(name, small_run):
     config = json.loads((folder / "config.json").read_text())
     documented = {"lesson", "hyperparameters", "options", "source", "device", "precision", "versions"}
     assert set(config) - {"class_names"} == documented
-    assert set(config["options"]) == {"seed", "logdir", "name", "precision", "profile", "debug"}
+    assert set(config["options"]) == {"seed", "logdir", "name", "precision", "strategy", "profile", "debug"}
     assert config["versions"]["keras"] == keras.__version__
     assert config["source"] in out
     assert config["device"] in out
@@ -230,6 +231,14 @@ def test_same_seed_same_result(name, tmp_path, monkeypatch):
     ]
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_distributed_learns(small_run):
+    """More than half of the way from an untrained network to the docstring's figure."""
+    metrics, *_ = small_run("course_11_distributed")
+    assert metrics["test"]["accuracy"] > 0.85
+    assert metrics["apart"] == 0
+    assert metrics["images_per_second"] > 0
 
 
 def test_other_seed_other_result(tmp_path, small_run):
@@ -759,7 +768,7 @@ def test_list_is_in_course_order():
     assert tuple(LESSONS) == COURSE
     for readme in ("README.md", "README.zh-CN.md"):
         text = (ROOT / readme).read_text(encoding="utf-8")
-        table = re.findall(r"^\| \d \| `(?:lessons/)?(\w+)\.py`", text, re.MULTILINE)
+        table = re.findall(r"^\| \d+ \| `(?:lessons/)?(\w+)\.py`", text, re.MULTILINE)
         assert tuple(table) == COURSE, readme
 
 

@@ -8,20 +8,45 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from training import quiet  # noqa: F401 (imports TensorFlow)
+from training import quiet
 
 import keras
 import psutil
 import tensorflow as tf
 
 
-def describe() -> str:
-    """Returns the device that computes, such as "CPU (2 cores)" or "GPU (NVIDIA GeForce RTX 4090)"."""
+def describe(devices: int = 1) -> str:
+    """Returns what computes, such as "CPU (2 cores)" or "GPU (NVIDIA GeForce RTX 4090)".
+
+    Args:
+        devices: how many share a batch; above 1, the text begins with their number.
+    """
     gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return f"CPU ({os.cpu_count()} cores)"
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
-    return f"GPU ({', '.join(names)})"
+    one = f"GPU ({', '.join(names)})" if gpus else f"CPU ({os.cpu_count()} cores)"
+    return one if devices == 1 else f"{devices} mirrored devices, {one}"
+
+
+def choose_strategy(strategy: str) -> tf.distribute.Strategy:
+    """Returns TensorFlow's strategy for a training on one device, or on all of this machine.
+
+    Args:
+        strategy: "one", or "mirrored" for all GPUs (all CPUs where TensorFlow was told of several, and has no GPU).
+
+    Raises:
+        ValueError: "mirrored", and there is only one.
+    """
+    if strategy == "one":
+        return tf.distribute.get_strategy()
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    devices = [device.name for device in tf.config.list_logical_devices(kind)]
+    if len(devices) < 2:
+        raise ValueError(
+            f"--strategy is mirrored, but TensorFlow finds {len(devices)} {kind} here, expected two GPUs or more: "
+            "leave the flag out"
+        )
+    with quiet.hold_stderr():
+        return tf.distribute.MirroredStrategy(devices)
 
 
 def choose_precision(precision: str) -> str:
@@ -56,22 +81,43 @@ def time_call(function, *arguments) -> float:
     return time.perf_counter() - started
 
 
+def run_on_devices(function, *arguments):
+    """Calls a function that computes gradients, on each device of a mirrored training; returns what the first one gave.
+
+    Outside of the devices, TensorFlow has no gradient for a variable that is mirrored.
+    """
+    strategy = tf.distribute.get_strategy()
+    if strategy.num_replicas_in_sync == 1:
+        return function(*arguments)
+    results = tf.function(strategy.run)(function, arguments)
+    return tf.nest.map_structure(lambda values: strategy.experimental_local_results(values)[0], results)
+
+
 @contextlib.contextmanager
-def computing(precision: str, debug: bool) -> Iterator[None]:
+def computing(precision: str, debug: bool, strategy: tf.distribute.Strategy | None = None) -> Iterator[None]:
     """Sets the precision of the layers made inside the block, and runs them eagerly with numeric checks if `debug`.
 
     Args:
         precision: "float32", or "bfloat16": Keras's `mixed_bfloat16`, which keeps the weights in float32.
         debug: whether every operation runs eagerly and raises on a NaN or infinity.
+        strategy: what `choose_strategy` returned, for the models made inside the block; one device if not given.
     """
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
-    if not debug:
-        try:
+    try:
+        with contextlib.ExitStack() as stack:
+            if strategy is not None and strategy.num_replicas_in_sync > 1:
+                stack.enter_context(strategy.scope())
+            if debug:
+                stack.enter_context(debugging())
             yield
-        finally:
-            keras.config.set_dtype_policy(previous)
-        return
+    finally:
+        keras.config.set_dtype_policy(previous)
+
+
+@contextlib.contextmanager
+def debugging() -> Iterator[None]:
+    """Runs every operation in the block eagerly, and raises on a NaN or infinity."""
     tf.config.run_functions_eagerly(True)
     tf.debugging.enable_check_numerics()
     try:
@@ -82,4 +128,3 @@ def computing(precision: str, debug: bool) -> Iterator[None]:
     finally:
         tf.debugging.disable_check_numerics()
         tf.config.run_functions_eagerly(False)
-        keras.config.set_dtype_policy(previous)

@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from training import quiet  # noqa: F401 (imports TensorFlow)
+from training import device
 
 import keras
 import numpy as np
@@ -139,7 +139,7 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Keeps the first weights and the first learning rate."""
-        self.rate = float(self.model.optimizer.learning_rate)
+        self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.initial = [np.copy(value) for value in self.model.get_weights()]
 
     def on_train_batch_end(self, batch, logs=None):
@@ -1023,15 +1023,16 @@ class Examination:
         picks = picks[: count * size].reshape(count, size)
         optimizer.build(model.trainable_variables)
 
-        @tf.function
         def update(x, y):
             with tf.GradientTape() as tape:
                 outputs = model(x, training=True)
-                value = self.loss(y, outputs)
+                value = self.loss(y, outputs) / devices  # their gradients are added
             optimizer.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
 
+        devices = tf.distribute.get_strategy().num_replicas_in_sync
+        train = tf.function(lambda *batch: device.run_on_devices(update, *batch))
         for done, pick in enumerate(picks, start=1):
-            update(tf.constant(inputs[pick]), tf.constant(targets[pick]))
+            train(tf.constant(inputs[pick]), tf.constant(targets[pick]))
             if done == 1:
                 started = time.perf_counter()
             elif not self.trials and time.perf_counter() - started > TRIAL_SECONDS:
@@ -1138,10 +1139,14 @@ class Examination:
         kernels = [kernel for kernel in kernels if kernel is not None]
         rows, targets = self.rows[:PROBE], self.targets[:PROBE]
         total = [np.zeros(1) for _ in kernels]
-        for part in self.parts(rows):
+
+        def slopes(x, y):
             with tf.GradientTape() as tape:
-                value = self.loss(tf.constant(targets[part]), model(tf.constant(rows[part]), training=True))
-            found = tape.gradient(value, [kernel.value for kernel in kernels])
+                value = self.loss(y, model(x, training=True))
+            return tape.gradient(value, [kernel.value for kernel in kernels])
+
+        for part in self.parts(rows):
+            found = device.run_on_devices(slopes, tf.constant(rows[part]), tf.constant(targets[part]))
             share = len(rows[part]) / len(rows)
             pairs = zip(total, found, strict=True)
             total = [sums if own is None else sums + share * np.asarray(own) for sums, own in pairs]

@@ -34,6 +34,8 @@ RANGES = {
     "content_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
     "style_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
     "smoothness_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
+    "workers": (lambda value: 1 <= value <= 64, "a whole number from 1 to 64"),
+    "wait": (lambda value: 0 < value <= 86_400, "a number of seconds above 0, at most 86400"),
     "degree": (lambda value: 1 <= value <= 16, "a whole number from 1 to 16"),
     "dropout": (lambda value: 0 <= value < 1, "a share from 0 to below 1"),
 }
@@ -53,6 +55,7 @@ class Options:
     logdir: Path = Path("runs")  # folder for the runs, the one to show in TensorBoard
     name: str | None = None  # of the run's folder, LOGDIR/LESSON/NAME; the time if not given
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # bfloat16 if auto finds a CPU or GPU that computes it
+    strategy: Literal["one", "mirrored"] = "one"  # mirrored: all GPUs of the machine share each batch of a training
     profile: bool = False  # trace a few updates for TensorBoard's page Profile (install requirements-profile.txt)
     resume: bool = False  # go on with the run of that --name, else with the last one, where it was interrupted
     debug: bool = False  # run eagerly with numeric checks: slow, but breakpoints and prints in a model work
@@ -68,8 +71,17 @@ class Options:
                     raise ValueError(f"{flag(field.name)} is {part}, expected {expected}")
         if self.name is not None and not is_folder_name(self.name):
             raise ValueError(f"--name is {self.name[:80]!r}, expected one plain folder name, such as wide_network")
+        if self.debug and self.strategy != "one":
+            raise ValueError("--debug runs line by line, on one device: leave it or --strategy out")
         if any("\ud800" <= character <= "\udfff" for character in str(self.logdir)):  # bytes that are no UTF-8
             raise ValueError(f"--logdir is {str(self.logdir)!r}, expected a name in UTF-8, as TensorFlow asks for")
+
+
+@dataclass(frozen=True)
+class OneDeviceOptions(Options):
+    """The options of a lesson that devices cannot share: it has no `fit`, many small ones, or a trained model."""
+
+    strategy: Literal["one"] = "one"  # nothing here is worth sharing among several GPUs
 
 
 def is_folder_name(name: str) -> bool:

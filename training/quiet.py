@@ -50,12 +50,19 @@ def hold_stderr() -> Iterator[None]:
         os.close(stderr)
 
 
+def prepare_devices() -> None:
+    """Lets TensorFlow write now what it writes when it first looks for a GPU and first compiles."""
+    tf.config.list_logical_devices()
+    tf.function(lambda x: x / tf.sqrt(x), jit_compile=True)(tf.constant(1.0))
+
+
 # Otherwise, Matplotlib tells on stderr where it keeps its fonts if the home folder cannot be written.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 if "tensorflow" not in sys.modules:
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # of an error that it raises as well, TensorFlow logs a warning
+    # Of an error that it raises as well, TensorFlow logs a warning; in a cluster, of another worker's end, an error.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if "TF_CONFIG" in os.environ else "2")
     # What the import makes stays: to look through it for what can be freed takes a quarter of the import, and later a
     # fifth of a second each time.
     collecting = gc.isenabled()
@@ -65,12 +72,11 @@ if "tensorflow" not in sys.modules:
             import keras  # noqa: F401 (with TensorFlow it takes seconds, in which Ctrl-C may come)
             import tensorflow as tf
 
-            # Looking for a GPU writes to stderr as well. Memory growth must be set before the GPU is first used.
+            # Memory growth must be set before the GPU is first used.
             for gpu in tf.config.list_physical_devices("GPU"):
                 tf.config.experimental.set_memory_growth(gpu, True)
-            tf.config.list_logical_devices()
-            # The first compilation by XLA does too.
-            tf.function(lambda x: x / tf.sqrt(x), jit_compile=True)(tf.constant(1.0))
+            if "TF_CONFIG" not in os.environ:  # a cluster is joined before the devices are first used
+                prepare_devices()
     except KeyboardInterrupt:
         sys.exit(130)
     finally:

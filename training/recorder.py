@@ -3,7 +3,7 @@
 import math
 import time
 
-from training import classifier, figures, quiet
+from training import classifier, device, figures, quiet
 
 import keras
 import numpy as np
@@ -26,9 +26,10 @@ class StopOnDivergence(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Looks at the running loss."""
         if not math.isfinite(logs["loss"]):
-            learning_rate = float(self.model.optimizer.learning_rate)
+            learning_rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+            updates = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
             raise FloatingPointError(
-                f"the loss is {logs['loss']} after {int(self.model.optimizer.iterations)} updates: "
+                f"the loss is {logs['loss']} after {updates} updates: "
                 f"the training diverged at a learning rate of {learning_rate:.3g}. Try a tenth: --learning-rate"
             )
 
@@ -73,7 +74,7 @@ class Recorder(keras.callbacks.Callback):
         # The same layers with metrics of their own: those of the model go on counting the epoch.
         self.probe = keras.Model(self.model.inputs[0], self.model.outputs[0])
         self.probe.compile_from_config(self.model.get_compile_config())
-        self.gradients = tf.function(self.compute_gradients)
+        self.gradients = tf.function(lambda *train: device.run_on_devices(self.compute_gradients, *train))
         with self.writers["train"].as_default(step=0):
             write_graph(self.model)
         self.look()
@@ -136,7 +137,7 @@ class Recorder(keras.callbacks.Callback):
         with self.writers["train"].as_default(step=self.updates):
             for name, total in sums.items():
                 tf.summary.scalar(name, (total - self.window_sums.get(name, 0.0)) / window)
-            tf.summary.scalar("learning_rate", self.model.optimizer.learning_rate)
+            tf.summary.scalar("learning_rate", keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             if self.train is not None:
                 tf.summary.scalar("images_per_second", window * self.examples / self.params["steps"] / seconds)
             for variable, before in zip(self.model.trainable_variables, self.before, strict=True):
@@ -159,7 +160,7 @@ class Recorder(keras.callbacks.Callback):
         if self.validation is None:
             return
         images, labels = self.validation
-        outputs = self.probe.predict_on_batch(images)
+        outputs = self.probe.predict(images, batch_size=len(images), verbose=0)
         self.probe.reset_metrics()
         metrics = self.probe.compute_metrics(images, labels, outputs)
         metrics["loss"] = self.probe.compute_loss(images, labels, outputs, training=False)

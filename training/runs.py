@@ -3,10 +3,10 @@
 `config.json` says how the run was made:
     lesson: name of the lesson, such as "course_3_cnn".
     hyperparameters: the fields of the lesson's own `Config`, as used.
-    options: those that every lesson shares: seed, logdir, name, precision, profile, debug.
+    options: those that every lesson shares: seed, logdir, name, precision, strategy, profile, debug.
     source: what the data is and where it came from.
     class_names: the name of each class; absent where a lesson has none.
-    device: such as "CPU (2 cores)".
+    device: such as "CPU (2 cores)", or "2 mirrored devices, GPU (...)".
     precision: "float32" or "bfloat16", as used.
     versions: of python, tensorflow, keras and numpy.
 
@@ -75,7 +75,7 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
             raise ValueError(f"{flag(name)} is {count}, expected at most the {len(dataset.train[1])} training examples")
     run = Run(config, dataset)
     try:
-        with device.computing(run.precision, config.debug), note_interrupt(run):
+        with device.computing(run.precision, config.debug, run.strategy), note_interrupt(run):
             yield run
     except BaseException as error:
         run.clear()
@@ -128,6 +128,12 @@ class Run:
         self.class_names = getattr(dataset, "class_names", None)
         self.lesson = Path(getfile(type(config))).stem
         self.precision = device.choose_precision(config.precision)
+        self.strategy = device.choose_strategy(config.strategy)
+        devices, batch_size = self.strategy.num_replicas_in_sync, getattr(config, "batch_size", 0)
+        if batch_size % devices:
+            raise ValueError(
+                f"--batch-size is {batch_size}, expected a multiple of the {devices} devices that share it"
+            )
         keras.utils.clear_session()  # layers are named from the start, so that runs of one process share their charts
         keras.utils.set_random_seed(config.seed)
 
@@ -141,7 +147,7 @@ class Run:
             "options": {name: value for name, value in values.items() if name in shared},
             "source": hide_home(dataset.source) if dataset else "no data",
             **({"class_names": self.class_names} if self.class_names else {}),
-            "device": device.describe(),
+            "device": device.describe(self.strategy.num_replicas_in_sync),
             "precision": self.precision,
             "versions": {"python": platform.python_version()}
             | {package: metadata.version(package) for package in ("tensorflow", "keras", "numpy")},

@@ -29,7 +29,7 @@ STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.OneDeviceOptions):
     precision: Literal["float32"] = "float32"  # of the computation
     steps: int = 60  # changes of the picture
     learning_rate: float = 5.0  # of Adam; black and white are 255 apart
