@@ -11,7 +11,6 @@ import importlib
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -51,6 +50,7 @@ def main() -> None:
     for name in names:
         if name not in BENCHMARKS:
             raise ValueError(f"received {name!r}, expected a benchmark: {', '.join(BENCHMARKS)}")
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the ways are compared on the processor
     machine = describe_machine()
     print(machine)
     for name in names:
@@ -78,14 +78,14 @@ def keep(name: str, section: str, machine: str) -> None:
 
 
 def describe_machine() -> str:
-    """Returns processor, cores, memory, GPUs, and the versions that count."""
+    """Returns processor, cores, memory, and the versions that count."""
     cpu = platform.processor() or platform.machine()
     flags = ""
     if sys.platform == "linux":
         info = Path("/proc/cpuinfo").read_text()
-        cpu = re.search(r"^model name\s*: (.*)$", info, re.MULTILINE).group(1)
+        named = re.search(r"^model name\s*: (.*)$", info, re.MULTILINE)  # ARM has none
+        cpu = named[1] if named else cpu
         flags = ", ".join(name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in info)
-    gpus = list_gpus()
     versions = [f"Python {platform.python_version()}"]
     for package, title in (("tensorflow", "TensorFlow"), ("keras", "Keras"), ("torch", "PyTorch"), ("numpy", "NumPy")):
         try:
@@ -93,15 +93,7 @@ def describe_machine() -> str:
         except metadata.PackageNotFoundError:
             versions.append(f"no {title}")
     memory = psutil.virtual_memory().total / 2**30
-    return f"{cpu} ({flags}), {os.cpu_count()} cores, {memory:.0f} GB, {gpus}. {', '.join(versions)}."
-
-
-def list_gpus() -> str:
-    """Returns the names of NVIDIA's GPUs, or "no GPU"."""
-    if not shutil.which("nvidia-smi"):
-        return "no GPU"
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    return ", ".join(subprocess.run(command, capture_output=True, text=True).stdout.splitlines()) or "no GPU"
+    return f"{cpu} ({flags}), {os.cpu_count()} cores, {memory:.0f} GB, no GPU used. {', '.join(versions)}."
 
 
 def find_commit() -> str:
@@ -109,7 +101,7 @@ def find_commit() -> str:
     git = ["git", "-C", str(RESULTS.parent)]
     commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     changed = subprocess.run(
-        [*git, "status", "--porcelain", "--", ":/", ":!RESULTS.md"], capture_output=True, text=True
+        [*git, "status", "--porcelain", "--", ":/", ":!RESULTS.md", ":!growth.png"], capture_output=True, text=True
     )
     return (commit or "unknown") + (" and changes" if changed.stdout.strip() else "")
 

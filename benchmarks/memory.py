@@ -5,7 +5,6 @@ that imports TensorFlow and ends.
 """
 
 import re
-import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -36,6 +35,8 @@ def measure_peak() -> float:
     """Returns the largest memory that this process has had, MB."""
     if sys.platform == "linux":  # where `getrusage` counts what the process that started this one had
         return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024 / 1e6
+    import resource  # which Windows does not have
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
 
 

@@ -179,6 +179,9 @@ def compare(ways: dict, asked: dict, rounds: int | None, goal: float) -> str:
         asked: by name, how many times the first way's time.
         rounds: how many; five or two if not given.
         goal: test accuracy.
+
+    Raises:
+        RuntimeError: the first way does not reach the goal.
     """
     reached = {name: [] for name in ways}
     first = next(iter(ways))
@@ -193,6 +196,14 @@ def compare(ways: dict, asked: dict, rounds: int | None, goal: float) -> str:
         measuring.Way(name, functools.partial(run, name), asked.get(name), torch="PyTorch" in name) for name in ways
     ]
     figures = measuring.take_turns(turns, rounds)
+    if not all(one.reached for one in reached[first]):
+        raise RuntimeError(f"{first} did not come to {goal:.0%}: {reached[first]}")
+    titles = {name: name for name in ways}
+    for name, several in reached.items():
+        if missed := sum(not one.reached for one in several):
+            titles[name] = f"{name}, not reached in {missed} of {len(several)}: more than"
+    turns = [turn._replace(name=titles[turn.name]) for turn in turns]
+    figures = [{titles[name]: seconds for name, seconds in figure.items()} for figure in figures]
     table = measuring.tabulate(f"to {goal:.0%} of the test images", turns, figures, "{:.1f} s".format)
     lines = ["| way | epochs in each round | test accuracy then |", "| --- | --- | --- |"]
     for name, several in reached.items():

@@ -26,29 +26,36 @@ FIRST_STEP = """
 import os, runpy, sys
 from training import quiet  # as the lesson does
 from keras.callbacks import CallbackList
-CallbackList.on_train_batch_end = lambda *_: os._exit(0)
+CallbackList.on_train_batch_end = lambda *_: os._exit(3)
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 LESSON = "lessons/course_3_cnn.py"
 
 
-def time_process(*words: str) -> float:
+def time_process(*words: str, code: int = 0) -> float:
     """Returns the seconds of a process of Python.
 
+    Args:
+        *words: after `python`.
+        code: with which it is to end.
+
     Raises:
-        subprocess.CalledProcessError: it failed.
+        subprocess.CalledProcessError: it ended with another.
     """
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
     started = time.perf_counter()
-    subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, check=True, capture_output=True)
-    return time.perf_counter() - started
+    ended = subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True)
+    seconds = time.perf_counter() - started
+    if ended.returncode != code:
+        raise subprocess.CalledProcessError(ended.returncode, ended.args, stderr=ended.stderr)
+    return seconds
 
 
 def time_first_step(*flags: str) -> float:
     """Returns the seconds of a process of the lesson up to the end of its first step of training."""
     with tempfile.TemporaryDirectory() as logdir:
         program = f"import sys\nsys.argv = {[LESSON, '--logdir', logdir, *flags]!r}\n{FIRST_STEP}"
-        return time_process("-c", program)
+        return time_process("-c", program, code=3)
 
 
 def measure(small: bool = False) -> str:

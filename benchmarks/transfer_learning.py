@@ -55,7 +55,7 @@ def run_tutorial(folder: Path, size: int, epochs: int) -> dict[str, float]:
     network = backbones.build_backbone("efficientnet_lite0", weights.path, weights.keep, size)
     network.trainable = False
     head = keras.layers.Dense(len(list_classes(folder)))
-    model = keras.Model(network.inputs[0], head(network.layers[-1].input))
+    model = keras.Model(network.inputs[0], head(network.get_layer("features").output))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(1e-3, momentum=0.9), loss, metrics=["accuracy"])
     train, test = read_photos(folder, "train", size), read_photos(folder, "val", size)
@@ -140,8 +140,12 @@ def unpack_photos(folder: Path) -> Path:
     if found.is_dir():
         return found
     with zipfile.ZipFile(found) as archive:
-        archive.extractall(folder)
-    return folder / "hymenoptera_data"
+        for name in archive.namelist():
+            if name.endswith((".jpg", ".jpeg")):
+                photo = folder.joinpath(*Path(name).parts[-3:])  # such as train/ants/0013035.jpg
+                photo.parent.mkdir(parents=True, exist_ok=True)
+                photo.write_bytes(archive.read(name))
+    return folder
 
 
 def measure(small: bool = False) -> str:

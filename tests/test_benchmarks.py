@@ -1,4 +1,4 @@
-"""Each benchmark runs small, and its ways compute what they say. No figure is a timed test."""
+"""Each benchmark runs small. No figure is a timed test."""
 
 import importlib
 import math
