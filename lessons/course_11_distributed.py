@@ -10,7 +10,7 @@ gives the sum to each worker, and all take the same step. They end with equal we
 worker alone but for rounding. On two cores, two processes are no faster than one, which uses both cores already, and
 lose the 4 ms in which they add up 338,000 numbers. Machines gain where computing a share takes longer than that.
 
-On machines of your own, start the command above on each, with TF_CONFIG, which Kubernetes and Slurm can set as well:
+On machines of your own, start the command above on each, with TF_CONFIG (on Kubernetes an operator sets it):
     TF_CONFIG='{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
 and with index 1 on the second. The first worker, the chief, prints and writes the run; the others write nothing.
 

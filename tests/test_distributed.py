@@ -1,6 +1,7 @@
 """Several devices of a machine, and several machines: the weights are those of one, and what goes wrong is said."""
 
 import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 from lessons import course_2_mlp, course_3_fooling_a_cnn
 from lessons import course_11_distributed as distributed
@@ -21,6 +23,7 @@ import course_1_tf_lr
 from data import digits
 from tests import kills
 from tests.kills import ROOT
+from tests.test_training import read_curve
 
 NAME = "course_11_distributed"
 # 4,000 images in batches of 303: shares of 152 and 151, or of 76 and 75, and in the last batch, of 61, of 31 and 30.
@@ -136,7 +139,10 @@ def test_killed_worker_ends_the_others_and_all_are_resumed(killed, tmp_path):
     errors = workers[1 - killed].communicate(timeout=30)[1]
     workers[killed].communicate()
     name = f"{'worker 1' if killed else 'the chief'} at {addresses[killed]}"
-    assert errors == f"{NAME}.py: {name} ended in the middle: start all workers again, with --resume\n"
+    assert (
+        errors
+        == f"{NAME}.py: {name} ended in the middle: see what it said, and start all workers again, with --resume\n"
+    )
     assert workers[1 - killed].returncode == 2
     again = distributed.Config(logdir=tmp_path / "killed", name="test", workers=2, resume=True, **fields)
     assert distributed.main(again)["test"] == whole["test"]
@@ -287,6 +293,58 @@ def test_worker_that_does_not_come():
     assert meet_all(addresses, [None, {"seed": 0}, None], seconds=0.5)[1].startswith("TimeoutError: the chief")
 
 
+def test_worker_that_waits_no_longer_is_not_counted():
+    """Worker 1 gives up before worker 2 comes: the chief must not take it for present."""
+    addresses = free_addresses(3)
+    refused = {}
+
+    def come(index, seconds, after=0.0):
+        time.sleep(after)
+        try:
+            cluster.meet(cluster.Cluster(addresses, index), {}, seconds)
+        except OSError as error:
+            refused[index] = str(error)
+
+    threads = [threading.Thread(target=come, args=words) for words in ((0, 2), (1, 0.5), (2, 1, 1.0))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused[0].startswith(f"worker 1 at {addresses[1]} did not answer within 2 s")
+    assert set(refused) == {0, 1, 2}
+
+
+def test_workers_with_other_addresses():
+    addresses = free_addresses(3)
+    refused = []
+
+    def come(cluster_of_one):
+        try:
+            cluster.meet(cluster_of_one, {}, 5)
+        except ValueError as error:
+            refused.append(str(error))
+
+    clusters = cluster.Cluster(addresses[:2], 0), cluster.Cluster((addresses[0], addresses[2]), 1)
+    threads = [threading.Thread(target=come, args=(own,)) for own in clusters]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 2
+    assert all("has addresses" in text for text in refused)
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+def test_workers_meet_over_ipv6():
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as first:
+            with socket.create_server(("::1", 0), family=socket.AF_INET6) as second:
+                ports = first.getsockname()[1], second.getsockname()[1]
+    except OSError as error:
+        pytest.skip(f"needs IPv6: {error}")
+    assert meet_all(tuple(f"[::1]:{port}" for port in ports), [{"seed": 0}] * 2) == [None] * 2
+
+
 def test_port_that_is_taken():
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
@@ -354,6 +412,10 @@ def test_two_devices_end_with_the_weights_of_one(tmp_path):
     assert {"model.keras", "metrics.json", "figures/confusion.png"} < files[0]
     assert files[0] == files[1]
     assert set(kills.read_events(one)) == set(kills.read_events(two))
+    for split, tag in itertools.product(("train", "validation"), ("loss", "accuracy", "gradient_norm")):
+        if (split, tag) != ("validation", "gradient_norm"):
+            expected, given = (read_curve(folder / split, tag) for folder in (one, two))
+            assert given == pytest.approx(expected, rel=1e-3), (split, tag)
 
 
 def test_mirrored_needs_devices(tmp_path):

@@ -33,6 +33,7 @@ import tensorflow as tf
 
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
 SILENT_SECONDS = 60  # after which a worker that is alive but does not answer counts as gone
+MOST_WORKERS = 64  # on one machine
 LONGEST = 1_000_000  # bytes, of what a worker says of itself
 
 
@@ -74,7 +75,7 @@ def parse(text: str | None) -> Cluster:
         raise ValueError(f"TF_CONFIG is no JSON ({error}): expected such as {EXAMPLE}") from None
     jobs = require(description, "TF_CONFIG", "cluster", dict)
     task = require(description, "TF_CONFIG", "task", dict)
-    workers = require(jobs, 'TF_CONFIG\'s "cluster"', "worker", list)
+    workers = [] if list(jobs) == ["chief"] else require(jobs, 'TF_CONFIG\'s "cluster"', "worker", list)
     for job in jobs:
         if job not in ("chief", "worker"):
             raise ValueError(f'TF_CONFIG has {job!r} in its "cluster", expected "worker", and "chief" if there is one')
@@ -126,9 +127,10 @@ def meet(cluster: Cluster, facts: dict, seconds: float) -> None:
         ValueError: a fact differs.
         OSError: the port is taken, or another process does not come.
     """
-    port = int(cluster.addresses[cluster.index].rpartition(":")[2])
+    host, _, port = cluster.addresses[cluster.index].rpartition(":")
+    facts = {**facts, "addresses": list(cluster.addresses)}
     try:
-        server = socket.create_server(("", port))
+        server = socket.create_server(("", int(port)), family=socket.AF_INET6 if "[" in host else socket.AF_INET)
     except OSError as error:
         raise OSError(
             f"the port of {cluster.name(cluster.index)} cannot be opened ({error.strerror}): name another in TF_CONFIG"
@@ -151,34 +153,46 @@ def hear(cluster: Cluster, facts: dict, deadline: float, server: socket.socket) 
     Returns:
         What differs, the processes that did not come, or None if all is well.
     """
-    told: dict[int, dict] = {}
+    told: dict[int, tuple[socket.socket, dict]] = {}
+    others = range(1, len(cluster.addresses))
     with contextlib.ExitStack() as stack:
-        connections = []
-        while len(told) < len(cluster.addresses) - 1:
+        while missing := [index for index in others if index not in told or has_left(told[index][0])]:
             server.settimeout(max(0.001, deadline - time.monotonic()))
             try:
                 connection = stack.enter_context(server.accept()[0])
                 connection.settimeout(max(0.001, min(5, deadline - time.monotonic())))
                 said = receive(connection)
-                told[said["index"]] = said["facts"]
-                connections.append(connection)
+                if said["index"] in others:
+                    told[said["index"]] = connection, dict(said["facts"])
             except TimeoutError:
                 if time.monotonic() >= deadline:
-                    return [index for index in range(1, len(cluster.addresses)) if index not in told]
-            except (OSError, ValueError, KeyError, TypeError):
+                    return missing
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 continue  # something else has knocked, such as a probe for life
         problem = None
-        for index, theirs in sorted(told.items()):
+        for index in others:
+            theirs = told[index][1]
             names = [name for name in facts if theirs.get(name) != facts[name]]
             if names and problem is None:
                 texts = [f"{name} {theirs.get(name)}, the chief {facts[name]}" for name in names]
                 problem = (
                     f"{cluster.name(index)} has {'; '.join(texts)}: start all workers with the same flags and data"
                 )
-        for connection in connections:
+        for connection, _ in told.values():
             with contextlib.suppress(OSError):
                 connection.sendall(json.dumps({"problem": problem}).encode() + b"\n")
     return problem
+
+
+def has_left(connection: socket.socket) -> bool:
+    """True if the other side has closed a connection, as a worker does that waits no longer."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def report(cluster: Cluster, facts: dict, deadline: float, server: socket.socket) -> str | None:
@@ -190,7 +204,7 @@ def report(cluster: Cluster, facts: dict, deadline: float, server: socket.socket
                 connection.sendall(json.dumps({"index": cluster.index, "facts": facts}).encode() + b"\n")
                 connection.settimeout(max(0.001, deadline - time.monotonic()))
                 return receive(connection)["problem"]
-        except (OSError, ValueError, KeyError, TypeError):  # not there yet, or still another one's port
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):  # not there yet, or still another one's port
             time.sleep(min(0.2, max(0, deadline - time.monotonic())))
     return ""
 
@@ -235,7 +249,7 @@ def join(config, dataset) -> tuple[Cluster, tf.distribute.Strategy]:
     count = len(cluster.addresses)
     if config.workers not in (1, count):
         raise ValueError(f"--workers is {config.workers}, but TF_CONFIG names {count}: leave the flag out")
-    if "TF_CONFIG" not in os.environ:
+    if not is_described():
         return cluster, tf.distribute.get_strategy()
     meet(cluster, describe(config, dataset), config.wait)
     options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=SILENT_SECONDS)
@@ -298,7 +312,9 @@ def watching(cluster: Cluster) -> Iterator[None]:
         others = [index for index in range(len(cluster.addresses)) if index != cluster.index]
         gone = [cluster.name(index) for index in others if not answers(cluster.addresses[index])]
         who = f"{' and '.join(gone)} ended" if gone else "another worker stopped to answer"
-        raise ConnectionError(f"{who} in the middle: start all workers again, with --resume") from error
+        raise ConnectionError(
+            f"{who} in the middle: see what it said, and start all workers again, with --resume"
+        ) from error
 
 
 def answers(address: str) -> bool:
@@ -322,9 +338,12 @@ def launch(main: Callable, config) -> dict:
         What `main` returned in the chief.
 
     Raises:
-        ValueError, OSError, FloatingPointError, KeyboardInterrupt, SystemExit: as the worker that failed first.
+        ValueError, OSError, FloatingPointError, KeyboardInterrupt, SystemExit: as the worker that failed first; and
+            ValueError for more workers than one machine should have.
         ChildProcessError: a worker crashed or was killed.
     """
+    if config.workers > MOST_WORKERS:
+        raise ValueError(f"--workers is {config.workers}, expected at most {MOST_WORKERS} on one machine")
     with contextlib.ExitStack() as stack:
         probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(config.workers)]
         addresses = [f"127.0.0.1:{probe.getsockname()[1]}" for probe in probes]

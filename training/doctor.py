@@ -1045,7 +1045,9 @@ class Examination:
         """Returns the mean of the network's own loss."""
         loss = keras.losses.get(self.model.loss) if isinstance(self.model.loss, str) else self.model.loss
         flat = self.task.kind != "sparse" and len(y.shape) == len(outputs.shape) - 1
-        return tf.reduce_mean(loss(y[..., tf.newaxis] if flat else y, outputs))
+        mean = tf.reduce_mean(loss(y[..., tf.newaxis] if flat else y, outputs))
+        divided = isinstance(loss, keras.losses.Loss)  # by the number of devices that share a training
+        return mean * tf.distribute.get_strategy().num_replicas_in_sync if divided else mean
 
     def better(self, changed: float, control: float | None = None) -> bool:
         """True if a trial comes clearly further than the one without a change."""

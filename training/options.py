@@ -34,7 +34,7 @@ RANGES = {
     "content_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
     "style_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
     "smoothness_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
-    "workers": (lambda value: 1 <= value <= 64, "a whole number from 1 to 64"),
+    "workers": (lambda value: 1 <= value <= 100_000, "a whole number from 1 to 100000"),
     "wait": (lambda value: 0 < value <= 86_400, "a number of seconds above 0, at most 86400"),
     "degree": (lambda value: 1 <= value <= 16, "a whole number from 1 to 16"),
     "dropout": (lambda value: 0 <= value < 1, "a share from 0 to below 1"),

@@ -38,10 +38,11 @@ class Recorder(keras.callbacks.Callback):
     """Writes for TensorBoard what happens in the training, with the number of updates as the step.
 
     At about 100 points: loss and metrics (means since the point before), learning rate, images per second, and for each
-    layer how large the update is beside the weights; at every fourth of them the norm of the gradient.
+    layer how large the update is beside the weights.
 
-    At 12 looks and before training: loss and metrics on a fixed part of the validation split, histograms of the weights
-    and gradients of each layer, and for a classifier its filters, feature maps, confusion matrix and worst mistakes.
+    At 12 looks and before training: loss and metrics on a fixed part of the validation split, the norm of the gradient,
+    histograms of the weights and gradients of each layer, and for a classifier its filters, feature maps, confusion
+    matrix and worst mistakes.
 
     The gradient is that of the loss on a fixed part of the training split in inference mode (without dropout), so that
     recording never touches the random numbers of the training: it ends at the same weights with and without.
@@ -54,7 +55,7 @@ class Recorder(keras.callbacks.Callback):
         profile: whether to trace a few updates for TensorBoard's page Profile, and where to: a folder or None.
     """
 
-    KEPT = ("updates", "points")
+    KEPT = ("updates",)
 
     def __init__(self, writers: dict, train=None, validation=None, class_names=None, profile=None):
         super().__init__()
@@ -70,10 +71,11 @@ class Recorder(keras.callbacks.Callback):
         updates = self.params["epochs"] * self.params["steps"]
         self.point_every = max(1, updates // POINTS)
         self.look_every = max(1, updates // LOOKS)
-        self.updates = self.points = 0
+        self.updates = 0
         # The same layers with metrics of their own: those of the model go on counting the epoch.
         self.probe = keras.Model(self.model.inputs[0], self.model.outputs[0])
         self.probe.compile_from_config(self.model.get_compile_config())
+        self.answer = tf.function(lambda images: self.probe(images, training=False))
         self.gradients = tf.function(lambda *train: device.run_on_devices(self.compute_gradients, *train))
         with self.writers["train"].as_default(step=0):
             write_graph(self.model)
@@ -144,9 +146,6 @@ class Recorder(keras.callbacks.Callback):
                 if before.ndim > 1:
                     update = np.linalg.norm(variable.value.numpy() - before)
                     tf.summary.scalar(f"update_to_weight/{variable.path}", update / max(1e-12, np.linalg.norm(before)))
-            self.points += 1
-            if self.train is not None and self.points % 4 == 0:
-                tf.summary.scalar("gradient_norm", tf.linalg.global_norm(self.gradients(*self.train)))
         self.window_start, self.window_sums = batch, sums
 
     def look(self) -> None:
@@ -155,15 +154,17 @@ class Recorder(keras.callbacks.Callback):
             for variable in self.model.trainable_variables:
                 write_histogram(f"weights/{variable.path}", variable.value.numpy())
             if self.train is not None:
-                for variable, gradient in zip(self.model.trainable_variables, self.gradients(*self.train), strict=True):
+                gradients = self.gradients(*self.train)
+                tf.summary.scalar("gradient_norm", tf.linalg.global_norm(gradients))
+                for variable, gradient in zip(self.model.trainable_variables, gradients, strict=True):
                     write_histogram(f"gradients/{variable.path}", gradient.numpy())
         if self.validation is None:
             return
         images, labels = self.validation
-        outputs = self.probe.predict(images, batch_size=len(images), verbose=0)
+        outputs = self.answer(tf.constant(images)).numpy()
         self.probe.reset_metrics()
         metrics = self.probe.compute_metrics(images, labels, outputs)
-        metrics["loss"] = self.probe.compute_loss(images, labels, outputs, training=False)
+        metrics["loss"] = self.compute_loss(images, labels, outputs)
         with self.writers["validation"].as_default(step=self.updates):
             for name, value in metrics.items():
                 tf.summary.scalar(name, value)
@@ -176,11 +177,16 @@ class Recorder(keras.callbacks.Callback):
                 for name, picture in pictures.items():
                     tf.summary.image(name, picture[np.newaxis])
 
+    def compute_loss(self, images, labels, outputs) -> tf.Tensor:
+        """Returns the mean loss, which Keras divides by the number of devices that share a training."""
+        devices = tf.distribute.get_strategy().num_replicas_in_sync
+        return devices * self.probe.compute_loss(images, labels, outputs, training=False)
+
     def compute_gradients(self, images, labels) -> list[tf.Tensor]:
         """Returns the gradient of the loss on `images` and `labels`, a tensor for each trainable variable."""
         with tf.GradientTape() as tape:
             outputs = self.probe(images, training=False)
-            loss = self.probe.compute_loss(images, labels, outputs, training=False)
+            loss = self.compute_loss(images, labels, outputs)
         return tape.gradient(loss, self.probe.trainable_variables)
 
 

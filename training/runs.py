@@ -45,7 +45,7 @@ from importlib import metadata
 from inspect import getfile
 from pathlib import Path
 
-from training import checkpoints, classifier, device, doctor, figures, recorder
+from training import checkpoints, classifier, device, doctor, figures, quiet, recorder
 from training.options import Options, flag
 
 import keras
@@ -127,6 +127,9 @@ class Run:
         self.dataset = dataset
         self.class_names = getattr(dataset, "class_names", None)
         self.lesson = Path(getfile(type(config))).stem
+        if "TF_CONFIG" in os.environ:  # where `quiet` leaves it to what joins a cluster
+            with quiet.hold_stderr():
+                quiet.prepare_devices()
         self.precision = device.choose_precision(config.precision)
         self.strategy = device.choose_strategy(config.strategy)
         devices, batch_size = self.strategy.num_replicas_in_sync, getattr(config, "batch_size", 0)
