@@ -337,12 +337,13 @@ def test_workers_with_other_addresses():
 @pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
 def test_workers_meet_over_ipv6():
     try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6) as first:
-            with socket.create_server(("::1", 0), family=socket.AF_INET6) as second:
-                ports = first.getsockname()[1], second.getsockname()[1]
+        probes = [socket.create_server(("::1", 0), family=socket.AF_INET6) for _ in range(2)]
     except OSError as error:
         pytest.skip(f"needs IPv6: {error}")
-    assert meet_all(tuple(f"[::1]:{port}" for port in ports), [{"seed": 0}] * 2) == [None] * 2
+    addresses = tuple(f"[::1]:{probe.getsockname()[1]}" for probe in probes)
+    for probe in probes:
+        probe.close()
+    assert meet_all(addresses, [{"seed": 0}] * 2) == [None] * 2
 
 
 def test_port_that_is_taken():
