@@ -8,15 +8,20 @@ PyTorch: examples/mnist/main.py of the PyTorch team: two convolutions of 3 x 3 w
 0.25, 128 units, dropout 0.5; Adadelta with a learning rate of 1 that falls by 30 % after each epoch, batch 64, up to 14
 epochs on 60,000 images. The images are in memory as they are needed, which the example does for each batch.
 
-The course of 2017 in today's Keras: the lesson's network, weights and biases drawn from N(0, 1), Adam with 1e-3, batch
-100, up to 30 epochs of 55,000 images.
+The course of 2017, course_3_tf_mnist_cnn.py, in today's Keras: the lesson's network without dropout, weights and biases
+drawn from N(0, 1), Adam with 1e-3, batch 100, up to 30 epochs of 55,000 images.
+
+The lesson runs twice: with flags for somebody who is in a hurry, to whose time the ratios are, and as it is, for three
+epochs to 99.4 %.
 
 The clock starts before the data is loaded, and stands still while the test accuracy is measured, for all of them after
-each quarter epoch. A way that takes 15 times as long as the lesson is given up. Every round has its own seed. The test
+each quarter epoch. A way that takes 11 times as long as the lesson is given up. Every round has its own seed. The test
 images stop the clock and choose nothing.
 """
 
 from benchmarks import reaching
+
+FAST = {"epochs": 2, "batch_size": 200, "learning_rate": 3e-3}
 
 
 def time_keras_io(seed: int, limit: float, goal: float, images: int, epochs: int) -> reaching.Reached:
@@ -62,7 +67,7 @@ def time_course(seed: int, limit: float, goal: float, images: int, epochs: int) 
     clock = reaching.Clock(goal, limit)
     keras.utils.set_random_seed(seed)
     train, test = load(images)
-    model = cnn.build_cnn()
+    model = cnn.build_cnn(dropout=0.0)
     for variable in model.trainable_variables:
         variable.assign(keras.random.normal(variable.shape))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -124,8 +129,10 @@ def measure(small: bool = False) -> str:
         small: whether to do so with few images and an easy goal, once, to see that everything runs.
     """
     goal, images, rounds = (0.5, 2_000, 1) if small else (0.99, 60_000, None)
+    lesson, shorter = (reaching.time_lesson, "course_3_cnn", goal), {"epochs": 1} if small else {}
     ways = {
-        "the lesson": (reaching.time_lesson, "course_3_cnn", goal, {"epochs": 1} if small else {}),
+        "the lesson, `--epochs 2 --batch-size 200 --learning-rate 3e-3`": (*lesson, FAST | shorter),
+        "the lesson as it is": (*lesson, shorter),
         "keras-io": (time_keras_io, goal, images, 15),
         "PyTorch": (time_pytorch, goal, images, 14),
         "the course of 2017": (time_course, goal, min(images, 55_000), 30),

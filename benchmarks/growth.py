@@ -3,12 +3,11 @@
 With the data: the last epoch of course_3_cnn as shipped, without validation, on a sixteenth, a quarter and all of
 MNIST's 55,000 training images. With the size: a step of course_9_style_transfer for pictures of 128 to 1,024 pixels.
 Memory is the most that the process held, less what it held after importing TensorFlow; all of MNIST (55 MB) is part of
-it also where only a share is trained on. Each in a process of its own.
+it also where only a share is trained on. Each is measured once, in a process of its own.
 
 The figure is benchmarks/growth.png.
 """
 
-import statistics
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -65,18 +64,17 @@ def paint(size: int) -> Cost:
     return Cost(seconds, memory.measure_peak() - before)
 
 
-def tabulate(title: str, costs: dict[int, list[Cost]], grown: dict[int, float]) -> str:
-    """Returns medians as a table in Markdown, with how they grew beside how the work grew.
+def tabulate(title: str, costs: dict[int, Cost], grown: dict[int, float]) -> str:
+    """Returns costs as a table in Markdown, with how they grew beside how the work grew.
 
     Args:
         title: what the keys are.
-        costs: of each round, by size.
+        costs: by size.
         grown: how many times the smallest size's work each size has.
     """
     lines = [f"| {title} | work | seconds | times | memory | times |", "| --- | --- | --- | --- | --- | --- |"]
-    least = middle(next(iter(costs.values())))
-    for size, several in costs.items():
-        cost = middle(several)
+    least = next(iter(costs.values()))
+    for size, cost in costs.items():
         slower, larger = cost.seconds / least.seconds, cost.memory / least.memory
         cells = f"{size:,}", f"{grown[size]:.3g}", f"{cost.seconds:.3f}", f"{slower:.2f}"
         cells += f"{cost.memory:,.0f} MB", f"{larger:.2f}"
@@ -84,12 +82,7 @@ def tabulate(title: str, costs: dict[int, list[Cost]], grown: dict[int, float]) 
     return "\n".join(lines)
 
 
-def middle(costs: list[Cost]) -> Cost:
-    """Returns the medians of seconds and of memory."""
-    return Cost(*(statistics.median(values) for values in zip(*costs, strict=True)))
-
-
-def plot(path: Path, panels: list[tuple[str, dict[int, list[Cost]], dict[int, float]]]) -> None:
+def plot(path: Path, panels: list[tuple[str, dict[int, Cost], dict[int, float]]]) -> None:
     """Draws seconds and memory against the work, beside lines for linear growth.
 
     Args:
@@ -100,7 +93,7 @@ def plot(path: Path, panels: list[tuple[str, dict[int, list[Cost]], dict[int, fl
     for axes, (title, costs, grown) in zip(figure.subplots(1, len(panels)), panels, strict=True):
         work = [grown[size] for size in costs]
         for name, color in (("seconds", "tab:blue"), ("memory", "tab:orange")):
-            values = [getattr(middle(several), name) for several in costs.values()]
+            values = [getattr(cost, name) for cost in costs.values()]
             unit, values = ("seconds", values) if name == "seconds" else ("GB", [value / 1e3 for value in values])
             axes.loglog(work, values, "o-", color=color, label=f"{name}, {unit}" if name == "memory" else unit)
             axes.loglog(work, [values[-1] * one / work[-1] for one in work], ":", color=color)
@@ -118,19 +111,13 @@ def measure(small: bool = False) -> str:
     Args:
         small: whether to do so with the smallest sizes only, once, and without the figure.
     """
-    shares, sizes, rounds = ((8, 2), (48, 64), 1) if small else ((16, 4, 1), (128, 256, 512, 1024), 2)
-    trained, painted = {}, {}
-    for _ in range(rounds):
-        for share in shares:
-            images = measuring.run_alone(count_images, share)
-            trained.setdefault(images, []).append(measuring.run_alone(train_on, share))
-        for size in sizes:
-            painted.setdefault(size, []).append(measuring.run_alone(paint, size))
+    shares, sizes = ((8, 2), (48, 64)) if small else ((16, 4, 1), (128, 256, 512, 1024))
+    trained = {measuring.run_alone(count_images, share): measuring.run_alone(train_on, share) for share in shares}
+    painted = {size: measuring.run_alone(paint, size) for size in sizes}
     panels = [
         ("training images", trained, {images: images / min(trained) for images in trained}),
         ("pixels of the longer side", painted, {size: (size / min(painted)) ** 2 for size in painted}),
     ]
     if not small:
         plot(FIGURE, panels)
-    rounded = "One round." if small else f"Medians of {rounds} rounds."
-    return "\n\n".join([rounded, *(tabulate(*panel) for panel in panels)])
+    return "\n\n".join(tabulate(*panel) for panel in panels)

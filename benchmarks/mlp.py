@@ -8,7 +8,7 @@ PyTorch: the lesson's network and recipe (dropout, Adam with a one-cycle learnin
 float32, without any recording.
 
 The clock starts before the data is loaded, and stands still while the test accuracy is measured, for all of them after
-each quarter epoch. A way that takes 15 times as long as the lesson is given up. Every round has its own seed. The test
+each quarter epoch. A way that takes 11 times as long as the lesson is given up. Every round has its own seed. The test
 images stop the clock and choose nothing.
 """
 

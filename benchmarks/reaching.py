@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks import measuring
 
-PATIENCE = 15  # times what the lesson took: then a way is given up
+PATIENCE = 11  # times what the lesson took: then a way is given up
 
 
 class Reached(NamedTuple):

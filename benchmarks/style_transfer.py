@@ -8,7 +8,7 @@ style in block1_conv1 to block5_conv1 with the weight 1e-6, content in block5_co
 PyTorch: the lesson's own loss and network, in float32, channels last, with Adam. The lesson's step and PyTorch's are
 written out here, as the lesson has its own inside `main`.
 
-All have the same weights, those of `--weights auto`. To an equal loss: keras-io's loss after 200 steps (the example
+All have the same weights, those of `--weights auto`. To an equal loss: keras-io's loss after 100 steps (the example
 makes 4,000), and how long
 the lesson's way (bfloat16 if native, only the layers that are needed, targets computed once, Adam) takes to it, on
 keras-io's loss, its maximum pooling and its padding, at the full size only, with a learning rate that falls from 8. Its
@@ -307,7 +307,7 @@ def race(weights: Path, size: int, precision: str, steps: int) -> tuple[float, f
     return seconds, their_seconds, how
 
 
-def compare_losses(weights: Path, size: int, precision: str, steps: int = 200, rounds: int = 2) -> str:
+def compare_losses(weights: Path, size: int, precision: str, steps: int = 100, rounds: int = 2) -> str:
     """Returns, as a table in Markdown, how long both ways take to keras-io's loss.
 
     Args:
@@ -327,7 +327,7 @@ def compare_losses(weights: Path, size: int, precision: str, steps: int = 200, r
 def compare_both(small: bool) -> str:
     """Returns both comparisons and the weights they had."""
     weights, precision = imagenet.find_convolutions("auto"), device.choose_precision("auto")
-    size, steps, rounds = (48, 8, 1) if small else (400, 200, None)
+    size, steps, rounds = (48, 8, 1) if small else (400, 100, None)
     tables = [compare_steps(weights.path, size, precision, rounds)]
     tables.append(compare_losses(weights.path, size, precision, steps, rounds or 2))
     return "\n\n".join([f"Weights: {weights.source}.", *tables])

@@ -151,7 +151,7 @@ def test_growth_runs_small(in_process, monkeypatch):
 
 
 def test_growth_draws_its_figure(tmp_path):
-    costs = {size: [growth.Cost(size / 100, size)] for size in (100, 400)}
+    costs = {size: growth.Cost(size / 100, size) for size in (100, 400)}
     growth.plot(tmp_path / "growth.png", [("images", costs, {100: 1, 400: 4})] * 2)
     assert (tmp_path / "growth.png").stat().st_size > 10_000
 
