@@ -395,8 +395,8 @@ FAULTS = {
     ),
     "recorder: dropout active where it looks": Fault(
         "training/recorder.py",
-        "self.probe(images, training=False)",
-        "self.probe(images, training=True)",
+        "outputs = self.probe(images, training=False)",
+        "outputs = self.probe(images, training=True)",
         ("tests/test_training.py::test_recording_does_not_change_the_training",),
     ),
     "classifier: logits taken for probabilities": Fault(
