@@ -3,7 +3,7 @@
     python -m benchmarks [NAME...]
 
 Prints what each benchmark finds and writes it to benchmarks/RESULTS.md, where the others keep theirs if they were
-measured on the same machine. All together take more than an hour: let nothing else run beside them.
+measured on the same machine. All together take three quarters of an hour: let nothing else run beside them.
 """
 
 import argparse
