@@ -1,12 +1,13 @@
 """How time and memory grow with the data and with the size of the pictures.
 
-With the data: the last epoch of course_3_cnn as shipped, without validation, on a sixteenth, a quarter and all of MNIST's
-55,000 training images. With the size: a step of course_9_style_transfer for pictures of 128 to 1,024 pixels. Memory is
-the most that the process held, less what it held after importing TensorFlow; all of MNIST (55 MB) is part of it also
-where only a share is trained on. Each is measured once, in a process of its own.
+With the data: the last epoch of course_3_cnn as shipped, without validation, on a sixteenth, a quarter and all of
+MNIST's 55,000 training images. With the size: a step of course_9_style_transfer for pictures of 128 to 1,024 pixels.
+Memory is the most that the process held, less what it held after importing TensorFlow; all of MNIST (55 MB) is part
+of it also where only a share is trained on. Each is measured once, in a process of its own.
 
-Both grow more slowly than the work, because a part is always the same: the recorder looks 12 times and writes 100 points
-in a run of any length, and the network, its optimizer and TensorFlow's compiled functions take 300 MB for any picture.
+Both grow more slowly than the work, because a part is always the same: the recorder looks 12 times and writes 100
+points in a run of any length, and the network, its optimizer and TensorFlow's compiled functions take 300 MB for any
+picture.
 
 The figure is benchmarks/growth.png.
 """
