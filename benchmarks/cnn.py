@@ -19,7 +19,10 @@ each quarter epoch. A way that takes 11 times as long as the lesson is given up.
 images stop the clock and choose nothing.
 """
 
+import numpy as np
+
 from benchmarks import reaching
+from data import digits
 
 FAST = {"epochs": 2, "batch_size": 200, "learning_rate": 3e-3}
 
@@ -29,9 +32,6 @@ def time_keras_io(seed: int, limit: float, goal: float, images: int, epochs: int
     from training import quiet  # noqa: F401
 
     import keras
-    import numpy as np
-
-    from data import digits  # noqa: F401 (before the clock, as in the lesson)
 
     clock = reaching.Clock(goal, limit)
     keras.utils.set_random_seed(seed)
@@ -61,7 +61,6 @@ def time_course(seed: int, limit: float, goal: float, images: int, epochs: int) 
 
     import keras
 
-    from data import digits  # noqa: F401 (before the clock, as in the lesson)
     from models import cnn
 
     clock = reaching.Clock(goal, limit)
@@ -79,8 +78,6 @@ def time_pytorch(seed: int, limit: float, goal: float, images: int, epochs: int)
     """Measures PyTorch's example on the first `images`."""
     import torch
     from torch import nn
-
-    from data import digits  # noqa: F401 (before the clock, as in the lesson)
 
     clock = reaching.Clock(goal, limit)
     torch.manual_seed(seed)
@@ -113,10 +110,6 @@ def time_pytorch(seed: int, limit: float, goal: float, images: int, epochs: int)
 
 def load(images: int):
     """Returns the first `images` of training and validation together, and the test split, both images and labels."""
-    import numpy as np
-
-    from data import digits
-
     dataset = digits.load_digits()
     x, y = (np.concatenate(parts)[:images] for parts in zip(dataset.train, dataset.validation, strict=True))
     return (x, y), dataset.test

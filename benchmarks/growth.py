@@ -30,8 +30,8 @@ class Cost(NamedTuple):
     memory: float
 
 
-def train_on(share: int) -> Cost:
-    """Returns the cost of an epoch of course_3_cnn on one in `share` of the training images."""
+def train_on(share: int) -> tuple[int, Cost]:
+    """Returns how many one in `share` of the training images are, and the cost of course_3_cnn's epoch on them."""
     from training import quiet  # noqa: F401
 
     from data import digits
@@ -41,14 +41,7 @@ def train_on(share: int) -> Cost:
     train = digits.Split(*(part[: len(part) // share] for part in dataset.train))
     with mock.patch.object(digits, "load_digits", lambda: dataset._replace(train=train)):
         seconds = len(train.labels) * cnn_epoch.time_lesson()
-    return Cost(seconds, memory.measure_peak() - before)
-
-
-def count_images(share: int) -> int:
-    """Returns how many images one in `share` of the training images are."""
-    from data import digits
-
-    return len(digits.load_digits().train.labels) // share
+    return len(train.labels), Cost(seconds, memory.measure_peak() - before)
 
 
 def paint(size: int) -> Cost:
@@ -113,10 +106,10 @@ def measure(small: bool = False) -> str:
     """Returns the tables as Markdown, and draws the figure.
 
     Args:
-        small: whether to do so with the smallest sizes only, once, and without the figure.
+        small: whether to do so with the smallest sizes only, and without the figure.
     """
     shares, sizes = ((8, 2), (48, 64)) if small else ((16, 4, 1), (128, 256, 512, 1024))
-    trained = {measuring.run_alone(count_images, share): measuring.run_alone(train_on, share) for share in shares}
+    trained = dict(measuring.run_alone(train_on, share) for share in shares)
     painted = {size: measuring.run_alone(paint, size) for size in sizes}
     panels = [
         ("training images", trained, {images: images / min(trained) for images in trained}),

@@ -68,6 +68,11 @@ def split(images) -> Iterator:
         yield images[start : start + 1000]
 
 
+def ends_quarter(step: int, steps: int) -> bool:
+    """True if a quarter of an epoch of `steps` updates ends with update `step`, the first of which is 0."""
+    return (step + 1) * 4 // steps > step * 4 // steps
+
+
 def make_callback(clock: Clock, images, labels):
     """Returns a callback for Keras's `fit` that looks at the clock and ends the training at the goal."""
     import keras
@@ -84,7 +89,7 @@ def make_callback(clock: Clock, images, labels):
 
         def on_train_batch_end(self, batch, logs=None):
             steps = self.params["steps"]
-            if (batch + 1) * 4 // steps > batch * 4 // steps:
+            if ends_quarter(batch, steps):
                 done = self.epoch + (batch + 1) / steps
                 self.model.stop_training = clock.look(done, lambda part: self.predict(part).numpy(), images, labels)
 
@@ -165,8 +170,7 @@ def time_torch(clock: Clock, network, optimizer, train, test, batch_size: int, e
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(network(images[batch]), labels[batch]).backward()
             optimizer.step()
-            quarter = (step + 1) * 4 // steps > step * 4 // steps
-            if quarter and clock.look(epoch + (step + 1) / steps, predict, *test):
+            if ends_quarter(step, steps) and clock.look(epoch + (step + 1) / steps, predict, *test):
                 return clock.reached
     return clock.reached
 
