@@ -39,23 +39,22 @@ class Config(options.Options):
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = "efficientnet_lite0"  # the network
     weights: Path | None = None  # file of its weights; looked for if not given
     size: int | None = None  # height and width of the photos in pixels; if not given, 320, for vgg16 224
-    epochs: int = 10  # passes over the training photos; the head has ten times as many
+    epochs: int = 10  # passes over the training photos; in an epoch of the head there are ten
     batch_size: int = 16  # photos per update, all if there are fewer
     learning_rate: float | None = None  # of fine-tuning; if not given, 1e-5 for photos and 1e-3 for digits
     regularization: float = 1e-3  # penalty on the squared weights of the head
     tuned_layers: int = 4  # layers before the head that fine-tuning changes
 
 
-def learn(run, way: str, model: keras.Model, data: dict, epochs: int, learning_rate: float = 1e-3) -> dict:
+def learn(run, way: str, model: keras.Model, data: dict, learning_rate: float = 1e-3) -> dict:
     """Trains a model on the training split, inputs and labels, and returns its metrics on all three splits."""
-    updates = epochs * -(-len(data["train"][1]) // run.config.batch_size)
+    settings = {"epochs": run.config.epochs, "batch_size": run.config.batch_size, "verbose": run.verbose}
+    updates = settings["epochs"] * -(-len(data["train"][1]) // settings["batch_size"])
     falling = keras.optimizers.schedules.CosineDecay(learning_rate, updates)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=keras.optimizers.Adam(falling), loss=loss, metrics=["accuracy"])
     watchers = run.resumable(run.curves(way), run.watch(data["train"], data["validation"]))
-    looks = {"validation_data": data["validation"], "callbacks": watchers}
-    looks |= {"validation_freq": 10, "verbose": 0} if way == "head" else {"verbose": run.verbose}
-    model.fit(*data["train"], batch_size=run.config.batch_size, epochs=epochs, **looks)
+    model.fit(*data["train"], validation_data=data["validation"], callbacks=watchers, **settings)
     return {split: model.evaluate(*part, return_dict=True, verbose=0) for split, part in data.items()}
 
 
@@ -92,19 +91,20 @@ def main(config: Config) -> dict:
             for layer in network.layers:
                 layer.momentum = 0.9  # of batch normalization: 0.99 would need more updates than there are
             model = keras.Sequential([keras.Input(shape), keras.layers.Resizing(side, side), replace_head(network)])
-            results["scratch"] = learn(run, "scratch", keras.Sequential([augment, model]), images, config.epochs)
+            results["scratch"] = learn(run, "scratch", keras.Sequential([augment, model]), images)
         if config.ways != ("scratch",):
             model = replace_head(backbone)
             extractor = backbones.fold_normalization(keras.Model(model.inputs[0], model.layers[-1].input))
             features = {split: (extractor.predict(x, verbose=0), y) for split, (x, y) in images.items()}  # (n, 1280)
             head = keras.Sequential([model.layers[-1]])
-            results["head"] = learn(run, "head", head, features, 10 * config.epochs)
+            ten_passes = [np.repeat(part, 10, axis=0) for part in features["train"]]  # each takes a few milliseconds
+            results["head"] = learn(run, "head", head, {**features, "train": ten_passes})
         if "fine_tuning" in config.ways:
             last = [layer for layer in model.layers if hasattr(layer, "kernel")][-1 - config.tuned_layers :]
             for layer in model.layers:
                 layer.trainable = layer in last  # batch normalization keeps the statistics of the million photographs
             rate, tuned = config.learning_rate or (1e-3 if known else 1e-5), keras.Sequential([augment, model])
-            results["fine_tuning"] = learn(run, "fine_tuning", tuned, images, config.epochs, rate)
+            results["fine_tuning"] = learn(run, "fine_tuning", tuned, images, rate)
         accuracies = {way: {name: values["accuracy"] for name, values in r.items()} for way, r in results.items()}
         print("\n" + runs.table(accuracies))
         run.add_figure(figures.plot_bars(run.figures / "ways.png", accuracies, "accuracy"))

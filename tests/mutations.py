@@ -399,6 +399,12 @@ FAULTS = {
         "outputs = self.probe(images, training=True)",
         ("tests/test_training.py::test_recording_does_not_change_the_training",),
     ),
+    "speed: one variable of Adam's taken for the other": Fault(
+        "training/speed.py",
+        "v=adam._velocities[index]",
+        "v=adam._momentums[index]",
+        ("tests/test_speed.py::test_adam_in_one_operation_is_the_published_one",),
+    ),
     "classifier: logits taken for probabilities": Fault(
         "training/classifier.py",
         "return tf.nn.softmax(outputs).numpy()",

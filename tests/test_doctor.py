@@ -116,6 +116,18 @@ def test_unusual_models_are_left_alone_and_said_so(capsys):
             assert "could not look at everything" in said
 
 
+def test_layer_of_two_networks_is_looked_at(capsys):
+    """As a head that learns on features, and stands at the end of the network that computes them."""
+    (x, y), _ = trainings.digits()
+    whole = trainings.mlp(64, 16)
+    features = keras.Model(whole.inputs[0], whole.layers[-1].input).predict(x, verbose=0)
+    head = keras.Sequential([whole.layers[-1]])
+    head.compile("adam", trainings.logits())
+    watcher = doctor.TrainingDoctor(features, y)
+    head.fit(features, y, callbacks=[watcher], verbose=0)
+    assert not watcher.unseen, capsys.readouterr().out
+
+
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("collection", [trainings.CASES, trainings.SET_ASIDE], ids=["own", "set aside"])

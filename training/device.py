@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from training import quiet
+from training import quiet, speed
 
 import keras
 import psutil
@@ -95,7 +95,9 @@ def run_on_devices(function, *arguments):
 
 @contextlib.contextmanager
 def computing(precision: str, debug: bool, strategy: tf.distribute.Strategy | None = None) -> Iterator[None]:
-    """Sets the precision of the layers made inside the block, and runs them eagerly with numeric checks if `debug`.
+    """Sets the precision of the layers made inside the block, and makes Keras faster.
+
+    If `debug`, it runs the layers eagerly with numeric checks instead.
 
     Args:
         precision: "float32", or "bfloat16": Keras's `mixed_bfloat16`, which keeps the weights in float32.
@@ -108,8 +110,7 @@ def computing(precision: str, debug: bool, strategy: tf.distribute.Strategy | No
         with contextlib.ExitStack() as stack:
             if strategy is not None and strategy.num_replicas_in_sync > 1:
                 stack.enter_context(strategy.scope())
-            if debug:
-                stack.enter_context(debugging())
+            stack.enter_context(debugging() if debug else speed.faster())
             yield
     finally:
         keras.config.set_dtype_policy(previous)

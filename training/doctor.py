@@ -1111,7 +1111,9 @@ class Examination:
         layer = self.first_layer()
         if layer is None:
             return None
-        values = np.float64(self.run(keras.Model(self.model.inputs[0], layer.input), self.rows[:PROBE]))
+        # In a copy, because the layer itself may be part of another network as well, whose input it names.
+        copied = self.untrained.layers[self.model.layers.index(layer)]
+        values = np.float64(self.run(keras.Model(self.untrained.inputs[0], copied.input), self.rows[:PROBE]))
         return values.reshape(-1, values.shape[-1])
 
     def input_scale(self) -> float | None:
