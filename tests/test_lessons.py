@@ -685,7 +685,7 @@ def test_head_is_chosen_on_validation():
 
 
 def test_digits_are_transferred_where_there_are_no_photos(small_run):
-    """From 20 %, which five digits are by chance; 87 % is what the docstring says of digits, 62 % of scratch."""
+    """From 20 %, which five digits are by chance. 87 % is what the docstring says; from scratch it is 62 %."""
     metrics, _, out, *_ = small_run("course_5_transfer_learning")
     tested = {way: splits["test"]["accuracy"] for way, splits in metrics["ways"].items()}
     assert "No photos of ants and bees" in out
