@@ -1,6 +1,6 @@
 """How time and memory grow with the data and with the size of the pictures.
 
-With the data: the last epoch of course_3_cnn as shipped, without validation, on a sixteenth, a quarter and all of
+With the data: an epoch of course_3_cnn as shipped, without validation, on a sixteenth, a quarter and all of
 MNIST's 55,000 training images. With the size: a step of course_9_style_transfer for pictures of 128 to 1,024 pixels.
 Memory is the most that the process held, less what it held after importing TensorFlow; all of MNIST (55 MB) is part
 of it also where only a share is trained on. Each is measured once, in a process of its own.
@@ -12,6 +12,7 @@ picture.
 The figure is benchmarks/growth.png.
 """
 
+import statistics
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -40,7 +41,7 @@ def train_on(share: int) -> tuple[int, Cost]:
     dataset = digits.load_digits()
     train = digits.Split(*(part[: len(part) // share] for part in dataset.train))
     with mock.patch.object(digits, "load_digits", lambda: dataset._replace(train=train)):
-        seconds = len(train.labels) * cnn_epoch.time_lesson()
+        seconds = len(train.labels) * statistics.mean(cnn_epoch.time_lesson())
     return len(train.labels), Cost(seconds, memory.measure_peak() - before)
 
 
