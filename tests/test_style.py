@@ -77,6 +77,32 @@ def test_targets_are_the_contents_features_and_the_mean_of_the_styles(swirls):
         np.testing.assert_allclose(grams[layer], expected, rtol=1e-4, atol=1e-3 * expected.max())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_gradients_made_by_hand_are_those_of_tensorflow(dtype):
+    """Also for a picture of one row, where both borders are the same."""
+    random = np.random.default_rng(0)
+
+    def pad(values):
+        return tf.pad(values, ((0, 0), (1, 1), (1, 1), (0, 0)), "SYMMETRIC")
+
+    def subtract(values):
+        return values[:, 1:] - values[:, :-1], values[:, :, 1:] - values[:, :, :-1]
+
+    for own, plain in ((style.add_mirrored_border, pad), (style.find_differences, subtract)):
+        for height, width in ((5, 4), (1, 3)):
+            values = tf.cast(random.normal(size=(1, height, width, 3)), dtype)
+            results, gradients = [], []
+            for function in (own, plain):
+                with tf.GradientTape() as tape:
+                    tape.watch(values)
+                    results.append(function(values))
+                    weighted = [tf.reduce_sum(part * tf.cast(part > 0, dtype)) for part in tf.nest.flatten(results[-1])]
+                gradients.append(tape.gradient(weighted, values))
+            for first, second in zip(*map(tf.nest.flatten, results), strict=True):
+                np.testing.assert_array_equal(first, second)
+            np.testing.assert_allclose(*(tf.cast(gradient, tf.float32) for gradient in gradients), atol=1e-6)
+
+
 def test_gradient_against_differences(swirls):
     """Of the weighted sum of all losses, in directions that point anywhere."""
     network = style.build_style_network(style.read_kernels(HED, LAYERS), LAYERS)
