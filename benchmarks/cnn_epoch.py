@@ -7,8 +7,8 @@ float32, channels last, with all images in memory.
 
 Measured are the epochs after the first, each from its beginning to its last update, so without compiling and
 validating. Plain Keras has six, because its epochs differ: `fit` has a thread that tunes how batches are made, which
-sleeps 10, 20, 40 ms and so on, and in many epochs the next one begins only when it wakes, 5.1, 10.2 or 20.5 s after the
-last one began. While a lesson runs there is no such thread (`training/speed.py`).
+sleeps 10, 20, 40 ms and so on, and after some epochs the next one begins only when it wakes, 5.1, 10.2 or 20.5 s after
+the last one began. While a lesson runs there is no such thread (`training/speed.py`).
 """
 
 import functools

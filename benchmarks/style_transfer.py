@@ -9,10 +9,9 @@ PyTorch: the lesson's own loss and network, in float32, channels last, with Adam
 written out here, as the lesson has its own inside `main`.
 
 All have the same weights, those of `--weights auto`. To an equal loss: keras-io's loss after 100 steps (the example
-makes 4,000), and how long
-the lesson's way (bfloat16 if native, only the layers that are needed, targets computed once, Adam) takes to it, on
-keras-io's loss, its maximum pooling and its padding, at the full size only, with a learning rate that falls from 8. Its
-pictures are judged by keras-io's float32 network, outside the measured time.
+makes 4,000), and how long the lesson's way (bfloat16 if native, only the layers that are needed, targets computed once,
+Adam) takes to it, on keras-io's loss, its maximum pooling and its padding, at the full size only, with a learning rate
+that falls from 8. Its pictures are judged by keras-io's float32 network, outside the measured time.
 """
 
 import functools

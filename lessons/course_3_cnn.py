@@ -6,7 +6,7 @@ Result: 99.3 % test accuracy (99.3 to 99.4 over 5 seeds) on all of MNIST in 0.5 
 
 You will see two layers of 5 x 5 filters find strokes, then corners and arcs made of strokes, wherever they stand in
 the image. That is why this network makes less than half of the mistakes of `course_2_mlp.py`: compare the two files.
-Without all of MNIST it learns from the 4,000 images of a sample: 98.4 % (98.0 to 98.6 over 5 seeds) in 0.4 minutes.
+Without all of MNIST it learns from the 4,000 images of a sample: 98.4 % (98.0 to 98.6 over 5 seeds) in 0.3 minutes.
 
 In TensorBoard: most of the learning is done after a tenth of the training; the falling learning rate does the rest.
 Under Images, move the sliders of "filters" and "feature_maps", then see the mistakes: would you have read them right?

@@ -97,7 +97,7 @@ def main(config: Config) -> dict:
             extractor = backbones.fold_normalization(keras.Model(model.inputs[0], model.layers[-1].input))
             features = {split: (extractor.predict(x, verbose=0), y) for split, (x, y) in images.items()}  # (n, 1280)
             head = keras.Sequential([model.layers[-1]])
-            ten_passes = [np.repeat(part, 10, axis=0) for part in features["train"]]  # each takes a few milliseconds
+            ten_passes = [np.repeat(part, 10, axis=0) for part in features["train"]]  # one is a very short epoch
             results["head"] = learn(run, "head", head, {**features, "train": ten_passes})
         if "fine_tuning" in config.ways:
             last = [layer for layer in model.layers if hasattr(layer, "kernel")][-1 - config.tuned_layers :]

@@ -69,7 +69,7 @@ def train(build, watched, findings=None):
     model.fit(**arguments, verbose=0)
     if watched:
         findings.extend(watcher.findings)
-    return [*model.get_weights(), random.random(), np.random.random()]  # noqa: NPY002
+    return [*model.get_weights(), random.random(), np.random.random()]  # noqa: NPY002 (Keras uses the global one)
 
 
 @pytest.mark.parametrize("name", ["batch_norm_and_dropout", "adam_at_a_millionth"])

@@ -203,7 +203,7 @@ def untouched_random_numbers() -> Iterator[None]:
         yield
     finally:
         random.setstate(state)
-        np.random.set_state(numpy_state)  # noqa: NPY002
+        np.random.set_state(numpy_state)  # noqa: NPY002 (as above)
 
 
 class Task(NamedTuple):
