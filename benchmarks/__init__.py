@@ -1,1 +1,3 @@
-"""The lessons beside what a learner would use instead, measured in turns on one machine."""
+"""The lessons beside what a learner would use instead, measured in turns on one
+machine.
+"""

@@ -2,8 +2,9 @@
 
     python -m benchmarks [NAME...]
 
-Prints what each benchmark finds and writes it to benchmarks/RESULTS.md, where the others keep theirs if they were
-measured on the same machine. All together take three quarters of an hour: let nothing else run beside them.
+Prints what each benchmark finds and writes it to benchmarks/RESULTS.md, where the
+others keep theirs if they were measured on the same machine. All together take three
+quarters of an hour: let nothing else run beside them.
 """
 
 import argparse
@@ -42,14 +43,21 @@ TITLE = "# Results of the benchmarks\n"
 def main() -> None:
     """Runs the benchmarks that are named on the command line, or all."""
     description, _, usage = __doc__.partition("\n")
-    parser = argparse.ArgumentParser("python -m benchmarks", description=description, epilog=usage.split("\n\n")[-1])
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks", description=description, epilog=usage.split("\n\n")[-1]
+    )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"which: {', '.join(BENCHMARKS)}; all if none is given"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"which: {', '.join(BENCHMARKS)}; all if none is given",
     )
     names = parser.parse_args().names or BENCHMARKS
     for name in names:
         if name not in BENCHMARKS:
-            raise ValueError(f"received {name!r}, expected a benchmark: {', '.join(BENCHMARKS)}")
+            raise ValueError(
+                f"received {name!r}, expected a benchmark: {', '.join(BENCHMARKS)}"
+            )
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the ways are compared on the processor
     machine = describe_machine()
     print(machine)
@@ -60,18 +68,26 @@ def main() -> None:
         found = benchmark.measure()
         minutes = (time.perf_counter() - started) / 60
         when = f"{time.strftime('%Y-%m-%d')}, commit {find_commit()}, {minutes:.1f} minutes, load before {load:.1f}"
-        section = f"## {name}\n\n{benchmark.__doc__.strip()}\n\n{found.strip()}\n\n{when}\n"
+        section = (
+            f"## {name}\n\n{benchmark.__doc__.strip()}\n\n{found.strip()}\n\n{when}\n"
+        )
         print(f"\n## {name}\n\n{found}\n\n{when}", flush=True)
         keep(name, section, machine)
 
 
 def keep(name: str, section: str, machine: str) -> None:
-    """Writes a section of `RESULTS.md` in its place. What was measured on another machine is removed."""
+    """Writes a section of `RESULTS.md` in its place.
+
+    What was measured on another machine is removed.
+    """
     sections = {}
     text = RESULTS.read_text("utf-8") if RESULTS.exists() else ""
     head, *parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
     if machine in head:
-        sections = {part.split("\n", 1)[0].removeprefix("## "): part.rstrip() + "\n" for part in parts}
+        sections = {
+            part.split("\n", 1)[0].removeprefix("## "): part.rstrip() + "\n"
+            for part in parts
+        }
     sections[name] = section
     ordered = [sections[other] for other in BENCHMARKS if other in sections]
     RESULTS.write_text("\n".join([TITLE, machine + "\n", *ordered]), "utf-8")
@@ -85,9 +101,18 @@ def describe_machine() -> str:
         info = Path("/proc/cpuinfo").read_text()
         named = re.search(r"^model name\s*: (.*)$", info, re.MULTILINE)  # ARM has none
         cpu = named[1] if named else cpu
-        flags = ", ".join(name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in info)
+        flags = ", ".join(
+            name
+            for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+            if name in info
+        )
     versions = [f"Python {platform.python_version()}"]
-    for package, title in (("tensorflow", "TensorFlow"), ("keras", "Keras"), ("torch", "PyTorch"), ("numpy", "NumPy")):
+    for package, title in (
+        ("tensorflow", "TensorFlow"),
+        ("keras", "Keras"),
+        ("torch", "PyTorch"),
+        ("numpy", "NumPy"),
+    ):
         try:
             versions.append(f"{title} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
@@ -97,11 +122,17 @@ def describe_machine() -> str:
 
 
 def find_commit() -> str:
-    """Returns the commit that is checked out, with "and changes" if files differ from it."""
+    """Returns the commit that is checked out, with "and changes" if files differ from
+    it.
+    """
     git = ["git", "-C", str(RESULTS.parent)]
-    commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(
+        [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+    ).stdout.strip()
     changed = subprocess.run(
-        [*git, "status", "--porcelain", "--", ":/", ":!RESULTS.md", ":!growth.png"], capture_output=True, text=True
+        [*git, "status", "--porcelain", "--", ":/", ":!RESULTS.md", ":!growth.png"],
+        capture_output=True,
+        text=True,
     )
     return (commit or "unknown") + (" and changes" if changed.stdout.strip() else "")
 

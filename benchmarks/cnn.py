@@ -1,22 +1,27 @@
 """course_3_cnn: the time to 99 % of MNIST's test digits, beside three others' recipes.
 
-keras-io: "Simple MNIST convnet" by François Chollet, examples/vision/mnist_convnet.py: two convolutions of 3 x 3 with
-32 and 64 filters, each with pooling, dropout 0.5; Adam with its defaults, batch 128, up to 15 epochs, a tenth of the
-60,000 images for validation.
+keras-io: "Simple MNIST convnet" by François Chollet, examples/vision/mnist_convnet.py:
+two convolutions of 3 x 3 with 32 and 64 filters, each with pooling, dropout 0.5; Adam
+with its defaults, batch 128, up to 15 epochs, a tenth of the 60,000 images for
+validation.
 
-PyTorch: examples/mnist/main.py of the PyTorch team: two convolutions of 3 x 3 with 32 and 64 filters, pooling, dropout
-0.25, 128 units, dropout 0.5; Adadelta with a learning rate of 1 that falls by 30 % after each epoch, batch 64, up to 14
-epochs on 60,000 images. The images are in memory as they are needed, which the example does for each batch.
+PyTorch: examples/mnist/main.py of the PyTorch team: two convolutions of 3 x 3 with 32
+and 64 filters, pooling, dropout 0.25, 128 units, dropout 0.5; Adadelta with a learning
+rate of 1 that falls by 30 % after each epoch, batch 64, up to 14 epochs on 60,000
+images. The images are in memory as they are needed, which the example does for each
+batch.
 
-The course of 2017, course_3_tf_mnist_cnn.py, in today's Keras: the lesson's network without dropout, weights and biases
-drawn from N(0, 1), Adam with 1e-3, batch 100, up to 30 epochs of 55,000 images.
+The course of 2017, course_3_tf_mnist_cnn.py, in today's Keras: the lesson's network
+without dropout, weights and biases drawn from N(0, 1), Adam with 1e-3, batch 100, up to
+30 epochs of 55,000 images.
 
-The lesson runs twice: with flags for somebody who is in a hurry, to whose time the ratios are, and as it is, for three
-epochs to 99.3 %.
+The lesson runs twice: with flags for somebody who is in a hurry, to whose time the
+ratios are, and as it is, for three epochs to 99.3 %.
 
-The clock starts before the data is loaded, and stands still while the test accuracy is measured, for all of them after
-each quarter epoch. A way that takes 11 times as long as the lesson is given up. Every round has its own seed. The test
-images stop the clock and choose nothing.
+The clock starts before the data is loaded, and stands still while the test accuracy is
+measured, for all of them after each quarter epoch. A way that takes 11 times as long as
+the lesson is given up. Every round has its own seed. The test images stop the clock and
+choose nothing.
 """
 
 import numpy as np
@@ -27,7 +32,9 @@ from data import digits
 FAST = {"epochs": 2, "batch_size": 200, "learning_rate": 3e-3}
 
 
-def time_keras_io(seed: int, limit: float, goal: float, images: int, epochs: int) -> reaching.Reached:
+def time_keras_io(
+    seed: int, limit: float, goal: float, images: int, epochs: int
+) -> reaching.Reached:
     """Measures keras-io's example on the first `images`."""
     from training import quiet  # noqa: F401
 
@@ -52,10 +59,14 @@ def time_keras_io(seed: int, limit: float, goal: float, images: int, epochs: int
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     train = np.float32(x) / 255, keras.utils.to_categorical(y, 10)
     test = np.float32(test[0]) / 255, test[1]
-    return reaching.time_keras(clock, model, train, test, batch_size=128, epochs=epochs, validation_split=0.1)
+    return reaching.time_keras(
+        clock, model, train, test, batch_size=128, epochs=epochs, validation_split=0.1
+    )
 
 
-def time_course(seed: int, limit: float, goal: float, images: int, epochs: int) -> reaching.Reached:
+def time_course(
+    seed: int, limit: float, goal: float, images: int, epochs: int
+) -> reaching.Reached:
     """Measures the recipe of 2017 on the first `images`."""
     from training import quiet  # noqa: F401
 
@@ -74,7 +85,9 @@ def time_course(seed: int, limit: float, goal: float, images: int, epochs: int) 
     return reaching.time_keras(clock, model, train, test, batch_size=100, epochs=epochs)
 
 
-def time_pytorch(seed: int, limit: float, goal: float, images: int, epochs: int) -> reaching.Reached:
+def time_pytorch(
+    seed: int, limit: float, goal: float, images: int, epochs: int
+) -> reaching.Reached:
     """Measures PyTorch's example on the first `images`."""
     import torch
     from torch import nn
@@ -109,9 +122,14 @@ def time_pytorch(seed: int, limit: float, goal: float, images: int, epochs: int)
 
 
 def load(images: int):
-    """Returns the first `images` of training and validation together, and the test split, both images and labels."""
+    """Returns the first `images` of training and validation together, and the test
+    split, both images and labels.
+    """
     dataset = digits.load_digits()
-    x, y = (np.concatenate(parts)[:images] for parts in zip(dataset.train, dataset.validation, strict=True))
+    x, y = (
+        np.concatenate(parts)[:images]
+        for parts in zip(dataset.train, dataset.validation, strict=True)
+    )
     return (x, y), dataset.test
 
 
@@ -119,15 +137,24 @@ def measure(small: bool = False) -> str:
     """Returns the comparison as Markdown.
 
     Args:
-        small: whether to do so with few images and an easy goal, once, to see that everything runs.
+        small: whether to do so with few images and an easy goal, once, to see that
+            everything runs.
     """
     goal, images, rounds = (0.5, 2_000, 1) if small else (0.99, 60_000, None)
-    lesson, shorter = (reaching.time_lesson, "course_3_cnn", goal), {"epochs": 1} if small else {}
+    lesson, shorter = (
+        (reaching.time_lesson, "course_3_cnn", goal),
+        {"epochs": 1} if small else {},
+    )
     ways = {
-        "the lesson, `--epochs 2 --batch-size 200 --learning-rate 3e-3`": (*lesson, FAST | shorter),
+        "the lesson, `--epochs 2 --batch-size 200 --learning-rate 3e-3`": (
+            *lesson,
+            FAST | shorter,
+        ),
         "the lesson as it is": (*lesson, shorter),
         "keras-io": (time_keras_io, goal, images, 15),
         "PyTorch": (time_pytorch, goal, images, 14),
         "the course of 2017": (time_course, goal, min(images, 55_000), 30),
     }
-    return reaching.compare(ways, {"keras-io": 4, "PyTorch": 4, "the course of 2017": 10}, rounds, goal)
+    return reaching.compare(
+        ways, {"keras-io": 4, "PyTorch": 4, "the course of 2017": 10}, rounds, goal
+    )

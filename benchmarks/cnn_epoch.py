@@ -1,14 +1,17 @@
-"""course_3_cnn: images per second in one epoch, beside the same network in plain Keras and in PyTorch.
+"""course_3_cnn: images per second in one epoch, beside the same network in plain Keras
+and in PyTorch.
 
-All train the lesson's network (two convolutions of 5 x 5 with 32 and 64 filters, 256 units, dropout 0.4) with Adam,
-batch 100, on the 55,000 images of MNIST's training split. The lesson is the shipped one: in bfloat16 where the machine
-computes it, recorded and watched. Plain Keras is `fit` in float32 without callbacks; PyTorch is an eager loop in
-float32, channels last, with all images in memory.
+All train the lesson's network (two convolutions of 5 x 5 with 32 and 64 filters, 256
+units, dropout 0.4) with Adam, batch 100, on the 55,000 images of MNIST's training
+split. The lesson is the shipped one: in bfloat16 where the machine computes it,
+recorded and watched. Plain Keras is `fit` in float32 without callbacks; PyTorch is an
+eager loop in float32, channels last, with all images in memory.
 
-Measured are the epochs after the first, each from its beginning to its last update, so without compiling and
-validating. Plain Keras has six, because its epochs differ: `fit` has a thread that tunes how batches are made, which
-sleeps 10, 20, 40 ms and so on, and after some epochs the next one begins only when it wakes, 5.1, 10.2 or 20.5 s after
-the last one began. While a lesson runs there is no such thread (`training/speed.py`).
+Measured are the epochs after the first, each from its beginning to its last update, so
+without compiling and validating. Plain Keras has six, because its epochs differ: `fit`
+has a thread that tunes how batches are made, which sleeps 10, 20, 40 ms and so on, and
+after some epochs the next one begins only when it wakes, 5.1, 10.2 or 20.5 s after the
+last one began. While a lesson runs there is no such thread (`training/speed.py`).
 """
 
 import functools
@@ -23,7 +26,9 @@ from benchmarks.measuring import Way
 
 
 def make_timer(keras):
-    """Returns a callback for `fit` that keeps the seconds of each epoch, without its validation."""
+    """Returns a callback for `fit` that keeps the seconds of each epoch, without its
+    validation.
+    """
 
     class Timer(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
@@ -57,7 +62,9 @@ def time_lesson() -> list[float]:
 
 
 def per_image(timer, images: int) -> list[float]:
-    """Returns the seconds per image in each epoch after the first, of which there are `images`."""
+    """Returns the seconds per image in each epoch after the first, of which there are
+    `images`.
+    """
     return [seconds / images for epoch, seconds in timer.seconds.items() if epoch > 0]
 
 
@@ -72,7 +79,11 @@ def time_keras(epochs: int) -> list[float]:
 
     train = digits.load_digits().train
     model = cnn.build_cnn()
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    model.compile(
+        "adam",
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
     timer = make_timer(keras)
     model.fit(*train, batch_size=100, epochs=epochs, callbacks=[timer], verbose=0)
     return per_image(timer, len(train.labels))
@@ -86,7 +97,9 @@ def time_torch() -> list[float]:
     from data import digits
 
     train = digits.load_digits().train
-    images = (torch.tensor(train.images).permute(0, 3, 1, 2) / 255).contiguous(memory_format=torch.channels_last)
+    images = (torch.tensor(train.images).permute(0, 3, 1, 2) / 255).contiguous(
+        memory_format=torch.channels_last
+    )
     labels = torch.tensor(train.labels).long()
     network = nn.Sequential(
         nn.Conv2d(1, 32, 5, padding=2),
@@ -107,7 +120,9 @@ def time_torch() -> list[float]:
         started = time.perf_counter()
         for batch in order.split(100):
             adam.zero_grad()
-            nn.functional.cross_entropy(network(images[batch]), labels[batch]).backward()
+            nn.functional.cross_entropy(
+                network(images[batch]), labels[batch]
+            ).backward()
             adam.step()
     return [(time.perf_counter() - started) / len(labels)]
 
@@ -122,7 +137,9 @@ def measure(small: bool = False) -> str:
 
     def run(name: str, function, *arguments) -> float:
         found = measuring.run_alone(function, *arguments)
-        epochs.setdefault(name, []).append(" ".join(f"{1 / seconds:,.0f}" for seconds in found))
+        epochs.setdefault(name, []).append(
+            " ".join(f"{1 / seconds:,.0f}" for seconds in found)
+        )
         return statistics.mean(found)
 
     functions = {
@@ -132,11 +149,18 @@ def measure(small: bool = False) -> str:
     }
     asked = {"plain Keras, float32": 2.3, "PyTorch, float32, channels last": 1.6}
     ways = [
-        Way(name, functools.partial(run, name, *called), asked.get(name), torch="PyTorch" in name)
+        Way(
+            name,
+            functools.partial(run, name, *called),
+            asked.get(name),
+            torch="PyTorch" in name,
+        )
         for name, called in functions.items()
     ]
     figures = measuring.take_turns(ways, 1 if small else None)
-    table = measuring.tabulate("one epoch", ways, figures, lambda seconds: f"{1 / seconds:,.0f} images/s")
+    table = measuring.tabulate(
+        "one epoch", ways, figures, lambda seconds: f"{1 / seconds:,.0f} images/s"
+    )
     lines = ["| way | images per second in each epoch of each round |", "| --- | --- |"]
     lines += [f"| {name} | {'; '.join(rounds)} |" for name, rounds in epochs.items()]
     return f"{table}\n\n" + "\n".join(lines)

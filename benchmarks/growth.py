@@ -1,13 +1,15 @@
 """How time and memory grow with the data and with the size of the pictures.
 
-With the data: an epoch of course_3_cnn as shipped, without validation, on a sixteenth, a quarter and all of
-MNIST's 55,000 training images. With the size: a step of course_9_style_transfer for pictures of 128 to 1,024 pixels.
-Memory is the most that the process held, less what it held after importing TensorFlow; all of MNIST (55 MB) is part
-of it also where only a share is trained on. Each is measured once, in a process of its own.
+With the data: an epoch of course_3_cnn as shipped, without validation, on a sixteenth,
+a quarter and all of MNIST's 55,000 training images. With the size: a step of
+course_9_style_transfer for pictures of 128 to 1,024 pixels. Memory is the most that the
+process held, less what it held after importing TensorFlow; all of MNIST (55 MB) is part
+of it also where only a share is trained on. Each is measured once, in a process of its
+own.
 
-Both grow more slowly than the work, because a part is always the same: the recorder looks 12 times and writes 100
-points in a run of any length, and the network, its optimizer and TensorFlow's compiled functions take 300 MB for any
-picture.
+Both grow more slowly than the work, because a part is always the same: the recorder
+looks 12 times and writes 100 points in a run of any length, and the network, its
+optimizer and TensorFlow's compiled functions take 300 MB for any picture.
 
 The figure is benchmarks/growth.png.
 """
@@ -32,7 +34,9 @@ class Cost(NamedTuple):
 
 
 def train_on(share: int) -> tuple[int, Cost]:
-    """Returns how many one in `share` of the training images are, and the cost of course_3_cnn's epoch on them."""
+    """Returns how many one in `share` of the training images are, and the cost of
+    course_3_cnn's epoch on them.
+    """
     from training import quiet  # noqa: F401
 
     from data import digits
@@ -40,13 +44,17 @@ def train_on(share: int) -> tuple[int, Cost]:
     before = memory.measure_peak()
     dataset = digits.load_digits()
     train = digits.Split(*(part[: len(part) // share] for part in dataset.train))
-    with mock.patch.object(digits, "load_digits", lambda: dataset._replace(train=train)):
+    with mock.patch.object(
+        digits, "load_digits", lambda: dataset._replace(train=train)
+    ):
         seconds = len(train.labels) * statistics.mean(cnn_epoch.time_lesson())
     return len(train.labels), Cost(seconds, memory.measure_peak() - before)
 
 
 def paint(size: int) -> Cost:
-    """Returns the cost of a step of course_9_style_transfer for a picture whose longer side has `size` pixels."""
+    """Returns the cost of a step of course_9_style_transfer for a picture whose longer
+    side has `size` pixels.
+    """
     from training import device
 
     from data import imagenet
@@ -63,38 +71,64 @@ def paint(size: int) -> Cost:
 
 
 def tabulate(title: str, costs: dict[int, Cost], grown: dict[int, float]) -> str:
-    """Returns costs as a table in Markdown, with how they grew beside how the work grew.
+    """Returns costs as a table in Markdown, with how they grew beside how the work
+    grew.
 
     Args:
         title: what the keys are.
         costs: by size.
         grown: how many times the smallest size's work each size has.
     """
-    lines = [f"| {title} | work | seconds | times | memory | times |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        f"| {title} | work | seconds | times | memory | times |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     least = next(iter(costs.values()))
     for size, cost in costs.items():
         slower, larger = cost.seconds / least.seconds, cost.memory / least.memory
-        cells = f"{size:,}", f"{grown[size]:.3g}", f"{cost.seconds:.3f}", f"{slower:.2f}"
+        cells = (
+            f"{size:,}",
+            f"{grown[size]:.3g}",
+            f"{cost.seconds:.3f}",
+            f"{slower:.2f}",
+        )
         cells += f"{cost.memory:,.0f} MB", f"{larger:.2f}"
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def plot(path: Path, panels: list[tuple[str, dict[int, Cost], dict[int, float]]]) -> None:
+def plot(
+    path: Path, panels: list[tuple[str, dict[int, Cost], dict[int, float]]]
+) -> None:
     """Draws seconds and memory against the work, beside lines for linear growth.
 
     Args:
         path: of the PNG.
-        panels: for each half of the figure its title, and costs and work as `tabulate` takes them.
+        panels: for each half of the figure its title, and costs and work as `tabulate`
+            takes them.
     """
     figure = Figure(figsize=(10, 4.2), layout="constrained")
-    for axes, (title, costs, grown) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+    for axes, (title, costs, grown) in zip(
+        figure.subplots(1, len(panels)), panels, strict=True
+    ):
         work = [grown[size] for size in costs]
         for name, color in (("seconds", "tab:blue"), ("memory", "tab:orange")):
             values = [getattr(cost, name) for cost in costs.values()]
-            unit, values = ("seconds", values) if name == "seconds" else ("GB", [value / 1e3 for value in values])
-            axes.loglog(work, values, "o-", color=color, label=f"{name}, {unit}" if name == "memory" else unit)
-            axes.loglog(work, [values[-1] * one / work[-1] for one in work], ":", color=color)
+            unit, values = (
+                ("seconds", values)
+                if name == "seconds"
+                else ("GB", [value / 1e3 for value in values])
+            )
+            axes.loglog(
+                work,
+                values,
+                "o-",
+                color=color,
+                label=f"{name}, {unit}" if name == "memory" else unit,
+            )
+            axes.loglog(
+                work, [values[-1] * one / work[-1] for one in work], ":", color=color
+            )
         axes.set_xticks(work, [f"{size:,}" for size in costs])
         axes.minorticks_off()
         axes.set(xlabel=title)
@@ -113,8 +147,16 @@ def measure(small: bool = False) -> str:
     trained = dict(measuring.run_alone(train_on, share) for share in shares)
     painted = {size: measuring.run_alone(paint, size) for size in sizes}
     panels = [
-        ("training images", trained, {images: images / min(trained) for images in trained}),
-        ("pixels of the longer side", painted, {size: (size / min(painted)) ** 2 for size in painted}),
+        (
+            "training images",
+            trained,
+            {images: images / min(trained) for images in trained},
+        ),
+        (
+            "pixels of the longer side",
+            painted,
+            {size: (size / min(painted)) ** 2 for size in painted},
+        ),
     ]
     if not small:
         plot(FIGURE, panels)

@@ -1,15 +1,19 @@
-"""course_1_tf_lr: 51,000 updates from single points, beside Keras's `fit` and an eager loop.
+"""course_1_tf_lr: 51,000 updates from single points, beside Keras's `fit` and an eager
+loop.
 
-The peers do what the lesson does: 3,000 epochs of 17 updates, each with the squared error of one point divided by
-2 x 17, learning rate 0.02. Both are measured over some epochs after a first one, and extrapolated: neither changes its
-pace, and `fit` would take minutes.
+The peers do what the lesson does: 3,000 epochs of 17 updates, each with the squared
+error of one point divided by 2 x 17, learning rate 0.02. Both are measured over some
+epochs after a first one, and extrapolated: neither changes its pace, and `fit` would
+take minutes.
 
-`fit`: the model of the Keras guide "Training & evaluation with the built-in methods", a Dense layer with SGD and
-`batch_size=1`. Eager: the loop of the Keras guide "Writing a custom training loop from scratch in TensorFlow", as it is
-before the guide puts `tf.function` on it.
+`fit`: the model of the Keras guide "Training & evaluation with the built-in methods", a
+Dense layer with SGD and `batch_size=1`. Eager: the loop of the Keras guide "Writing a
+custom training loop from scratch in TensorFlow", as it is before the guide puts
+`tf.function` on it.
 
-The lesson is the shipped one, with its recording. Its compilation is left out of the first table, as the peers' first
-epoch is, and counted with the recording in the second line.
+The lesson is the shipped one, with its recording. Its compilation is left out of the
+first table, as the peers' first epoch is, and counted with the recording in the second
+line.
 """
 
 import tempfile
@@ -25,7 +29,9 @@ RATE = 0.02
 
 
 def time_lesson(epochs: int) -> dict[str, float]:
-    """Returns the seconds of all updates, and of the whole loop with compilation, recording and saving."""
+    """Returns the seconds of all updates, and of the whole loop with compilation,
+    recording and saving.
+    """
     from training import runs
 
     import keras
@@ -48,13 +54,17 @@ def time_lesson(epochs: int) -> dict[str, float]:
     with (
         tempfile.TemporaryDirectory() as logdir,
         watch(runs.Run, "load_state"),  # before the loop
-        watch(keras.utils.Progbar, "update"),  # after each call of the compiled function
+        watch(
+            keras.utils.Progbar, "update"
+        ),  # after each call of the compiled function
         watch(runs.Run, "save_state"),  # at the end of each turn
     ):
         course_1_tf_lr.main(course_1_tf_lr.Config(logdir=Path(logdir), epochs=epochs))
     updates = [stamp for name, stamp in stamps if name == "update begins"]
     turns = [stamp for name, stamp in stamps if name == "save_state ends"]
-    compiled = [end - start for start, end in zip(turns, updates[1:], strict=False)]  # the first turn compiles
+    compiled = [
+        end - start for start, end in zip(turns, updates[1:], strict=False)
+    ]  # the first turn compiles
     return {
         "updates": sum(compiled) / len(compiled) * len(turns),
         "loop": turns[-1] - dict(stamps)["load_state begins"],
@@ -62,7 +72,9 @@ def time_lesson(epochs: int) -> dict[str, float]:
 
 
 def time_fit(epochs: int) -> float:
-    """Returns the seconds of 3,000 epochs of `fit(batch_size=1)`, extrapolated from `epochs` after a first one."""
+    """Returns the seconds of 3,000 epochs of `fit(batch_size=1)`, extrapolated from
+    `epochs` after a first one.
+    """
     from training import quiet  # noqa: F401
 
     import keras
@@ -70,7 +82,10 @@ def time_fit(epochs: int) -> float:
     from data import points
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(RATE), loss=lambda y, predicted: (predicted - y) ** 2 / (2 * 17))
+    model.compile(
+        keras.optimizers.SGD(RATE),
+        loss=lambda y, predicted: (predicted - y) ** 2 / (2 * 17),
+    )
     train = points.load_points().train
     model.fit(*train, batch_size=1, verbose=0)
     started = time.perf_counter()
@@ -79,7 +94,9 @@ def time_fit(epochs: int) -> float:
 
 
 def time_eager(epochs: int) -> float:
-    """Returns the seconds of 3,000 epochs of an eager loop, extrapolated from `epochs` after a first one."""
+    """Returns the seconds of 3,000 epochs of an eager loop, extrapolated from `epochs`
+    after a first one.
+    """
     from training import quiet  # noqa: F401
 
     import keras
@@ -96,7 +113,9 @@ def time_eager(epochs: int) -> float:
             with tf.GradientTape() as tape:
                 loss = tf.reduce_sum((model(x, training=True) - y) ** 2) / (2 * 17)
             gradients = tape.gradient(loss, model.trainable_weights)
-            optimizer.apply_gradients(zip(gradients, model.trainable_weights, strict=True))
+            optimizer.apply_gradients(
+                zip(gradients, model.trainable_weights, strict=True)
+            )
 
     train_epoch()
     started = time.perf_counter()
@@ -121,8 +140,16 @@ def measure(small: bool = False) -> str:
 
     ways = [
         Way("the lesson", run_lesson),
-        Way(f"Keras `fit(batch_size=1)`, from {epochs} epochs", measuring.alone(time_fit, epochs), 500),
-        Way(f"eager tape, from {epochs} epochs", measuring.alone(time_eager, epochs), 200),
+        Way(
+            f"Keras `fit(batch_size=1)`, from {epochs} epochs",
+            measuring.alone(time_fit, epochs),
+            500,
+        ),
+        Way(
+            f"eager tape, from {epochs} epochs",
+            measuring.alone(time_eager, epochs),
+            200,
+        ),
     ]
     figures = measuring.take_turns(ways, rounds)
     loops = ", ".join(f"{seconds:.2f}" for seconds in whole["seconds"])

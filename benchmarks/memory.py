@@ -1,7 +1,8 @@
-"""The memory of `course_3_cnn`, one epoch on all of MNIST, beside that of importing TensorFlow.
+"""The memory of `course_3_cnn`, one epoch on all of MNIST, beside that of importing
+TensorFlow.
 
-The peak of the process, as its system counts it: the whole run with recording, evaluation and figures, and a process
-that imports TensorFlow and ends.
+The peak of the process, as its system counts it: the whole run with recording,
+evaluation and figures, and a process that imports TensorFlow and ends.
 """
 
 import re
@@ -33,8 +34,18 @@ def measure_lesson(values: dict) -> float:
 
 def measure_peak() -> float:
     """Returns the largest memory that this process has had, MB."""
-    if sys.platform == "linux":  # where `getrusage` counts what the process that started this one had
-        return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024 / 1e6
+    if (
+        sys.platform == "linux"
+    ):  # where `getrusage` counts what the process that started this one had
+        return (
+            int(
+                re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[
+                    1
+                ]
+            )
+            * 1024
+            / 1e6
+        )
     import resource  # which Windows does not have
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
@@ -48,7 +59,10 @@ def measure(small: bool = False) -> str:
     """
     values = {"epochs": 1} | ({"filters": (4, 8), "units": 16} if small else {})
     imported, lesson = "`import tensorflow`", "`course_3_cnn --epochs 1`"
-    ways = [Way(imported, measuring.alone(measure_import)), Way(lesson, measuring.alone(measure_lesson, values))]
+    ways = [
+        Way(imported, measuring.alone(measure_import)),
+        Way(lesson, measuring.alone(measure_lesson, values)),
+    ]
     figures = measuring.take_turns(ways, 1 if small else None)
     more = [figure[lesson] - figure[imported] for figure in figures]
     table = measuring.tabulate("peak memory", ways, figures, "{:.0f} MB".format)

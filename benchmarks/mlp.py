@@ -1,15 +1,19 @@
-"""course_2_mlp: the time to 98 % of MNIST's test digits, beside another recipe and the same in PyTorch.
+"""course_2_mlp: the time to 98 % of MNIST's test digits, beside another recipe and the
+same in PyTorch.
 
-handson-ml3: Aurélien Géron, "Hands-On Machine Learning" (third edition, 2022), notebook 10, the solution of its
-exercise on MNIST: 300 and 100 units, SGD with a learning rate of 0.3 (the rate that its search finds), batch 32, 55,000
-images. Its early stopping, checkpoints and TensorBoard are left out; at most 30 epochs are this benchmark's own limit.
+handson-ml3: Aurélien Géron, "Hands-On Machine Learning" (third edition, 2022), notebook
+10, the solution of its exercise on MNIST: 300 and 100 units, SGD with a learning rate
+of 0.3 (the rate that its search finds), batch 32, 55,000 images. Its early stopping,
+checkpoints and TensorBoard are left out; at most 30 epochs are this benchmark's own
+limit.
 
-PyTorch: the lesson's network and recipe (dropout, Adam with a one-cycle learning rate, batch 100, 10 epochs) in
-float32, without any recording.
+PyTorch: the lesson's network and recipe (dropout, Adam with a one-cycle learning rate,
+batch 100, 10 epochs) in float32, without any recording.
 
-The clock starts before the data is loaded, and stands still while the test accuracy is measured, for all of them after
-each quarter epoch. A way that takes 11 times as long as the lesson is given up. Every round has its own seed. The test
-images stop the clock and choose nothing.
+The clock starts before the data is loaded, and stands still while the test accuracy is
+measured, for all of them after each quarter epoch. A way that takes 11 times as long as
+the lesson is given up. Every round has its own seed. The test images stop the clock and
+choose nothing.
 """
 
 from benchmarks import reaching
@@ -29,11 +33,30 @@ def time_handson(seed: int, limit: float, goal: float, epochs: int) -> reaching.
     dataset = digits.load_digits()
     layers = [keras.layers.Dense(width, activation="relu") for width in (300, 100)]
     model = keras.Sequential(
-        [keras.Input((28, 28, 1)), keras.layers.Flatten(), *layers, keras.layers.Dense(10, activation="softmax")]
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Flatten(),
+            *layers,
+            keras.layers.Dense(10, activation="softmax"),
+        ]
     )
-    model.compile(keras.optimizers.SGD(0.3), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    train, validation, test = ((np.float32(split.images) / 255, split.labels) for split in dataset[:3])
-    return reaching.time_keras(clock, model, train, test, batch_size=32, epochs=epochs, validation_data=validation)
+    model.compile(
+        keras.optimizers.SGD(0.3),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    train, validation, test = (
+        (np.float32(split.images) / 255, split.labels) for split in dataset[:3]
+    )
+    return reaching.time_keras(
+        clock,
+        model,
+        train,
+        test,
+        batch_size=32,
+        epochs=epochs,
+        validation_data=validation,
+    )
 
 
 def time_pytorch(seed: int, limit: float, goal: float, epochs: int) -> reaching.Reached:
@@ -62,9 +85,14 @@ def time_pytorch(seed: int, limit: float, goal: float, epochs: int) -> reaching.
         falling = 0.5 * (1 + np.cos(np.pi * max(0, done - 0.25) / 0.75))
         optimizer.param_groups[0]["lr"] = rising * falling
 
-    train, test = ((torch.tensor(split.images) / 255, split.labels) for split in (dataset.train, dataset.test))
+    train, test = (
+        (torch.tensor(split.images) / 255, split.labels)
+        for split in (dataset.train, dataset.test)
+    )
     train = train[0], torch.tensor(train[1]).long()
-    return reaching.time_torch(clock, network, optimizer, train, test, config.batch_size, epochs, one_cycle)
+    return reaching.time_torch(
+        clock, network, optimizer, train, test, config.batch_size, epochs, one_cycle
+    )
 
 
 def measure(small: bool = False) -> str:
@@ -75,7 +103,12 @@ def measure(small: bool = False) -> str:
     """
     goal, rounds = (0.5, 1) if small else (0.98, None)
     ways = {
-        "the lesson": (reaching.time_lesson, "course_2_mlp", goal, {"epochs": 2} if small else {}),
+        "the lesson": (
+            reaching.time_lesson,
+            "course_2_mlp",
+            goal,
+            {"epochs": 2} if small else {},
+        ),
         "handson-ml3": (time_handson, goal, 30),
         "PyTorch": (time_pytorch, goal, 2 if small else 10),
     }

@@ -18,10 +18,12 @@ PATIENCE = 11  # times what the lesson took: then a way is given up
 
 
 class Reached(NamedTuple):
-    """When a training reached its goal: seconds, and epochs; if it did not, those until it ended or was given up.
+    """When a training reached its goal: seconds, and epochs; if it did not, those until
+    it ended or was given up.
 
     Attributes:
-        seconds: of loading, building and training, without the measurements of the test accuracy.
+        seconds: of loading, building and training, without the measurements of the test
+            accuracy.
         epochs: passes over the training images.
         accuracy: share of the test images read right, at the last measurement.
         reached: whether that is the goal.
@@ -34,7 +36,8 @@ class Reached(NamedTuple):
 
 
 class Clock:
-    """Measures the test accuracy after each quarter epoch; what that takes is not the training's time.
+    """Measures the test accuracy after each quarter epoch; what that takes is not the
+    training's time.
 
     Args:
         goal: test accuracy.
@@ -46,8 +49,11 @@ class Clock:
         self.started = time.perf_counter()
         self.reached = None
 
-    def look(self, epochs: float, predict: Callable[[np.ndarray], np.ndarray], images, labels) -> bool:
-        """Returns whether the training is over, because the goal is reached or the time is.
+    def look(
+        self, epochs: float, predict: Callable[[np.ndarray], np.ndarray], images, labels
+    ) -> bool:
+        """Returns whether the training is over, because the goal is reached or the time
+        is.
 
         Args:
             epochs: how many are done.
@@ -56,8 +62,15 @@ class Clock:
             labels: integers `(n,)`.
         """
         stopped = time.perf_counter()
-        accuracy = float(np.mean(np.concatenate([predict(part) for part in split(images)]).argmax(axis=1) == labels))
-        self.reached = Reached(stopped - self.started, epochs, accuracy, accuracy >= self.goal)
+        accuracy = float(
+            np.mean(
+                np.concatenate([predict(part) for part in split(images)]).argmax(axis=1)
+                == labels
+            )
+        )
+        self.reached = Reached(
+            stopped - self.started, epochs, accuracy, accuracy >= self.goal
+        )
         self.started += time.perf_counter() - stopped
         return accuracy >= self.goal or self.reached.seconds > self.limit
 
@@ -69,12 +82,16 @@ def split(images) -> Iterator:
 
 
 def ends_quarter(step: int, steps: int) -> bool:
-    """True if a quarter of an epoch of `steps` updates ends with update `step`, the first of which is 0."""
+    """True if a quarter of an epoch of `steps` updates ends with update `step`, the
+    first of which is 0.
+    """
     return (step + 1) * 4 // steps > step * 4 // steps
 
 
 def make_callback(clock: Clock, images, labels):
-    """Returns a callback for Keras's `fit` that looks at the clock and ends the training at the goal."""
+    """Returns a callback for Keras's `fit` that looks at the clock and ends the
+    training at the goal.
+    """
     import keras
     import tensorflow as tf
 
@@ -91,12 +108,16 @@ def make_callback(clock: Clock, images, labels):
             steps = self.params["steps"]
             if ends_quarter(batch, steps):
                 done = self.epoch + (batch + 1) / steps
-                self.model.stop_training = clock.look(done, lambda part: self.predict(part).numpy(), images, labels)
+                self.model.stop_training = clock.look(
+                    done, lambda part: self.predict(part).numpy(), images, labels
+                )
 
     return Quarters()
 
 
-def time_lesson(seed: int, limit: float, name: str, goal: float, settings: dict) -> Reached:
+def time_lesson(
+    seed: int, limit: float, name: str, goal: float, settings: dict
+) -> Reached:
     """Runs a lesson as it is, with its recording, until it reaches the goal.
 
     Args:
@@ -116,7 +137,11 @@ def time_lesson(seed: int, limit: float, name: str, goal: float, settings: dict)
     callbacks = runs.Run.callbacks
     with (
         tempfile.TemporaryDirectory() as logdir,
-        mock.patch.object(runs.Run, "callbacks", lambda run: [make_callback(clock, *test), *callbacks(run)]),
+        mock.patch.object(
+            runs.Run,
+            "callbacks",
+            lambda run: [make_callback(clock, *test), *callbacks(run)],
+        ),
     ):
         lesson.main(lesson.Config(logdir=Path(logdir), seed=seed, **settings))
     return clock.reached
@@ -136,7 +161,16 @@ def time_keras(clock: Clock, model, train, test, **settings) -> Reached:
     return clock.reached
 
 
-def time_torch(clock: Clock, network, optimizer, train, test, batch_size: int, epochs: int, schedule) -> Reached:
+def time_torch(
+    clock: Clock,
+    network,
+    optimizer,
+    train,
+    test,
+    batch_size: int,
+    epochs: int,
+    schedule,
+) -> Reached:
     """Trains a network of PyTorch with cross-entropy until it reaches the goal.
 
     Args:
@@ -147,8 +181,8 @@ def time_torch(clock: Clock, network, optimizer, train, test, batch_size: int, e
         test: images, a tensor, and labels, an array.
         batch_size: images per update.
         epochs: at most.
-        schedule: a function that changes the learning rate; called with the share of the training that is done, before
-            each update.
+        schedule: a function that changes the learning rate; called with the share of
+            the training that is done, before each update.
     """
     import torch
 
@@ -168,18 +202,24 @@ def time_torch(clock: Clock, network, optimizer, train, test, batch_size: int, e
             schedule((epoch + step / steps) / epochs)
             batch = order[step * batch_size : (step + 1) * batch_size]
             optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(network(images[batch]), labels[batch]).backward()
+            torch.nn.functional.cross_entropy(
+                network(images[batch]), labels[batch]
+            ).backward()
             optimizer.step()
-            if ends_quarter(step, steps) and clock.look(epoch + (step + 1) / steps, predict, *test):
+            if ends_quarter(step, steps) and clock.look(
+                epoch + (step + 1) / steps, predict, *test
+            ):
                 return clock.reached
     return clock.reached
 
 
 def compare(ways: dict, asked: dict, rounds: int | None, goal: float) -> str:
-    """Measures ways to reach a goal in turns, each round with its own seed, and returns a table in Markdown.
+    """Measures ways to reach a goal in turns, each round with its own seed, and returns
+    a table in Markdown.
 
     Args:
-        ways: by name, a function and its arguments after seed and limit; the first is the lesson.
+        ways: by name, a function and its arguments after seed and limit; the first is
+            the lesson.
         asked: by name, how many times the first way's time.
         rounds: how many; five or two if not given.
         goal: test accuracy.
@@ -193,11 +233,16 @@ def compare(ways: dict, asked: dict, rounds: int | None, goal: float) -> str:
     def run(name: str) -> float:
         function, *arguments = ways[name]
         limit = math.inf if name == first else PATIENCE * reached[first][-1].seconds
-        reached[name].append(measuring.run_alone(function, len(reached[name]), limit, *arguments))
+        reached[name].append(
+            measuring.run_alone(function, len(reached[name]), limit, *arguments)
+        )
         return reached[name][-1].seconds
 
     turns = [
-        measuring.Way(name, functools.partial(run, name), asked.get(name), torch="PyTorch" in name) for name in ways
+        measuring.Way(
+            name, functools.partial(run, name), asked.get(name), torch="PyTorch" in name
+        )
+        for name in ways
     ]
     figures = measuring.take_turns(turns, rounds)
     if not all(one.reached for one in reached[first]):
@@ -205,13 +250,29 @@ def compare(ways: dict, asked: dict, rounds: int | None, goal: float) -> str:
     titles = {name: name for name in ways}
     for name, several in reached.items():
         if missed := sum(not one.reached for one in several):
-            titles[name] = f"{name}, not reached in {missed} of {len(several)}: more than"
+            titles[name] = (
+                f"{name}, not reached in {missed} of {len(several)}: more than"
+            )
     turns = [turn._replace(name=titles[turn.name]) for turn in turns]
-    figures = [{titles[name]: seconds for name, seconds in figure.items()} for figure in figures]
-    table = measuring.tabulate(f"to {goal:.0%} of the test images", turns, figures, "{:.1f} s".format)
-    lines = ["| way | epochs in each round | test accuracy then |", "| --- | --- | --- |"]
+    figures = [
+        {titles[name]: seconds for name, seconds in figure.items()}
+        for figure in figures
+    ]
+    table = measuring.tabulate(
+        f"to {goal:.0%} of the test images", turns, figures, "{:.1f} s".format
+    )
+    lines = [
+        "| way | epochs in each round | test accuracy then |",
+        "| --- | --- | --- |",
+    ]
     for name, several in reached.items():
         if several:
-            epochs = ", ".join(f"{one.epochs:.2f}" + ("" if one.reached else " (not reached)") for one in several)
-            lines.append(f"| {name} | {epochs} | {', '.join(f'{one.accuracy:.2%}' for one in several)} |")
+            epochs = ", ".join(
+                f"{one.epochs:.2f}" + ("" if one.reached else " (not reached)")
+                for one in several
+            )
+            lines.append(
+                f"| {name} | {epochs} | "
+                f"{', '.join(f'{one.accuracy:.2%}' for one in several)} |"
+            )
     return f"{table}\n\n" + "\n".join(lines)

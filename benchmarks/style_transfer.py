@@ -1,17 +1,23 @@
-"""course_9_style_transfer: a step, and the time to an equal loss, beside keras-io's example and PyTorch.
+"""course_9_style_transfer: a step, and the time to an equal loss, beside keras-io's
+example and PyTorch.
 
-keras-io: "Neural style transfer" by François Chollet, examples/generative/neural_style_transfer.py, written afresh with
-its settings: a network in float32 of which every layer is an output, given content, style and picture at each step;
-style in block1_conv1 to block5_conv1 with the weight 1e-6, content in block5_conv2 with 2.5e-8, total variation with
-1e-6; SGD with a learning rate of 100 that falls by 4 % every 100 steps, from the content.
+keras-io: "Neural style transfer" by François Chollet,
+examples/generative/neural_style_transfer.py, written afresh with its settings: a
+network in float32 of which every layer is an output, given content, style and picture
+at each step; style in block1_conv1 to block5_conv1 with the weight 1e-6, content in
+block5_conv2 with 2.5e-8, total variation with 1e-6; SGD with a learning rate of 100
+that falls by 4 % every 100 steps, from the content.
 
-PyTorch: the lesson's own loss and network, in float32, channels last, with Adam. The lesson's step and PyTorch's are
-written out here, as the lesson has its own inside `main`.
+PyTorch: the lesson's own loss and network, in float32, channels last, with Adam. The
+lesson's step and PyTorch's are written out here, as the lesson has its own inside
+`main`.
 
-All have the same weights, those of `--weights auto`. To an equal loss: keras-io's loss after 100 steps (the example
-makes 4,000), and how long the lesson's way (bfloat16 if native, only the layers that are needed, targets computed once,
-Adam) takes to it, on keras-io's loss, its maximum pooling and its padding, at the full size only, with a learning rate
-that falls from 8. Its pictures are judged by keras-io's float32 network, outside the measured time.
+All have the same weights, those of `--weights auto`. To an equal loss: keras-io's loss
+after 100 steps (the example makes 4,000), and how long the lesson's way (bfloat16 if
+native, only the layers that are needed, targets computed once, Adam) takes to it, on
+keras-io's loss, its maximum pooling and its padding, at the full size only, with a
+learning rate that falls from 8. Its pictures are judged by keras-io's float32 network,
+outside the measured time.
 """
 
 import functools
@@ -39,9 +45,13 @@ DEEPEST = "block5_conv3"  # of VGG16
 
 
 def start(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns content and style, each float32 `(1, height, width, 3)`, of one shape as keras-io has them."""
+    """Returns content and style, each float32 `(1, height, width, 3)`, of one shape as
+    keras-io has them.
+    """
     content = pictures.scale_to(photos.load_photo().picture, size)
-    painted = keras.utils.array_to_img(paintings.draw_glass()).resize(content.shape[1::-1])
+    painted = keras.utils.array_to_img(paintings.draw_glass()).resize(
+        content.shape[1::-1]
+    )
     return np.float32([content]), np.float32([painted])
 
 
@@ -49,8 +59,12 @@ def lesson_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
     """Returns a function that does one step of the lesson and returns the picture."""
     config = Config()
     content, look = (np.uint8(image[0]) for image in start(size))
-    network = style.build_style_network(kernels, (*config.content_layers, *STYLE_LAYERS))
-    wanted, grams = style.find_targets(network, content, [look], config.content_layers, STYLE_LAYERS)
+    network = style.build_style_network(
+        kernels, (*config.content_layers, *STYLE_LAYERS)
+    )
+    wanted, grams = style.find_targets(
+        network, content, [look], config.content_layers, STYLE_LAYERS
+    )
     picture = tf.Variable(np.float32([content]))
     adam = keras.optimizers.Adam(config.learning_rate, beta_2=0.99)
 
@@ -59,13 +73,16 @@ def lesson_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
         with tf.GradientTape() as tape:
             tape.watch(picture)
             features = network(picture)
-            looks = [style.style_loss(style.gram_matrix(features[name]), grams[name]) for name in grams]
+            looks = [
+                style.style_loss(style.gram_matrix(features[name]), grams[name])
+                for name in grams
+            ]
             loss = config.content_weight * style.content_loss(
                 *(f[config.content_layers[0]] for f in (features, wanted))
             )
-            loss += config.style_weight * tf.reduce_mean(looks) + config.smoothness_weight * style.total_variation(
-                picture
-            )
+            loss += config.style_weight * tf.reduce_mean(
+                looks
+            ) + config.smoothness_weight * style.total_variation(picture)
         return tape.gradient(loss, picture)
 
     def step() -> np.ndarray:
@@ -77,7 +94,9 @@ def lesson_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
 
 
 def torch_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
-    """Returns a function that does one step of the lesson in PyTorch, in float32, and returns the picture."""
+    """Returns a function that does one step of the lesson in PyTorch, in float32, and
+    returns the picture.
+    """
     import torch
     from torch.nn import functional
 
@@ -85,7 +104,9 @@ def torch_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
     content, look = (torch.tensor(image.transpose(0, 3, 1, 2)) for image in start(size))
     weights = {
         name: (
-            torch.tensor(kernel[:, :, ::-1].copy() if name == "block1_conv1" else kernel)
+            torch.tensor(
+                kernel[:, :, ::-1].copy() if name == "block1_conv1" else kernel
+            )
             .permute(3, 2, 0, 1)
             .contiguous(memory_format=torch.channels_last),
             torch.tensor(bias),
@@ -99,7 +120,11 @@ def torch_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
         for name, (kernel, bias) in weights.items():
             if name.endswith("conv1") and name != "block1_conv1":
                 x = functional.avg_pool2d(x, 2)
-            x = functional.relu(functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, bias))
+            x = functional.relu(
+                functional.conv2d(
+                    functional.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, bias
+                )
+            )
             features[name] = x
         return features
 
@@ -109,21 +134,29 @@ def torch_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
 
     with torch.no_grad():
         target = network(content)[config.content_layers[0]]
-        grams = {name: gram(features) for name, features in network(look).items() if name in STYLE_LAYERS}
+        grams = {
+            name: gram(features)
+            for name, features in network(look).items()
+            if name in STYLE_LAYERS
+        }
     picture = content.clone().requires_grad_()
     adam = torch.optim.Adam([picture], config.learning_rate, (0.9, 0.99))
 
     def step() -> np.ndarray:
         adam.zero_grad()
         features = network(picture)
-        loss = ((features[config.content_layers[0]] - target) ** 2).mean() / (target**2).mean()
+        loss = ((features[config.content_layers[0]] - target) ** 2).mean() / (
+            target**2
+        ).mean()
         for name, wanted in grams.items():
             strength = wanted.diagonal()
             scale = (strength + 0.1 * strength.mean()).rsqrt()
             distance = (gram(features[name]) - wanted) * scale[:, None] * scale
             loss = loss + config.style_weight / len(grams) * (distance**2).mean() / 4
         scaled = picture / 127.5
-        differences = (scaled.diff(dim=2) ** 2).mean() + (scaled.diff(dim=3) ** 2).mean()
+        differences = (scaled.diff(dim=2) ** 2).mean() + (
+            scaled.diff(dim=3) ** 2
+        ).mean()
         loss = loss + config.smoothness_weight * differences
         loss.backward()
         adam.step()
@@ -135,7 +168,8 @@ def torch_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
 
 
 def build_plain(kernels: dict, layers: tuple[str, ...] | None = None) -> keras.Model:
-    """Builds VGG with maximum pooling and zeros at the border, for blue, green, red without ImageNet's means.
+    """Builds VGG with maximum pooling and zeros at the border, for blue, green, red
+    without ImageNet's means.
 
     Args:
         kernels: as `style.read_kernels` returns them.
@@ -147,7 +181,9 @@ def build_plain(kernels: dict, layers: tuple[str, ...] | None = None) -> keras.M
         if name.endswith("conv1") and name != "block1_conv1":
             x = keras.layers.MaxPooling2D(2, name=f"pool_before_{name}")(x)
             outputs[f"pool_before_{name}"] = x
-        layer = keras.layers.Conv2D(len(bias), 3, padding="same", activation="relu", name=name)
+        layer = keras.layers.Conv2D(
+            len(bias), 3, padding="same", activation="relu", name=name
+        )
         outputs[name] = x = layer(x)
         layer.set_weights([kernel, bias])
     model = keras.Model(inputs, {name: outputs[name] for name in layers or outputs})
@@ -155,20 +191,28 @@ def build_plain(kernels: dict, layers: tuple[str, ...] | None = None) -> keras.M
     return model
 
 
-def their_loss(features: dict, picture: tf.Tensor, content: tf.Tensor, grams: dict) -> tf.Tensor:
+def their_loss(
+    features: dict, picture: tf.Tensor, content: tf.Tensor, grams: dict
+) -> tf.Tensor:
     """Returns keras-io's loss of a picture, float32, from its features and the targets."""
     height, width = picture.shape[1:3]
-    loss = 2.5e-8 * tf.reduce_sum((tf.cast(features[THEIR_CONTENT], tf.float32) - content) ** 2)
+    loss = 2.5e-8 * tf.reduce_sum(
+        (tf.cast(features[THEIR_CONTENT], tf.float32) - content) ** 2
+    )
     for name in STYLE_LAYERS:
         distance = tf.reduce_sum((sum_gram(features[name]) - grams[name]) ** 2)
-        loss += 1e-6 / len(STYLE_LAYERS) * distance / (4.0 * 3**2 * (height * width) ** 2)
+        loss += (
+            1e-6 / len(STYLE_LAYERS) * distance / (4.0 * 3**2 * (height * width) ** 2)
+        )
     down = (picture[:, :-1, :-1] - picture[:, 1:, :-1]) ** 2
     right = (picture[:, :-1, :-1] - picture[:, :-1, 1:]) ** 2
     return loss + 1e-6 * tf.reduce_sum((down + right) ** 1.25)
 
 
 def sum_gram(features: tf.Tensor) -> tf.Tensor:
-    """Returns the Gram matrix of `(1, height, width, filters)` as a sum over the places, float32."""
+    """Returns the Gram matrix of `(1, height, width, filters)` as a sum over the
+    places, float32.
+    """
     columns = tf.reshape(tf.cast(features, tf.float32), (-1, features.shape[-1]))
     return tf.matmul(columns, columns, transpose_a=True)
 
@@ -185,7 +229,9 @@ class KerasIO:
         self.network = build_plain(style.read_kernels(weights, (DEEPEST,)))
         self.content, self.look = (prepare(image) for image in start(size))
         self.picture = tf.Variable(self.content)
-        schedule = keras.optimizers.schedules.ExponentialDecay(100.0, decay_steps=100, decay_rate=0.96)
+        schedule = keras.optimizers.schedules.ExponentialDecay(
+            100.0, decay_steps=100, decay_rate=0.96
+        )
         self.optimizer = keras.optimizers.SGD(schedule)
         self.differentiate = tf.function(self.compute)
 
@@ -193,7 +239,9 @@ class KerasIO:
         """Returns the loss and its gradient."""
         with tf.GradientTape() as tape:
             tape.watch(picture)
-            features = self.network(tf.concat([self.content, self.look, picture], axis=0))
+            features = self.network(
+                tf.concat([self.content, self.look, picture], axis=0)
+            )
             grams = {name: sum_gram(features[name][1:2]) for name in STYLE_LAYERS}
             own = {name: values[2:3] for name, values in features.items()}
             loss = their_loss(own, picture, features[THEIR_CONTENT][0:1], grams)
@@ -215,7 +263,9 @@ class LessonsWay:
         self.content, self.look = (prepare(image) for image in start(size))
         self.find_targets()
         self.picture = tf.Variable(self.content)
-        self.adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(8.0, steps), beta_2=0.99)
+        self.adam = keras.optimizers.Adam(
+            keras.optimizers.schedules.CosineDecay(8.0, steps), beta_2=0.99
+        )
         self.differentiate = tf.function(self.compute)
 
     def find_targets(self) -> None:
@@ -236,7 +286,9 @@ class LessonsWay:
         self.adam.apply([self.differentiate(self.picture.value())], [self.picture])
 
 
-def compare_steps(weights: Path, size: int, precision: str, rounds: int | None = None) -> str:
+def compare_steps(
+    weights: Path, size: int, precision: str, rounds: int | None = None
+) -> str:
     """Returns, as a table in Markdown, how long a step takes.
 
     Args:
@@ -252,13 +304,18 @@ def compare_steps(weights: Path, size: int, precision: str, rounds: int | None =
         steps["keras-io, float32"] = KerasIO(weights, size).step, 5
     if measuring.HAS_TORCH:
         steps["PyTorch, float32"] = torch_step(kernels, size), 1.5
-    ways = [Way(name, functools.partial(time_step, step), asked) for name, (step, asked) in steps.items()]
+    ways = [
+        Way(name, functools.partial(time_step, step), asked)
+        for name, (step, asked) in steps.items()
+    ]
     if not measuring.HAS_TORCH:
         ways.append(Way("PyTorch, float32", time_step, 1.5, torch=True))
     for way in ways[: len(steps)]:
         way.measure()
     figures = measuring.take_turns(ways, rounds)
-    return measuring.tabulate(f"a step at {size} pixels", ways, figures, "{:.3f} s".format)
+    return measuring.tabulate(
+        f"a step at {size} pixels", ways, figures, "{:.3f} s".format
+    )
 
 
 def time_step(step: Callable) -> float:
@@ -266,10 +323,14 @@ def time_step(step: Callable) -> float:
     return timeit.timeit(step, number=4) / 4
 
 
-def race(weights: Path, size: int, precision: str, steps: int) -> tuple[float, float, str]:
-    """Returns the seconds of the lesson's way and of keras-io's to the loss that this one has in the end, and how.
+def race(
+    weights: Path, size: int, precision: str, steps: int
+) -> tuple[float, float, str]:
+    """Returns the seconds of the lesson's way and of keras-io's to the loss that this
+    one has in the end, and how.
 
-    Compiling is left out in both; the lesson's way begins with its targets, which keras-io computes in each step.
+    Compiling is left out in both; the lesson's way begins with its targets, which
+    keras-io computes in each step.
 
     Args:
         weights: file of VGG's weights.
@@ -301,12 +362,17 @@ def race(weights: Path, size: int, precision: str, steps: int) -> tuple[float, f
             if loss <= goal:
                 break
     else:
-        raise RuntimeError(f"the lesson's way has the loss {loss:.1f} after {count} steps, keras-io {goal:.1f}")
+        raise RuntimeError(
+            f"the lesson's way has the loss {loss:.1f} after {count} steps, keras-io "
+            f"{goal:.1f}"
+        )
     how = f"keras-io: loss {goal:.1f} after {steps} steps; the lesson's way: loss {loss:.1f} after {count} steps"
     return seconds, their_seconds, how
 
 
-def compare_losses(weights: Path, size: int, precision: str, steps: int = 100, rounds: int = 2) -> str:
+def compare_losses(
+    weights: Path, size: int, precision: str, steps: int = 100, rounds: int = 2
+) -> str:
     """Returns, as a table in Markdown, how long both ways take to keras-io's loss.
 
     Args:
@@ -318,14 +384,20 @@ def compare_losses(weights: Path, size: int, precision: str, steps: int = 100, r
     """
     races = [race(weights, size, precision, steps) for _ in range(rounds)]
     ways = [Way("the lesson's way", float), Way(f"keras-io, {steps} steps", float, 10)]
-    figures = [dict(zip((way.name for way in ways), seconds[:2], strict=True)) for seconds in races]
+    figures = [
+        dict(zip((way.name for way in ways), seconds[:2], strict=True))
+        for seconds in races
+    ]
     table = measuring.tabulate("to an equal loss", ways, figures, "{:.1f} s".format)
     return f"{table}\n\n" + "\n".join(how for *_, how in races)
 
 
 def compare_both(small: bool) -> str:
     """Returns both comparisons and the weights they had."""
-    weights, precision = imagenet.find_convolutions("auto"), device.choose_precision("auto")
+    weights, precision = (
+        imagenet.find_convolutions("auto"),
+        device.choose_precision("auto"),
+    )
     size, steps, rounds = (48, 8, 1) if small else (400, 100, None)
     tables = [compare_steps(weights.path, size, precision, rounds)]
     tables.append(compare_losses(weights.path, size, precision, steps, rounds or 2))
@@ -336,6 +408,7 @@ def measure(small: bool = False) -> str:
     """Returns both comparisons as Markdown.
 
     Args:
-        small: whether to do so with a small picture and few steps, to see that everything runs.
+        small: whether to do so with a small picture and few steps, to see that
+            everything runs.
     """
     return measuring.run_alone(compare_both, small)

@@ -1,7 +1,9 @@
-"""`python -m lessons sweep` of nine runs in one process, beside nine processes of the lesson one after the other.
+"""`python -m lessons sweep` of nine runs in one process, beside nine processes of the
+lesson one after the other.
 
-The lesson is `course_1_tf_lr` as shipped, with three learning rates and three seeds. Both are whole processes: with the
-import of TensorFlow, recording, figures and saving, and the sweep with its table and its figure.
+The lesson is `course_1_tf_lr` as shipped, with three learning rates and three seeds.
+Both are whole processes: with the import of TensorFlow, recording, figures and saving,
+and the sweep with its table and its figure.
 """
 
 import itertools
@@ -28,7 +30,13 @@ def run_process(*words: str) -> None:
         subprocess.CalledProcessError: it failed.
     """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
 
 
 def run_sweep(logdir: Path, grid: dict) -> None:
@@ -38,18 +46,30 @@ def run_sweep(logdir: Path, grid: dict) -> None:
 
 
 def run_each(logdir: Path, grid: dict) -> None:
-    """Runs each combination in a process of its own, in a folder of the name that the sweep gives it."""
+    """Runs each combination in a process of its own, in a folder of the name that the
+    sweep gives it.
+    """
     for values in itertools.product(*grid.values()):
         chosen = dict(zip(grid, values, strict=True))
-        flags = [word for name, value in chosen.items() for word in ("--" + name.replace("_", "-"), value)]
+        flags = [
+            word
+            for name, value in chosen.items()
+            for word in ("--" + name.replace("_", "-"), value)
+        ]
         name = ",".join(f"{name}={value}" for name, value in chosen.items())
         run_process(f"{LESSON}.py", *flags, "--name", name, "--logdir", str(logdir))
 
 
 def read_metrics(logdir: Path) -> dict[str, dict]:
     """Returns the final metrics of each run, by its name, without its seconds."""
-    found = {path.parent.name: json.loads(path.read_text("utf-8")) for path in logdir.glob("*/*/metrics.json")}
-    return {name: {key: metrics[key] for key in metrics if key != "seconds"} for name, metrics in found.items()}
+    found = {
+        path.parent.name: json.loads(path.read_text("utf-8"))
+        for path in logdir.glob("*/*/metrics.json")
+    }
+    return {
+        name: {key: metrics[key] for key in metrics if key != "seconds"}
+        for name, metrics in found.items()
+    }
 
 
 def measure(small: bool = False) -> str:
@@ -75,6 +95,11 @@ def measure(small: bool = False) -> str:
         Way(f"{count} processes", lambda: run(run_each), 3),
     ]
     figures = measuring.take_turns(ways, 1 if small else None)
-    equal = sum(metrics[run_each].get(name) == values for name, values in metrics[run_sweep].items())
-    table = measuring.tabulate(f"{count} runs of {LESSON}", ways, figures, "{:.3g} s".format)
+    equal = sum(
+        metrics[run_each].get(name) == values
+        for name, values in metrics[run_sweep].items()
+    )
+    table = measuring.tabulate(
+        f"{count} runs of {LESSON}", ways, figures, "{:.3g} s".format
+    )
     return f"{table}\n\nEqual final metrics in {equal} of {count} runs."

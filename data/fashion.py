@@ -1,4 +1,6 @@
-"""Fashion-MNIST: 70,000 pictures of clothes and shoes, 28 x 28 pixels (Xiao, Rasul and Vollgraf, 2017)."""
+"""Fashion-MNIST: 70,000 pictures of clothes and shoes, 28 x 28 pixels (Xiao, Rasul and
+Vollgraf, 2017).
+"""
 
 import gzip
 import hashlib
@@ -18,17 +20,21 @@ CLASS_NAMES = (
 
 
 def load_fashion() -> Dataset:
-    """Loads all of Fashion-MNIST where it can be had, else the digits that come with pip.
+    """Loads all of Fashion-MNIST where it can be had, else the digits that come with
+    pip.
 
-    The publisher's four files are looked for in the folder `fashion-mnist` of `COURSE_DATA` and of Keras's cache, and
-    on their mirrors. Which data it was stands in `source`. The splits are the same in every run.
+    The publisher's four files are looked for in the folder `fashion-mnist` of
+    `COURSE_DATA` and of Keras's cache, and on their mirrors. Which data it was stands
+    in `source`. The splits are the same in every run.
 
     Returns:
-        A `Dataset` with images uint8 `(n, 28, 28, 1)` in [0, 255], light on black, and labels uint8 `(n,)`: 55,000 to
-        train on, 5,000 for validation, the publisher's 10,000 for the test.
+        A `Dataset` with images uint8 `(n, 28, 28, 1)` in [0, 255], light on black, and
+        labels uint8 `(n,)`: 55,000 to train on, 5,000 for validation, the publisher's
+        10,000 for the test.
 
     Raises:
-        ValueError: a file was found whose contents are not Fashion-MNIST's, or `COURSE_DATA` names no folder.
+        ValueError: a file was found whose contents are not Fashion-MNIST's, or
+            `COURSE_DATA` names no folder.
     """
     paths = []
     for file in FASHION_MNIST.files:
@@ -38,18 +44,28 @@ def load_fashion() -> Dataset:
                 path = downloads.download(FASHION_MNIST, file)
             except ConnectionError as error:
                 return digits.load_sample(
-                    f"Fashion-MNIST's {Path(file.name).name} is neither in COURSE_DATA nor in {files.cache_folder()}, "
+                    f"Fashion-MNIST's {Path(file.name).name} is neither in COURSE_DATA "
+                    f"nor in {files.cache_folder()}, "
                     f"and cannot be downloaded ({error})"
                 )
         paths.append(path)
-    train_images, train_labels, test_images, test_labels = map(read_array, paths, FASHION_MNIST.files)
+    train_images, train_labels, test_images, test_labels = map(
+        read_array, paths, FASHION_MNIST.files
+    )
     train, validation = digits.split(train_images, train_labels, 5_000)
     test = Split(test_images[..., np.newaxis], test_labels)
-    return Dataset(train, validation, test, CLASS_NAMES, f"Fashion-MNIST, all 70,000 images, from {paths[0].parent}")
+    return Dataset(
+        train,
+        validation,
+        test,
+        CLASS_NAMES,
+        f"Fashion-MNIST, all 70,000 images, from {paths[0].parent}",
+    )
 
 
 def read_array(path: Path, file: catalog.File) -> np.ndarray:
-    """Returns the array of an IDX file: its header tells the dtype, the number of axes, and the length of each.
+    """Returns the array of an IDX file: its header tells the dtype, the number of axes,
+    and the length of each.
 
     Args:
         path: of the file.
@@ -62,11 +78,14 @@ def read_array(path: Path, file: catalog.File) -> np.ndarray:
         with gzip.open(path) as packed:
             content = packed.read(MAX_BYTES)
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} cannot be read as Fashion-MNIST ({error}): delete or replace it") from None
+        raise ValueError(
+            f"{path} cannot be read as Fashion-MNIST ({error}): delete or replace it"
+        ) from None
     digest = hashlib.sha256(content).hexdigest()
     if digest != file.contents:
         raise ValueError(
-            f"{path} does not hold Fashion-MNIST's bytes (their SHA-256 is {digest}): delete or replace it"
+            f"{path} does not hold Fashion-MNIST's bytes (their SHA-256 is {digest}): "
+            "delete or replace it"
         )
     axes = content[3]
     shape = np.frombuffer(content, ">i4", axes, offset=4)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 
 def cache_folder(kind: str = "datasets") -> Path:
-    """Returns Keras's folder for "datasets" or for the weights of "models", in `KERAS_HOME`, else in `~/.keras`."""
+    """Returns Keras's folder for "datasets" or for the weights of "models", in
+    `KERAS_HOME`, else in `~/.keras`.
+    """
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / kind
 
 
@@ -15,17 +17,24 @@ def search(*names: str, kind: str = "datasets") -> Iterator[Path]:
     """Yields what the folders in `COURSE_DATA` and then the cache have of the names.
 
     Args:
-        *names: of a file or folder, relative to those folders, the preferred one first. `COURSE_DATA` separates folders
-            as `PATH` does.
+        *names: of a file or folder, relative to those folders, the preferred one first.
+            `COURSE_DATA` separates folders as `PATH` does.
         kind: "datasets" or "models".
 
     Raises:
         ValueError: `COURSE_DATA` names a folder that does not exist.
     """
-    folders = [Path(folder).expanduser() for folder in os.environ.get("COURSE_DATA", "").split(os.pathsep) if folder]
+    folders = [
+        Path(folder).expanduser()
+        for folder in os.environ.get("COURSE_DATA", "").split(os.pathsep)
+        if folder
+    ]
     for folder in folders:
         if not folder.is_dir():
-            raise ValueError(f"COURSE_DATA names {folder}, which is not a folder: correct it or unset COURSE_DATA")
+            raise ValueError(
+                f"COURSE_DATA names {folder}, which is not a folder: correct it or "
+                "unset COURSE_DATA"
+            )
     for folder in [*folders, cache_folder(kind)]:
         for name in names:
             if (folder / name).exists():
@@ -52,4 +61,7 @@ def make_room(folder: Path, size: int) -> None:
         raise PermissionError(f"{folder} cannot be written")
     free = shutil.disk_usage(folder).free
     if free < size:
-        raise OSError(f"the disk of {folder} has {free / 1e6:,.0f} MB left, expected {size / 1e6:,.0f} MB")
+        raise OSError(
+            f"the disk of {folder} has {free / 1e6:,.0f} MB left, expected "
+            f"{size / 1e6:,.0f} MB"
+        )

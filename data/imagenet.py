@@ -1,4 +1,6 @@
-"""Networks trained on ImageNet: 1.3 million photographs in 1,000 classes (Russakovsky et al., 2015)."""
+"""Networks trained on ImageNet: 1.3 million photographs in 1,000 classes (Russakovsky
+et al., 2015).
+"""
 
 import hashlib
 from pathlib import Path
@@ -8,7 +10,9 @@ import h5py
 
 from data import catalog, downloads, files
 
-CLASS_NAMES = tuple((Path(__file__).parent / "imagenet.txt").read_text(encoding="utf-8").splitlines())
+CLASS_NAMES = tuple(
+    (Path(__file__).parent / "imagenet.txt").read_text(encoding="utf-8").splitlines()
+)
 
 
 class Weights(NamedTuple):
@@ -16,7 +20,8 @@ class Weights(NamedTuple):
 
     Attributes:
         path: of the file.
-        keep: where a copy in Keras's form is to be kept, so that it is converted only once; None if `path` is one.
+        keep: where a copy in Keras's form is to be kept, so that it is converted only
+            once; None if `path` is one.
         source: what the weights are and where they were found, for the learner.
     """
 
@@ -28,7 +33,8 @@ class Weights(NamedTuple):
 def find_weights(backbone: str, file: Path | None = None) -> Weights:
     """Finds the weights of a network trained on ImageNet.
 
-    They are looked for in `COURSE_DATA` and in Keras's cache; then those of "efficientnet_lite0" are read from their
+    They are looked for in `COURSE_DATA` and in Keras's cache; then those of
+    "efficientnet_lite0" are read from their
     pip package, and those of "mobilenet_v2" and "vgg16" downloaded.
 
     Args:
@@ -48,7 +54,8 @@ def find_weights(backbone: str, file: Path | None = None) -> Weights:
 
 
 def find_published(entry: catalog.Entry, instead: str) -> Weights:
-    """Finds a file of weights that Keras publishes: in `COURSE_DATA` and in Keras's cache, else downloads it.
+    """Finds a file of weights that Keras publishes: in `COURSE_DATA` and in Keras's
+    cache, else downloads it.
 
     Args:
         entry: of the catalog.
@@ -65,9 +72,12 @@ def find_published(entry: catalog.Entry, instead: str) -> Weights:
             path = downloads.download(entry, file)
         except ConnectionError as error:
             raise ConnectionError(
-                f"the weights of {entry.title} ({file.size / 1e6:.0f} MB) are neither in COURSE_DATA nor in "
-                f"{files.cache_folder('models')}, and cannot be downloaded ({error}): get {file.mirrors[0]} where "
-                f"that works and name the file with --weights, or take {instead}, which came with pip"
+                f"the weights of {entry.title} ({file.size / 1e6:.0f} MB) are neither "
+                "in COURSE_DATA nor in "
+                f"{files.cache_folder('models')}, and cannot be downloaded ({error}): "
+                f"get {file.mirrors[0]} where "
+                f"that works and name the file with --weights, or take {instead}, "
+                "which came with pip"
             ) from None
     return Weights(path, None, f"{entry.title}, from {path}")
 
@@ -76,13 +86,16 @@ def find_convolutions(weights: str) -> Weights:
     """Finds the weights of the convolutions of a VGG network.
 
     Args:
-        weights: "vgg19" or "vgg16", trained on ImageNet, looked for in `COURSE_DATA` and in Keras's cache, then
-            downloaded; "hed", a VGG16 that went on learning to find edges (Xie and Tu, "Holistically-Nested Edge
-            Detection", 2015), from its pip package; "auto" for the first of these that needs no download; or a file.
+        weights: "vgg19" or "vgg16", trained on ImageNet, looked for in `COURSE_DATA`
+            and in Keras's cache, then downloaded; "hed", a VGG16 that went on learning
+            to find edges (Xie and Tu, "Holistically-Nested Edge Detection", 2015), from
+            its pip package; "auto" for the first of these that needs no download; or a
+            file.
 
     Raises:
         ValueError: `weights` is none of these, or `COURSE_DATA` names no folder.
-        OSError: the file cannot be opened, or there is neither a file nor a mirror that has it.
+        OSError: the file cannot be opened, or there is neither a file nor a mirror that
+            has it.
     """
     for name in ("vgg19-without-head", "vgg16", "vgg16-without-head"):
         entry = catalog.ENTRIES[name]
@@ -93,15 +106,21 @@ def find_convolutions(weights: str) -> Weights:
     if weights in ("auto", "hed"):
         entry = catalog.ENTRIES["hed"]
         return Weights(
-            catalog.locate(entry.shipped[0]), None, f"{entry.title}, from the package {entry.shipped[0].package}"
+            catalog.locate(entry.shipped[0]),
+            None,
+            f"{entry.title}, from the package {entry.shipped[0].package}",
         )
     if not Path(weights).is_file():
-        raise ValueError(f"--weights is {weights!r}, expected auto, vgg19, vgg16, hed or a file that exists")
+        raise ValueError(
+            f"--weights is {weights!r}, expected auto, vgg19, vgg16, hed or a file "
+            "that exists"
+        )
     return Weights(Path(weights), None, f"weights of VGG from {weights}")
 
 
 def find_efficientnet_lite0() -> Weights:
-    """Finds the weights of EfficientNet-Lite0: in `COURSE_DATA`, in Keras's cache, else in their pip package.
+    """Finds the weights of EfficientNet-Lite0: in `COURSE_DATA`, in Keras's cache, else
+    in their pip package.
 
     Raises:
         ValueError: `COURSE_DATA` names no folder, or the package's file is damaged.
@@ -115,13 +134,17 @@ def find_efficientnet_lite0() -> Weights:
     path = catalog.locate(shipped)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if f"sha256:{digest}" != shipped.checksum:
-        raise ValueError(f"{path} is damaged (its SHA-256 is {digest}): install the package {shipped.package} again")
+        raise ValueError(
+            f"{path} is damaged (its SHA-256 is {digest}): install the package "
+            f"{shipped.package} again"
+        )
     keep = files.cache_folder(file.kind) / file.name
     return Weights(path, keep, f"{entry.title}, from the package {shipped.package}")
 
 
 def check_converted(path: Path, file: catalog.File) -> None:
-    """Checks weights of EfficientNet-Lite0 in Keras's form, by the arrays in their file.
+    """Checks weights of EfficientNet-Lite0 in Keras's form, by the arrays in their
+    file.
 
     Raises:
         ValueError: they are others, or the file is damaged.
@@ -136,7 +159,13 @@ def check_converted(path: Path, file: catalog.File) -> None:
         with h5py.File(path) as weights:
             weights.visititems(collect)
     except Exception as error:  # h5py has no end of what it raises for a damaged file
-        raise ValueError(f"{path} cannot be read as weights ({error}): delete it, it will be made again") from None
+        raise ValueError(
+            f"{path} cannot be read as weights ({error}): delete it, it will be made "
+            "again"
+        ) from None
     digest = hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
     if digest != file.contents:
-        raise ValueError(f"{path} holds other weights (their SHA-256 is {digest}): delete it, it will be made again")
+        raise ValueError(
+            f"{path} holds other weights (their SHA-256 is {digest}): delete it, it "
+            "will be made again"
+        )

@@ -12,7 +12,8 @@ class Logic(NamedTuple):
     """A truth table as examples.
 
     Attributes:
-        train: inputs float32 `(4, 2)`, the corners of the unit square, and answers float32 `(4, 1)`, 0 or 1.
+        train: inputs float32 `(4, 2)`, the corners of the unit square, and answers
+            float32 `(4, 1)`, 0 or 1.
         source: what it is.
     """
 
@@ -23,4 +24,6 @@ class Logic(NamedTuple):
 def load_logic(name: str) -> Logic:
     """Returns the truth table "and", "or" or "xor"."""
     answers = np.array(TABLES[name], "float32")[:, np.newaxis]
-    return Logic((CORNERS, answers), f"the truth table of {name.upper()}, in data/logic.py")
+    return Logic(
+        (CORNERS, answers), f"the truth table of {name.upper()}, in data/logic.py"
+    )

@@ -1,4 +1,6 @@
-"""Paintings that the project draws itself, as styles for other pictures: strokes of a brush, and stained glass."""
+"""Paintings that the project draws itself, as styles for other pictures: strokes of a
+brush, and stained glass.
+"""
 
 import functools
 from pathlib import Path
@@ -12,14 +14,37 @@ from data import photos
 
 WIDTH, HEIGHT = 640, 480
 FINE = 2  # drawn twice as large, then made smaller
-NIGHT = [(16, 28, 74), (24, 58, 128), (40, 96, 160), (86, 146, 184), (150, 190, 190), (214, 206, 140), (246, 206, 74)]
+NIGHT = [
+    (16, 28, 74),
+    (24, 58, 128),
+    (40, 96, 160),
+    (86, 146, 184),
+    (150, 190, 190),
+    (214, 206, 140),
+    (246, 206, 74),
+]
 NIGHT += [(238, 160, 40)]
-LIGHTS = ((0.22, 0.3, 0.2, 1), (0.6, 0.24, 0.27, -1), (0.86, 0.6, 0.18, 1), (0.38, 0.75, 0.2, -1))
-GLASS = [(176, 24, 40), (226, 92, 30), (244, 180, 40), (250, 226, 130), (30, 120, 80), (110, 180, 90), (24, 80, 160)]
+LIGHTS = (
+    (0.22, 0.3, 0.2, 1),
+    (0.6, 0.24, 0.27, -1),
+    (0.86, 0.6, 0.18, 1),
+    (0.38, 0.75, 0.2, -1),
+)
+GLASS = [
+    (176, 24, 40),
+    (226, 92, 30),
+    (244, 180, 40),
+    (250, 226, 130),
+    (30, 120, 80),
+    (110, 180, 90),
+    (24, 80, 160),
+]
 GLASS += [(90, 170, 220), (90, 40, 130), (232, 232, 214)]
 
 
-def load_styles(names: tuple[str, ...], shares: tuple[float, ...] = ()) -> list[photos.Photo]:
+def load_styles(
+    names: tuple[str, ...], shares: tuple[float, ...] = ()
+) -> list[photos.Photo]:
     """Loads or draws pictures whose style is wanted.
 
     Args:
@@ -27,15 +52,23 @@ def load_styles(names: tuple[str, ...], shares: tuple[float, ...] = ()) -> list[
         shares: how much each style counts; empty if all are alike.
 
     Raises:
-        ValueError: a name is neither of these nor a file, the file is no picture that can be used, or the shares are
-            not as many as the names, or not above 0 and at most 1,000,000.
+        ValueError: a name is neither of these nor a file, the file is no picture that
+            can be used, or the shares are not as many as the names, or not above 0 and
+            at most 1,000,000.
         OSError: a file cannot be opened.
     """
     if not names:
-        raise ValueError("--style has no value, expected the files of one or more pictures")
-    if shares and (len(shares) != len(names) or not all(0 < share <= 1e6 for share in shares)):
+        raise ValueError(
+            "--style has no value, expected the files of one or more pictures"
+        )
+    if shares and (
+        len(shares) != len(names) or not all(0 < share <= 1e6 for share in shares)
+    ):
         received = " ".join(map(str, shares))
-        raise ValueError(f"--style-mix is {received}, expected {len(names)} numbers above 0, at most 1000000")
+        raise ValueError(
+            f"--style-mix is {received}, expected {len(names)} numbers above 0, at "
+            "most 1000000"
+        )
     drawn = {"swirls": draw_swirls, "glass": draw_glass}
     styles = []
     for name in names:
@@ -44,19 +77,27 @@ def load_styles(names: tuple[str, ...], shares: tuple[float, ...] = ()) -> list[
         elif name in drawn:
             styles.append(photos.Photo(drawn[name](), f"the drawn painting {name}"))
         else:
-            raise ValueError(f"--style is {name!r}, expected the file of a picture, or {' or '.join(drawn)}")
+            raise ValueError(
+                f"--style is {name!r}, expected the file of a picture, or "
+                f"{' or '.join(drawn)}"
+            )
     return styles
 
 
-def draw_noise(random: np.random.Generator, shape: tuple[int, int], scale: float) -> np.ndarray:
-    """Returns smooth random values, float `shape`, from 0 to 1; `scale` is about half the size of a spot."""
+def draw_noise(
+    random: np.random.Generator, shape: tuple[int, int], scale: float
+) -> np.ndarray:
+    """Returns smooth random values, float `shape`, from 0 to 1; `scale` is about half
+    the size of a spot.
+    """
     values = ndimage.gaussian_filter(random.normal(size=shape), scale, mode="wrap")
     return (values - values.min()) / np.ptp(values)
 
 
 @functools.cache
 def draw_swirls() -> np.ndarray:
-    """Paints a night sky with strokes of a brush that follow the whirls around four lights.
+    """Paints a night sky with strokes of a brush that follow the whirls around four
+    lights.
 
     Returns:
         uint8 `(480, 640, 3)` in [0, 255], the same every time.
@@ -69,10 +110,19 @@ def draw_swirls() -> np.ndarray:
     for column, row, radius, turn in LIGHTS:
         right, down = x / width - column, (y / height - row) * HEIGHT / WIDTH
         distance = np.hypot(right, down)
-        pull = turn * 3.2 * np.exp(-2 * (distance / radius) ** 2) / np.maximum(distance, 0.02)
+        pull = (
+            turn
+            * 3.2
+            * np.exp(-2 * (distance / radius) ** 2)
+            / np.maximum(distance, 0.02)
+        )
         flow += np.stack([-pull * down, pull * right])
         light = np.maximum(light, np.exp(-((distance / (0.42 * radius)) ** 2)))
-    tone = 0.55 * draw_noise(random, x.shape, 9) + 0.25 * draw_noise(random, x.shape, 3) + 0.2 * y / height
+    tone = (
+        0.55 * draw_noise(random, x.shape, 9)
+        + 0.25 * draw_noise(random, x.shape, 3)
+        + 0.2 * y / height
+    )
     tone = 0.62 * tone + 0.75 * light
     flow /= np.maximum(0.3, np.hypot(*flow))
 
@@ -84,8 +134,15 @@ def draw_swirls() -> np.ndarray:
     draw = ImageDraw.Draw(canvas)
     for size, count in ((22, 2600), (14, 6000), (8, 7000)):
         for place in random.uniform((0, 0), (width, height), (count, 2)):
-            shade = np.clip(tone[cell(place)] + random.normal(0, 0.06), 0, 0.999) * (len(NIGHT) - 1)
-            color = np.array([np.interp(shade, range(len(NIGHT)), channel) for channel in zip(*NIGHT, strict=True)])
+            shade = np.clip(tone[cell(place)] + random.normal(0, 0.06), 0, 0.999) * (
+                len(NIGHT) - 1
+            )
+            color = np.array(
+                [
+                    np.interp(shade, range(len(NIGHT)), channel)
+                    for channel in zip(*NIGHT, strict=True)
+                ]
+            )
             color += random.normal(0, 12) + random.normal(0, 6, 3)
             path = [tuple(place)]
             for _ in range(random.integers(4, 10)):
@@ -93,23 +150,30 @@ def draw_swirls() -> np.ndarray:
                 path.append(tuple(place))
             radius = size * random.uniform(0.28, 0.5)
             stroke(draw, path, color, radius)
-            shift = radius * random.uniform(-0.5, 0.5)  # a bristle that leaves a lighter or darker line
+            shift = radius * random.uniform(
+                -0.5, 0.5
+            )  # a bristle that leaves a lighter or darker line
             moved = [(column + shift, row + shift) for column, row in path]
             stroke(draw, moved, color * random.choice([0.8, 1.15]), 0.18 * radius)
     return np.asarray(canvas.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS))
 
 
-def stroke(draw: ImageDraw.ImageDraw, path: list[tuple], color: np.ndarray, radius: float) -> None:
+def stroke(
+    draw: ImageDraw.ImageDraw, path: list[tuple], color: np.ndarray, radius: float
+) -> None:
     """Draws a line with round ends."""
     fill = tuple(np.uint8(np.clip(color, 0, 255)).tolist())
     draw.line(path, fill, max(1, round(2 * radius)), joint="curve")
     for column, row in (path[0], path[-1]):
-        draw.ellipse((column - radius, row - radius, column + radius, row + radius), fill)
+        draw.ellipse(
+            (column - radius, row - radius, column + radius, row + radius), fill
+        )
 
 
 @functools.cache
 def draw_glass() -> np.ndarray:
-    """Draws a window of stained glass: the cells of a Voronoi diagram, bent, with lead between them.
+    """Draws a window of stained glass: the cells of a Voronoi diagram, bent, with lead
+    between them.
 
     Returns:
         uint8 `(480, 640, 3)` in [0, 255], the same every time.
@@ -121,14 +185,36 @@ def draw_glass() -> np.ndarray:
     centers = random.uniform((0, 0), (width, height), (170, 2))
     for _ in range(2):  # to cells of similar size (Lloyd, 1982)
         owner = cKDTree(centers).query(pixels[::37])[1]
-        members = np.maximum(1, np.bincount(owner, minlength=len(centers)))[:, np.newaxis]
-        centers = np.stack([np.bincount(owner, axis, len(centers)) for axis in pixels[::37].T], axis=1) / members
-    bend = [60 * ndimage.zoom(draw_noise(random, (height // 8, width // 8), 8), 8, order=1).ravel() for _ in "xy"]
+        members = np.maximum(1, np.bincount(owner, minlength=len(centers)))[
+            :, np.newaxis
+        ]
+        centers = (
+            np.stack(
+                [np.bincount(owner, axis, len(centers)) for axis in pixels[::37].T],
+                axis=1,
+            )
+            / members
+        )
+    bend = [
+        60
+        * ndimage.zoom(
+            draw_noise(random, (height // 8, width // 8), 8), 8, order=1
+        ).ravel()
+        for _ in "xy"
+    ]
     distances, owner = cKDTree(centers).query(pixels + np.stack(bend, axis=1), k=2)
     colors = np.array(GLASS)[random.integers(len(GLASS), size=len(centers))]
     colors = (colors * random.uniform(0.75, 1.1, (len(centers), 1)))[owner[:, 0]]
-    light = 0.7 + 0.5 * ndimage.zoom(draw_noise(random, (height // 8, width // 8), 3), 8, order=1)
-    glass = colors * (light * (0.9 + 0.2 * draw_noise(random, (height, width), 2.5))).reshape(-1, 1)
+    light = 0.7 + 0.5 * ndimage.zoom(
+        draw_noise(random, (height // 8, width // 8), 3), 8, order=1
+    )
+    glass = colors * (
+        light * (0.9 + 0.2 * draw_noise(random, (height, width), 2.5))
+    ).reshape(-1, 1)
     clear = np.clip((distances[:, 1:] - distances[:, :1] - 7) / 4, 0, 1)
     window = np.clip(glass * clear + 22 * (1 - clear), 0, 255).reshape(height, width, 3)
-    return np.asarray(Image.fromarray(np.uint8(window)).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS))
+    return np.asarray(
+        Image.fromarray(np.uint8(window)).resize(
+            (WIDTH, HEIGHT), Image.Resampling.LANCZOS
+        )
+    )

@@ -1,4 +1,6 @@
-"""Folders of photographs, a subfolder for each class: one's own, or the ants and bees of the course."""
+"""Folders of photographs, a subfolder for each class: one's own, or the ants and bees
+of the course.
+"""
 
 import contextlib
 import hashlib
@@ -26,17 +28,20 @@ MAX_UNPACKED = 1_000_000_000  # bytes of all files in an archive; a small archiv
 NAMED = 5  # of the files that cannot be used, how many are named
 
 
-def load_photos_or_digits(folder: Path | None, size: int) -> tuple[Dataset, Dataset | None]:
-    """Loads photographs for a network that knows ImageNet, or digits where there are none.
+def load_photos_or_digits(
+    folder: Path | None, size: int
+) -> tuple[Dataset, Dataset | None]:
+    """Loads photographs for a network that knows ImageNet, or digits where there are
+    none.
 
     Args:
         folder: of one's own photographs; None for the ants and bees.
         size: height and width of the images, pixels.
 
     Returns:
-        The photographs as `load_photo_folder` gives them, and None. If the ants and bees cannot be had: the digits 5 to
-        9, ten of each to learn from, and the digits 0 to 4 for a network that is to know something before; why is
-        printed.
+        The photographs as `load_photo_folder` gives them, and None. If the ants and
+        bees cannot be had: the digits 5 to 9, ten of each to learn from, and the digits
+        0 to 4 for a network that is to know something before; why is printed.
 
     Raises:
         ValueError, OSError: as `load_photo_folder`.
@@ -46,16 +51,22 @@ def load_photos_or_digits(folder: Path | None, size: int) -> tuple[Dataset, Data
     try:
         return load_ants_and_bees(size), None
     except ConnectionError as error:
-        print(f"No photos of ants and bees: {error}.\nInstead, a network that learned the digits 0 to 4 learns 5 to 9.")
+        print(
+            f"No photos of ants and bees: {error}.\nInstead, a network that learned "
+            "the digits 0 to 4 learns 5 to 9."
+        )
     mnist = digits.load_digits()
-    return digits.choose_digits(mnist, range(5, 10), examples=10), digits.choose_digits(mnist, range(5))
+    return digits.choose_digits(mnist, range(5, 10), examples=10), digits.choose_digits(
+        mnist, range(5)
+    )
 
 
 def load_ants_and_bees(size: int) -> Dataset:
-    """Loads 244 photographs of ants and bees to learn from and 153 for the test (PyTorch's tutorial, 2017).
+    """Loads 244 photographs of ants and bees to learn from and 153 for the test
+    (PyTorch's tutorial, 2017).
 
-    The publisher's `hymenoptera_data.zip`, or the folder that it unpacks to, is looked for in `COURSE_DATA` and in
-    Keras's cache, then downloaded.
+    The publisher's `hymenoptera_data.zip`, or the folder that it unpacks to, is looked
+    for in `COURSE_DATA` and in Keras's cache, then downloaded.
 
     Args:
         size: height and width of the images, pixels.
@@ -74,7 +85,8 @@ def load_ants_and_bees(size: int) -> Dataset:
             path = downloads.download(ANTS_AND_BEES, file)
         except ConnectionError as error:
             raise ConnectionError(
-                f"{file.name} is neither in COURSE_DATA nor in {files.cache_folder()}, and cannot be downloaded "
+                f"{file.name} is neither in COURSE_DATA nor in {files.cache_folder()}, "
+                "and cannot be downloaded "
                 f"({error})"
             ) from None
     with open_folder(path, file) as folder:
@@ -90,7 +102,8 @@ def open_folder(path: Path, file: catalog.File) -> Iterator:
         file: what it is.
 
     Raises:
-        ValueError: the archive is damaged, names files outside itself, or holds far more than photographs need.
+        ValueError: the archive is damaged, names files outside itself, or holds far
+            more than photographs need.
     """
     if path.is_dir():
         yield path
@@ -99,21 +112,29 @@ def open_folder(path: Path, file: catalog.File) -> Iterator:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
                 if {"..", ""} & set(member.filename.removesuffix("/").split("/")):
-                    raise ValueError(f"{path} names a file outside itself, {member.filename!r}: delete or replace it")
+                    raise ValueError(
+                        f"{path} names a file outside itself, {member.filename!r}: "
+                        "delete or replace it"
+                    )
                 if member.file_size > pictures.MAX_BYTES:
                     raise ValueError(
-                        f"{path} holds {member.filename!r} of {member.file_size / 1e6:,.0f} MB, expected photographs "
-                        f"of at most {pictures.MAX_BYTES / 1e6:,.0f} MB: delete or replace it"
+                        f"{path} holds {member.filename!r} of "
+                        f"{member.file_size / 1e6:,.0f} MB, expected photographs "
+                        f"of at most {pictures.MAX_BYTES / 1e6:,.0f} MB: delete or "
+                        "replace it"
                     )
             size = sum(member.file_size for member in archive.infolist())
             if size > MAX_UNPACKED:
                 raise ValueError(
-                    f"{path} unpacks to {size / 1e9:,.1f} GB, expected at most {MAX_UNPACKED / 1e9:g}: delete or "
+                    f"{path} unpacks to {size / 1e9:,.1f} GB, expected at most "
+                    f"{MAX_UNPACKED / 1e9:g}: delete or "
                     "replace it"
                 )
             yield zipfile.Path(archive, f"{file.unpacked}/")
     except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise ValueError(f"{path} cannot be read as a zip archive ({error}): delete or replace it") from None
+        raise ValueError(
+            f"{path} cannot be read as a zip archive ({error}): delete or replace it"
+        ) from None
 
 
 def check_photos(path: Path, file: catalog.File) -> None:
@@ -128,46 +149,65 @@ def check_photos(path: Path, file: catalog.File) -> None:
             try:
                 content = photo.read_bytes()
             except (zlib.error, EOFError, RuntimeError) as error:
-                raise ValueError(f"{path} is damaged ({place(photo)}: {error}): delete or replace it") from None
-            digest.update(f"{place(photo)} {hashlib.sha256(content).hexdigest()}\n".encode())
+                raise ValueError(
+                    f"{path} is damaged ({place(photo)}: {error}): delete or replace it"
+                ) from None
+            digest.update(
+                f"{place(photo)} {hashlib.sha256(content).hexdigest()}\n".encode()
+            )
     if digest.hexdigest() != file.contents:
-        raise ValueError(f"{path} holds other files (their SHA-256 is {digest.hexdigest()}): delete or replace it")
+        raise ValueError(
+            f"{path} holds other files (their SHA-256 is {digest.hexdigest()}): delete "
+            "or replace it"
+        )
 
 
 def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
     """Loads the photographs of a folder that has a subfolder for each class.
 
-    The classes are in `folder`, or in its subfolders "train", "val" and "test". If there is one of the last two, it is
-    the test. What is missing of validation and test is drawn from the others, a fifth of each class, always the same.
-    A file that is no usable photograph is left out, and so is a picture that was met before, in the order test,
-    validation, train: no picture that is identical to one of the test is learned from. What was left
-    out is printed.
+    The classes are in `folder`, or in its subfolders "train", "val" and "test". If
+    there is one of the last two, it is the test. What is missing of validation and test
+    is drawn from the others, a fifth of each class, always the same. A file that is no
+    usable photograph is left out, and so is a picture that was met before, in the order
+    test, validation, train: no picture that is identical to one of the test is learned
+    from. What was left out is printed.
 
     Args:
         folder: in a file system or a zip archive.
-        size: height and width of the images, pixels. Each is the middle of its photograph.
+        size: height and width of the images, pixels. Each is the middle of its
+            photograph.
 
     Returns:
-        A `Dataset` with images uint8 `(n, size, size, 3)` in [0, 255] and labels int32 `(n,)`.
+        A `Dataset` with images uint8 `(n, size, size, 3)` in [0, 255] and labels int32
+        `(n,)`.
 
     Raises:
-        ValueError: there are fewer than two classes, too few photographs of one, or more than fit into memory.
+        ValueError: there are fewer than two classes, too few photographs of one, or
+            more than fit into memory.
         OSError: the folder is missing or cannot be read.
     """
     if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder, expected one with a subfolder of photos for each class")
+        raise ValueError(
+            f"{folder} is not a folder, expected one with a subfolder of photos for "
+            "each class"
+        )
     roots = find_roots(folder)
-    class_names = tuple(child.name for child in list_children(roots["train"]) if child.is_dir())
+    class_names = tuple(
+        child.name for child in list_children(roots["train"]) if child.is_dir()
+    )
     if len(class_names) < 2:
         raise ValueError(
-            f"{roots['train']} holds {len(class_names)} subfolders {class_names}, expected at least two: "
-            "one for each class, with its photos in it (a folder named train, val or test holds classes itself)"
+            f"{roots['train']} holds {len(class_names)} subfolders {class_names}, "
+            "expected at least two: "
+            "one for each class, with its photos in it (a folder named train, val or "
+            "test holds classes itself)"
         )
     listed = {split: list_photos(root, class_names) for split, root in roots.items()}
     count = sum(map(len, listed.values()))
     if count * size**2 * 3 > MAX_BYTES:
         raise ValueError(
-            f"{folder} holds {count} files, expected at most {MAX_BYTES // (size**2 * 3)}, which fill "
+            f"{folder} holds {count} files, expected at most "
+            f"{MAX_BYTES // (size**2 * 3)}, which fill "
             f"{MAX_BYTES / 1e9:g} GB of memory: move some away, or use smaller images"
         )
     print(f"Reading {count:,} files in {folder}", flush=True)
@@ -175,37 +215,53 @@ def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
     for split, root in roots.items():
         if not len(splits[split].labels):
             raise ValueError(
-                f"{root} holds no usable photos, expected a folder of them for each class: {', '.join(class_names)}"
+                f"{root} holds no usable photos, expected a folder of them for each "
+                f"class: {', '.join(class_names)}"
             )
     missing = [split for split in ("test", "validation") if split not in splits]
     for label, name in enumerate(class_names):
         photos = int((splits["train"].labels == label).sum())
         if photos < 2 + len(missing):
             raise ValueError(
-                f"class {name!r} has {photos} usable photos in {roots['train']}, expected at least {2 + len(missing)}: "
+                f"class {name!r} has {photos} usable photos in {roots['train']}, "
+                f"expected at least {2 + len(missing)}: "
                 f"{' and '.join(['two to learn from', *(f'one for the {split}' for split in missing)])}"
             )
     for split in missing:
         splits["train"], splits[split] = draw(*splits["train"], class_names)
-    counts = ", ".join(f"{len(splits[split].labels)} for {split}" for split in ("train", "validation", "test"))
+    counts = ", ".join(
+        f"{len(splits[split].labels)} for {split}"
+        for split in ("train", "validation", "test")
+    )
     source = f"photos of {len(class_names)} classes in {folder}: {counts}"
-    return Dataset(splits["train"], splits["validation"], splits["test"], class_names, source)
+    return Dataset(
+        splits["train"], splits["validation"], splits["test"], class_names, source
+    )
 
 
 def find_roots(folder) -> dict:
-    """Returns the folders that hold the classes of each split: "train", and "validation" and "test" if they are there.
+    """Returns the folders that hold the classes of each split: "train", and
+    "validation" and "test" if they are there.
 
     A single held-out folder is the test, whatever its name.
 
     Raises:
         ValueError: there is a held-out folder and none to learn from.
     """
-    children = {child.name.lower(): child for child in list_children(folder) if child.is_dir()}
-    found = {split: children[name] for split, names in NAMES.items() for name in names if name in children}
+    children = {
+        child.name.lower(): child for child in list_children(folder) if child.is_dir()
+    }
+    found = {
+        split: children[name]
+        for split, names in NAMES.items()
+        for name in names
+        if name in children
+    }
     if "train" not in found:
         for root in found.values():
             raise ValueError(
-                f"{folder} has a folder {root.name!r} and none named 'train', expected both with a folder for each "
+                f"{folder} has a folder {root.name!r} and none named 'train', expected "
+                "both with a folder for each "
                 "class in each, or folders of classes only"
             )
         return {"train": folder}
@@ -216,7 +272,10 @@ def find_roots(folder) -> dict:
 
 def list_children(folder) -> list:
     """Returns the files and folders in `folder` by name, without hidden ones."""
-    return sorted((child for child in folder.iterdir() if not child.name.startswith(".")), key=lambda child: child.name)
+    return sorted(
+        (child for child in folder.iterdir() if not child.name.startswith(".")),
+        key=lambda child: child.name,
+    )
 
 
 def list_photos(root, class_names: tuple[str, ...]) -> list[tuple]:
@@ -225,11 +284,23 @@ def list_photos(root, class_names: tuple[str, ...]) -> list[tuple]:
     Raises:
         ValueError: there is a folder of another class.
     """
-    strange = [child.name for child in list_children(root) if child.is_dir() and child.name not in class_names]
+    strange = [
+        child.name
+        for child in list_children(root)
+        if child.is_dir() and child.name not in class_names
+    ]
     if strange:
-        raise ValueError(f"{root} has a folder {strange[0]!r}, expected the classes to learn: {', '.join(class_names)}")
+        raise ValueError(
+            f"{root} has a folder {strange[0]!r}, expected the classes to learn: "
+            f"{', '.join(class_names)}"
+        )
     folders = [(label, root / name) for label, name in enumerate(class_names)]
-    return [(path, label) for label, folder in folders if folder.is_dir() for path in walk(folder)]
+    return [
+        (path, label)
+        for label, folder in folders
+        if folder.is_dir()
+        for path in walk(folder)
+    ]
 
 
 def walk(folder) -> Iterator:
@@ -259,13 +330,18 @@ def read_splits(listed: dict, size: int) -> dict[str, Split]:
                     continue
                 digest = hashlib.sha256(image).digest()
                 if digest in met:
-                    left_out.append(f"{place(path)} (the same picture as {met[digest]})")
+                    left_out.append(
+                        f"{place(path)} (the same picture as {met[digest]})"
+                    )
                     continue
                 met[digest] = place(path)
                 images.append(image)
                 labels.append(label)
             shape = (len(images), size, size, 3)
-            splits[split] = Split(np.reshape(np.asarray(images, np.uint8), shape), np.asarray(labels, np.int32))
+            splits[split] = Split(
+                np.reshape(np.asarray(images, np.uint8), shape),
+                np.asarray(labels, np.int32),
+            )
     report(left_out, sum(map(len, listed.values())))
     return splits
 
@@ -274,17 +350,26 @@ def report(left_out: list[str], total: int) -> None:
     """Prints in a line how many of the files cannot be used, and names the first ones."""
     if left_out:
         more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
-        print(f"Left out {len(left_out)} of {total:,} files: {', '.join(left_out[:NAMED])}{more}")
+        print(
+            f"Left out {len(left_out)} of {total:,} files: "
+            f"{', '.join(left_out[:NAMED])}{more}"
+        )
 
 
 def read(path, size: int) -> np.ndarray | str:
-    """Returns the middle of a photograph, uint8 `(size, size, 3)`, or why the file cannot be used."""
+    """Returns the middle of a photograph, uint8 `(size, size, 3)`, or why the file
+    cannot be used.
+    """
     if path.name.lower().endswith(".gif"):
         return "a GIF is no photograph"
     try:
         return pictures.cut_out_square(pictures.read_picture(path), size)
     except (ValueError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = (
+            error.strerror
+            if isinstance(error, OSError) and error.strerror
+            else str(error)
+        )
         return reason.removeprefix(str(path)).strip()
 
 
@@ -293,7 +378,9 @@ def place(path) -> str:
     return "/".join(str(path).replace(os.sep, "/").split("/")[-3:])
 
 
-def draw(images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> tuple[Split, Split]:
+def draw(
+    images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
+) -> tuple[Split, Split]:
     """Draws a fifth of each class at random, at least one photo, always the same.
 
     Returns:
@@ -304,5 +391,7 @@ def draw(images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -
     for label in range(len(class_names)):
         places = np.flatnonzero(labels == label)
         if len(places):
-            drawn[random.permutation(places)[: max(1, round(len(places) / HELD_OUT))]] = True
+            drawn[
+                random.permutation(places)[: max(1, round(len(places) / HELD_OUT))]
+            ] = True
     return Split(images[~drawn], labels[~drawn]), Split(images[drawn], labels[drawn])

@@ -1,4 +1,6 @@
-"""An index of the photographs in a folder: a vector for each, computed once and brought up to date."""
+"""An index of the photographs in a folder: a vector for each, computed once and brought
+up to date.
+"""
 
 import os
 from collections.abc import Callable, Iterable
@@ -19,9 +21,11 @@ class Index(NamedTuple):
     """What is known of the photographs in a folder, in the order of their names.
 
     Attributes:
-        kind: what the vectors are and of which folder; only vectors of one kind can be compared.
+        kind: what the vectors are and of which folder; only vectors of one kind can be
+            compared.
         names: text `(n,)`, of the files, relative to the folder.
-        stamps: int64 `(n, 2)`, size in bytes and time of the last change in nanoseconds, of the files.
+        stamps: int64 `(n, 2)`, size in bytes and time of the last change in
+            nanoseconds, of the files.
         vectors: float32 `(n, features)`, of length 1.
         thumbnails: uint8 `(n, 32, 32, 3)` in [0, 255].
     """
@@ -34,14 +38,20 @@ class Index(NamedTuple):
 
 
 def find_index(paths: Iterable[Path], kind: str) -> Index | None:
-    """Returns the newest saved index of a kind, None if there is none; says which files are damaged."""
+    """Returns the newest saved index of a kind, None if there is none; says which files
+    are damaged.
+    """
     for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
         try:
             with np.load(path) as archive:
-                index = Index(str(archive["kind"]), *(archive[name] for name in Index._fields[1:]))
+                index = Index(
+                    str(archive["kind"]), *(archive[name] for name in Index._fields[1:])
+                )
             if len({len(part) for part in index[1:]}) > 1:
                 raise ValueError("its parts differ in length")
-        except Exception as error:  # NumPy has no end of what it raises for a damaged file
+        except (
+            Exception
+        ) as error:  # NumPy has no end of what it raises for a damaged file
             print(f"{path} is damaged and not used ({error})")
             continue
         if index.kind == kind:
@@ -50,38 +60,49 @@ def find_index(paths: Iterable[Path], kind: str) -> Index | None:
 
 
 def list_files(folder: Path) -> dict[tuple[str, int, int], Path]:
-    """Returns the files of a folder and its subfolders by relative name, size in bytes and time of the last change.
+    """Returns the files of a folder and its subfolders by relative name, size in bytes
+    and time of the last change.
 
     Raises:
         ValueError: `folder` is no folder, or empty.
         OSError: it cannot be read.
     """
     if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder, expected one with the photos to search in")
+        raise ValueError(
+            f"{folder} is not a folder, expected one with the photos to search in"
+        )
     files = {}
     for path in photo_folders.walk(folder):
         name = path.relative_to(folder).as_posix()
         try:
             status = path.stat()
             files[name, status.st_size, status.st_mtime_ns] = path
-        except OSError:  # such as a link to nowhere: reading it will say why it is left out
+        except (
+            OSError
+        ):  # such as a link to nowhere: reading it will say why it is left out
             files[name, 0, 0] = path
     if not files:
         raise ValueError(f"{folder} holds no files, expected photos to search in")
     return files
 
 
-def update_index(path: Path, kind: str, files: dict, compute: Callable, size: int = 224) -> Index:
-    """Saves an index of photographs; only those are described that the newest earlier index does not know as they are.
+def update_index(
+    path: Path, kind: str, files: dict, compute: Callable, size: int = 224
+) -> Index:
+    """Saves an index of photographs; only those are described that the newest earlier
+    index does not know as they are.
 
-    Files that are no usable photographs are left out, which is printed, and how many were described.
+    Files that are no usable photographs are left out, which is printed, and how many
+    were described.
 
     Args:
-        path: of the file to save to, in the folder of a run. It is written beside, then renamed. The earlier ones are
-            the files of that name in the folders of other runs.
+        path: of the file to save to, in the folder of a run. It is written beside, then
+            renamed. The earlier ones are the files of that name in the folders of other
+            runs.
         kind: of the vectors, and of which folder.
         files: as `list_files` returns them.
-        compute: function from uint8 `(n, size, size, 3)` to float32 vectors `(n, features)`.
+        compute: function from uint8 `(n, size, size, 3)` to float32 vectors `(n,
+            features)`.
         size: height and width of the images, pixels.
 
     Raises:
@@ -90,8 +111,13 @@ def update_index(path: Path, kind: str, files: dict, compute: Callable, size: in
     index = find_index(path.parent.parent.glob(f"*/{path.name}"), kind)
     known = {}
     if index is not None:
-        rows = zip(index.names, index.stamps, index.vectors, index.thumbnails, strict=True)
-        known = {(str(name), *map(int, stamp)): (vector, picture) for name, stamp, vector, picture in rows}
+        rows = zip(
+            index.names, index.stamps, index.vectors, index.thumbnails, strict=True
+        )
+        known = {
+            (str(name), *map(int, stamp)): (vector, picture)
+            for name, stamp, vector, picture in rows
+        }
     new, left_out = [key for key in files if key not in known], []
     if new:
         print(f"Describing {len(new):,} photos", flush=True)
@@ -99,19 +125,40 @@ def update_index(path: Path, kind: str, files: dict, compute: Callable, size: in
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(new), BATCH):
                 keys = new[start : start + BATCH]
-                images = pool.map(lambda key: photo_folders.read(files[key], size), keys)
+                images = pool.map(
+                    lambda key: photo_folders.read(files[key], size), keys
+                )
                 read = dict(zip(keys, images, strict=True))
-                left_out += [f"{name} ({image})" for (name, *_), image in read.items() if isinstance(image, str)]
-                read = {key: image for key, image in read.items() if not isinstance(image, str)}
+                left_out += [
+                    f"{name} ({image})"
+                    for (name, *_), image in read.items()
+                    if isinstance(image, str)
+                ]
+                read = {
+                    key: image
+                    for key, image in read.items()
+                    if not isinstance(image, str)
+                }
                 if read:
                     vectors = compute(np.stack(list(read.values())))
                     for (key, image), vector in zip(read.items(), vectors, strict=True):
-                        known[key] = vector, np.asarray(Image.fromarray(image).resize((THUMBNAIL, THUMBNAIL)))
+                        known[key] = (
+                            vector,
+                            np.asarray(
+                                Image.fromarray(image).resize((THUMBNAIL, THUMBNAIL))
+                            ),
+                        )
     finally:  # what was described before Ctrl-C need not be described again
         kept = [key for key in files if key in known]
         if kept:
-            names, stamps = np.array([key[0] for key in kept]), np.array([key[1:] for key in kept], np.int64)
-            vectors, thumbnails = (np.stack(part) for part in zip(*(known[key] for key in kept), strict=True))
+            names, stamps = (
+                np.array([key[0] for key in kept]),
+                np.array([key[1:] for key in kept], np.int64),
+            )
+            vectors, thumbnails = (
+                np.stack(part)
+                for part in zip(*(known[key] for key in kept), strict=True)
+            )
             index = Index(kind, names, stamps, vectors, thumbnails)
             partial = path.with_name(f"partial_{path.name}")
             try:
@@ -121,6 +168,12 @@ def update_index(path: Path, kind: str, files: dict, compute: Callable, size: in
                 partial.unlink(missing_ok=True)
     photo_folders.report(left_out, len(files))
     if not kept:
-        raise ValueError(f"none of the {len(files)} files is a usable photograph, expected photos to search in")
-    print(f"{len(kept):,} photos to search in, {len(new) - len(left_out):,} of them described now")
+        raise ValueError(
+            f"none of the {len(files)} files is a usable photograph, expected photos "
+            "to search in"
+        )
+    print(
+        f"{len(kept):,} photos to search in, {len(new) - len(left_out):,} of them "
+        "described now"
+    )
     return index

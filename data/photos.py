@@ -24,7 +24,8 @@ class Photo(NamedTuple):
 
 
 def load_photo(path: Path | None = None) -> Photo:
-    """Loads a picture of one's own, or scikit-learn's photograph of a temple in China, 427 x 640 pixels.
+    """Loads a picture of one's own, or scikit-learn's photograph of a temple in China,
+    427 x 640 pixels.
 
     Args:
         path: of a file; None for the photograph.
@@ -34,7 +35,10 @@ def load_photo(path: Path | None = None) -> Photo:
         OSError: the file is missing or cannot be opened.
     """
     if path is None:
-        return Photo(load_sample_image("china.jpg"), "the photograph china.jpg of the package scikit-learn")
+        return Photo(
+            load_sample_image("china.jpg"),
+            "the photograph china.jpg of the package scikit-learn",
+        )
     return Photo(pictures.read_picture(path), f"the picture {path}")
 
 
@@ -45,19 +49,26 @@ def choose_photo(name: str) -> Photo:
         name: of a file, or "temple", "flower" or "portrait".
 
     Raises:
-        ValueError: there is neither such a file nor such a photograph, or the file is no picture that can be used.
+        ValueError: there is neither such a file nor such a photograph, or the file is
+            no picture that can be used.
         OSError: the file cannot be opened.
     """
     if Path(name).is_file():
         return load_photo(Path(name))
-    own = dict(zip(("temple", "flower", "portrait"), load_photos().values(), strict=True))
+    own = dict(
+        zip(("temple", "flower", "portrait"), load_photos().values(), strict=True)
+    )
     if name not in own:
-        raise ValueError(f"--content is {name!r}, expected the file of a picture, or {', '.join(own)}")
+        raise ValueError(
+            f"--content is {name!r}, expected the file of a picture, or "
+            f"{', '.join(own)}"
+        )
     return own[name]
 
 
 def load_photos(paths: tuple[Path, ...] = ()) -> dict[str, Photo]:
-    """Loads pictures of one's own by their names, or the photographs of a temple, a flower and Grace Hopper.
+    """Loads pictures of one's own by their names, or the photographs of a temple, a
+    flower and Grace Hopper.
 
     Args:
         paths: of files; none for the photographs.
@@ -68,8 +79,17 @@ def load_photos(paths: tuple[Path, ...] = ()) -> dict[str, Photo]:
     """
     if paths:
         return {path.name: load_photo(path) for path in paths}
-    flower = Photo(load_sample_image("flower.jpg"), "the photograph flower.jpg of the package scikit-learn")
+    flower = Photo(
+        load_sample_image("flower.jpg"),
+        "the photograph flower.jpg of the package scikit-learn",
+    )
     with cbook.get_sample_data("grace_hopper.jpg") as file:
         hopper = np.asarray(Image.open(file).convert("RGB"))
-    portrait = Photo(hopper, "the photograph grace_hopper.jpg of the package Matplotlib")
-    return {"china.jpg": load_photo(), "flower.jpg": flower, "grace_hopper.jpg": portrait}
+    portrait = Photo(
+        hopper, "the photograph grace_hopper.jpg of the package Matplotlib"
+    )
+    return {
+        "china.jpg": load_photo(),
+        "flower.jpg": flower,
+        "grace_hopper.jpg": portrait,
+    }

@@ -1,4 +1,6 @@
-"""Handwritten digits as points in a plane: small enough to draw, and too mixed for anyone to part without mistakes."""
+"""Handwritten digits as points in a plane: small enough to draw, and too mixed for
+anyone to part without mistakes.
+"""
 
 from typing import NamedTuple
 
@@ -11,7 +13,9 @@ ONES = (2, 3, 6, 8)
 
 
 class Plane(NamedTuple):
-    """Three splits of points, each a pair of x, float32 `(n, 2)`, and y, float32 `(n, 1)`, 0 or 1; and their source."""
+    """Three splits of points, each a pair of x, float32 `(n, 2)`, and y, float32 `(n,
+    1)`, 0 or 1; and their source.
+    """
 
     train: tuple[np.ndarray, np.ndarray]
     validation: tuple[np.ndarray, np.ndarray]
@@ -20,11 +24,13 @@ class Plane(NamedTuple):
 
 
 def load_plane() -> Plane:
-    """Loads MNIST, as `digits.load_digits` finds it, and keeps two numbers of each image.
+    """Loads MNIST, as `digits.load_digits` finds it, and keeps two numbers of each
+    image.
 
-    These are its places on the first two principal components of the training images (Pearson, 1901), each scaled to
-    variance 1. The question is whether the digit is one of 2, 3, 6 and 8: then y is 1, else 0. Other digits look the
-    same from so far away, and no answer is right for all: about a fifth stays wrong.
+    These are its places on the first two principal components of the training images
+    (Pearson, 1901), each scaled to variance 1. The question is whether the digit is one
+    of 2, 3, 6 and 8: then y is 1, else 0. Other digits look the same from so far away,
+    and no answer is right for all: about a fifth stays wrong.
 
     Returns:
         A `Plane` with the splits of `digits.load_digits`, in the same order.
@@ -33,21 +39,29 @@ def load_plane() -> Plane:
         ValueError: as `digits.load_digits`.
     """
     dataset = digits.load_digits()
-    components = PCA(2, whiten=True, random_state=0).fit(flatten(dataset.train.images[:4_000]))
+    components = PCA(2, whiten=True, random_state=0).fit(
+        flatten(dataset.train.images[:4_000])
+    )
     splits = [
-        (np.float32(components.transform(flatten(images))), np.isin(labels, ONES).astype("float32")[:, np.newaxis])
+        (
+            np.float32(components.transform(flatten(images))),
+            np.isin(labels, ONES).astype("float32")[:, np.newaxis],
+        )
         for images, labels in (dataset.train, dataset.validation, dataset.test)
     ]
     return Plane(*splits, f"two numbers of each image of {dataset.source}")
 
 
 def flatten(images: np.ndarray) -> np.ndarray:
-    """Returns images, uint8 `(n, height, width, 1)` in [0, 255], as float32 `(n, pixels)` in [0, 1]."""
+    """Returns images, uint8 `(n, height, width, 1)` in [0, 255], as float32 `(n,
+    pixels)` in [0, 1].
+    """
     return images.reshape(len(images), -1).astype("float32") / 255
 
 
 def draw_examples(plane: Plane, count: int, seed) -> tuple[np.ndarray, np.ndarray]:
-    """Draws `count` of the training examples at random; `seed` as `numpy.random.default_rng` takes it.
+    """Draws `count` of the training examples at random; `seed` as
+    `numpy.random.default_rng` takes it.
 
     Returns:
         x, float32 `(count, 2)`, and y, float32 `(count, 1)`, 0 or 1.
@@ -57,6 +71,9 @@ def draw_examples(plane: Plane, count: int, seed) -> tuple[np.ndarray, np.ndarra
     """
     x, y = plane.train
     if not 2 <= count <= len(x):
-        raise ValueError(f"{count} examples asked for, expected a number from 2 to the {len(x):,} for training")
+        raise ValueError(
+            f"{count} examples asked for, expected a number from 2 to the {len(x):,} "
+            "for training"
+        )
     drawn = np.random.default_rng(seed).permutation(len(x))[:count]
     return x[drawn], y[drawn]

@@ -1,4 +1,6 @@
-"""Lists the lessons, compares and repeats runs, and uses what was trained: python -m lessons --help."""
+"""Lists the lessons, compares and repeats runs, and uses what was trained: python -m
+lessons --help.
+"""
 
 import argparse
 import ast
@@ -66,7 +68,11 @@ def find_lessons() -> list[Lesson]:
     places = {name: place for place, name in enumerate(COURSE)}
     return sorted(
         map(read_lesson, paths),
-        key=lambda lesson: (lesson.number, places.get(lesson.path.stem, len(COURSE)), lesson.path.stem),
+        key=lambda lesson: (
+            lesson.number,
+            places.get(lesson.path.stem, len(COURSE)),
+            lesson.path.stem,
+        ),
     )
 
 
@@ -74,22 +80,33 @@ def read_lesson(path: Path) -> Lesson:
     """Returns what the docstring of the lesson at `path` says.
 
     Raises:
-        ValueError: the docstring does not begin with the idea, the command and the result, a paragraph each.
+        ValueError: the docstring does not begin with the idea, the command and the
+            result, a paragraph each.
     """
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     paragraphs = [" ".join(paragraph.split()) for paragraph in docstring.split("\n\n")]
     match paragraphs:
-        case [idea, command, result, *_] if command.startswith("python ") and result.startswith("Result: "):
+        case [idea, command, result, *_] if command.startswith(
+            "python "
+        ) and result.startswith("Result: "):
             number = int(re.match(r"course_(\d+)_", path.name)[1])
             return Lesson(path, number, idea, command, result.removeprefix("Result: "))
-    raise ValueError(f"{path}: expected a docstring that begins with the idea, the command and the result")
+    raise ValueError(
+        f"{path}: expected a docstring that begins with the idea, the command and the "
+        "result"
+    )
 
 
 def list_lessons() -> None:
     """Prints each lesson's number, idea, command, result and minutes."""
     for lesson in find_lessons():
-        print(f"{lesson.number}  {lesson.idea}\n   {lesson.command}\n   {lesson.result}\n")
-    print("The flags of a lesson: its command with --help. What else can be done: python -m lessons --help")
+        print(
+            f"{lesson.number}  {lesson.idea}\n   {lesson.command}\n   {lesson.result}\n"
+        )
+    print(
+        "The flags of a lesson: its command with --help. What else can be done: python "
+        "-m lessons --help"
+    )
 
 
 def name_lesson(name: str) -> str:
@@ -102,7 +119,9 @@ def name_lesson(name: str) -> str:
     stem = Path(name).name.removesuffix(".py")
     if stem not in known:
         near = difflib.get_close_matches(stem, known, cutoff=0.4) or known
-        raise ValueError(f"unknown lesson {name!r}; perhaps you meant {' or '.join(near)}")
+        raise ValueError(
+            f"unknown lesson {name!r}; perhaps you meant {' or '.join(near)}"
+        )
     return stem
 
 
@@ -110,10 +129,14 @@ def compare_runs(arguments: argparse.Namespace) -> None:
     """Prints a table of the runs of each lesson."""
     from training import compare
 
-    records = compare.read_runs(arguments.logdir, arguments.lesson and name_lesson(arguments.lesson))
+    records = compare.read_runs(
+        arguments.logdir, arguments.lesson and name_lesson(arguments.lesson)
+    )
     for lesson in dict.fromkeys(record.config["lesson"] for record in records):
         print(f"\n{lesson}")
-        compare.print_table([record for record in records if record.config["lesson"] == lesson])
+        compare.print_table(
+            [record for record in records if record.config["lesson"] == lesson]
+        )
 
 
 def sweep_lesson(arguments: argparse.Namespace) -> None:
@@ -122,7 +145,9 @@ def sweep_lesson(arguments: argparse.Namespace) -> None:
     from training import sweep
 
     folder = "lessons." if (ROOT / "lessons" / f"{name}.py").is_file() else ""
-    sweep.run(importlib.import_module(folder + name), arguments.values, arguments.logdir)
+    sweep.run(
+        importlib.import_module(folder + name), arguments.values, arguments.logdir
+    )
 
 
 def predict_pictures(arguments: argparse.Namespace) -> None:
@@ -147,26 +172,51 @@ def predict_pictures(arguments: argparse.Namespace) -> None:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         seen.append(drawing.image)
-        grounds.append(f"   (taken for {'dark on light' if drawing.dark_on_light else 'light on dark'})")
+        grounds.append(
+            "   (taken for "
+            f"{'dark on light' if drawing.dark_on_light else 'light on dark'})"
+        )
     images = np.stack(seen)
     probabilities = predict.classify(model, images)
     class_names = record.config["class_names"]
     print(f"with {record.folder}")
-    for path, ground, row in zip(arguments.pictures, grounds, probabilities, strict=True):
-        likely = "   ".join(f"{class_names[index]} {row[index]:.1%}" for index in np.argsort(row)[::-1][:3])
+    for path, ground, row in zip(
+        arguments.pictures, grounds, probabilities, strict=True
+    ):
+        likely = "   ".join(
+            f"{class_names[index]} {row[index]:.1%}"
+            for index in np.argsort(row)[::-1][:3]
+        )
         print(f"{path}: {likely}{ground}")
     number = 1 + len(list(record.folder.glob("figures/predictions_*.png")))
     target = record.folder / f"figures/predictions_{number}.png"
-    print(f"Figure: {predict.plot_predictions(target, originals, images, probabilities, class_names)}")
+    print(
+        "Figure: "
+        f"{predict.plot_predictions(target, originals, images, probabilities, class_names)}"
+    )
 
 
 def start_tensorboard(arguments: argparse.Namespace) -> None:
     """Runs TensorBoard on the logdir, on this machine only, until it is stopped."""
     program = Path(sys.executable).with_name("tensorboard")
-    print(f"TensorBoard on {arguments.logdir}: http://127.0.0.1:{arguments.port}/ (Ctrl-C stops it)", flush=True)
-    words = [str(program), "--logdir", str(arguments.logdir), "--host", "127.0.0.1", "--port", str(arguments.port)]
+    print(
+        f"TensorBoard on {arguments.logdir}: http://127.0.0.1:{arguments.port}/ "
+        "(Ctrl-C stops it)",
+        flush=True,
+    )
+    words = [
+        str(program),
+        "--logdir",
+        str(arguments.logdir),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(arguments.port),
+    ]
     if os.name == "posix":
-        os.execv(words[0], words)  # no process of ours stays between Ctrl-C and TensorBoard
+        os.execv(
+            words[0], words
+        )  # no process of ours stays between Ctrl-C and TensorBoard
     sys.exit(subprocess.run(words, check=False).returncode)
 
 
@@ -194,22 +244,43 @@ class Parser(argparse.ArgumentParser):
 
 def make_parser() -> Parser:
     """Returns the command line of `python -m lessons`."""
-    parser = Parser(prog="python -m lessons", description="Without a command: lists the lessons.")
+    parser = Parser(
+        prog="python -m lessons", description="Without a command: lists the lessons."
+    )
     commands = parser.add_subparsers(metavar="COMMAND")
 
     def add(name: str, function, text: str) -> Parser:
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(function=function)
-        command.add_argument("--logdir", type=Path, default=Path("runs"), help="folder of the runs (runs)")
+        command.add_argument(
+            "--logdir",
+            type=Path,
+            default=Path("runs"),
+            help="folder of the runs (runs)",
+        )
         return command
 
-    command = add("compare", compare_runs, "show runs side by side: what differs, final metrics, time; best first")
+    command = add(
+        "compare",
+        compare_runs,
+        "show runs side by side: what differs, final metrics, time; best first",
+    )
     command.add_argument("lesson", nargs="?", metavar="LESSON")
-    command = add("sweep", sweep_lesson, "run a lesson with every combination of some values")
+    command = add(
+        "sweep", sweep_lesson, "run a lesson with every combination of some values"
+    )
     command.add_argument("lesson", metavar="LESSON")
-    command.add_argument("values", nargs="+", metavar="NAME=VALUE,VALUE", help="such as seed=0,1,2")
-    command = add("predict", predict_pictures, "classify your own pictures with a trained network")
-    command.add_argument("run", metavar="RUN", help="folder of a run, or a lesson's name for its newest run")
+    command.add_argument(
+        "values", nargs="+", metavar="NAME=VALUE,VALUE", help="such as seed=0,1,2"
+    )
+    command = add(
+        "predict", predict_pictures, "classify your own pictures with a trained network"
+    )
+    command.add_argument(
+        "run",
+        metavar="RUN",
+        help="folder of a run, or a lesson's name for its newest run",
+    )
     command.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
     text = "list the exercises, broken trainings to repair, or do one"
     command = commands.add_parser("exercise", help=text, description=text)
@@ -217,9 +288,15 @@ def make_parser() -> Parser:
     actions = command.add_subparsers(metavar="ACTION", dest="action")
     for name, text in EXERCISE_ACTIONS.items():
         action = actions.add_parser(name, help=text, description=text)
-        action.add_argument("number", type=int, metavar="NUMBER", help="of the exercise")
+        action.add_argument(
+            "number", type=int, metavar="NUMBER", help="of the exercise"
+        )
         if name in ("run", "check"):
-            action.add_argument("flags", nargs=argparse.REMAINDER, help="of its script, such as --epochs 3")
+            action.add_argument(
+                "flags",
+                nargs=argparse.REMAINDER,
+                help="of its script, such as --epochs 3",
+            )
     command = add("tensorboard", start_tensorboard, "start TensorBoard on the runs")
     command.add_argument("--port", type=int, default=6006)
     return parser

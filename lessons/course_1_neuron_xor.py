@@ -2,18 +2,23 @@
 
     python lessons/course_1_neuron_xor.py
 
-Result: one neuron gets at best 3 of 4 right, four hidden neurons 4 of 4 (20 of 20 seeds), in 0.6 minutes
+Result: one neuron gets at best 3 of 4 right, four hidden neurons 4 of 4 (20 of 20
+seeds), in 0.6 minutes
 
-You will see a neuron, y = f(w1 x1 + w2 x2 + b), learn AND and OR: it says 1 on one side of a line and 0 on the other.
-XOR wants 1 at two opposite corners of a square, and no line parts them from the other two (Minsky and Papert,
-"Perceptrons", 1969): a search over many lines finds 3 of 4 at best. A hidden layer moves the corners to where one line
-is enough. With two hidden neurons, half of the starts fail: the layer moves a corner that wants 1 and one that wants 0
-to the same place, and the saturated neurons have no slope left to part them again.
+You will see a neuron, y = f(w1 x1 + w2 x2 + b), learn AND and OR: it says 1 on one side
+of a line and 0 on the other. XOR wants 1 at two opposite corners of a square, and no
+line parts them from the other two (Minsky and Papert, "Perceptrons", 1969): a search
+over many lines finds 3 of 4 at best. A hidden layer moves the corners to where one line
+is enough. With two hidden neurons, half of the starts fail: the layer moves a corner
+that wants 1 and one that wants 0 to the same place, and the saturated neurons have no
+slope left to part them again.
 
-In TensorBoard: under Images, move the slider of "boundary" to watch the border turn until it parts the corners.
+In TensorBoard: under Images, move the slider of "boundary" to watch the border turn
+until it parts the corners.
 
 Try:
-    --units 2             fails for half of the seeds: compare --seed 1 with --seed 2, where the loss stays at 0.35
+    --units 2             fails for half of the seeds: compare --seed 1 with --seed 2,
+                          where the loss stays at 0.35
     --units 3             18 of 20 seeds
     --learning-rate 0.001 too low: the epochs are over before the border has turned
 """
@@ -43,15 +48,29 @@ class Config(options.OneDeviceOptions):
 
 def build(units: int, config: Config) -> keras.Model:
     """Builds and compiles one neuron, or one behind a hidden layer."""
-    model, optimizer = neurons.build_neurons(units), keras.optimizers.SGD(config.learning_rate)
-    model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"], steps_per_execution=UPDATES)
+    model, optimizer = (
+        neurons.build_neurons(units),
+        keras.optimizers.SGD(config.learning_rate),
+    )
+    model.compile(
+        optimizer,
+        loss="binary_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=UPDATES,
+    )
     return model
 
 
-def train(run, model: keras.Model, gate: logic.Logic, epochs: int = 1, callbacks=()) -> tuple[float, float]:
-    """Trains from the weights the model has; returns the share of right answers in the end, and in the best epoch."""
+def train(
+    run, model: keras.Model, gate: logic.Logic, epochs: int = 1, callbacks=()
+) -> tuple[float, float]:
+    """Trains from the weights the model has; returns the share of right answers in the
+    end, and in the best epoch.
+    """
     x, y = gate.train
-    rounds = UPDATES * run.config.epochs // epochs  # one long epoch is the same training as many, and quicker
+    rounds = (
+        UPDATES * run.config.epochs // epochs
+    )  # one long epoch is the same training as many, and quicker
     examples = np.tile(x, (rounds, 1)), np.tile(y, (rounds, 1))
     looks = {"callbacks": run.resumable(*callbacks), "verbose": 0}
     history = model.fit(*examples, batch_size=4, epochs=epochs, shuffle=False, **looks)
@@ -59,7 +78,9 @@ def train(run, model: keras.Model, gate: logic.Logic, epochs: int = 1, callbacks
 
 
 def search_lines(y: np.ndarray) -> float:
-    """Returns the best share of right answers of 68,921 neurons: weights and bias from -2 to 2 in steps of 0.1."""
+    """Returns the best share of right answers of 68,921 neurons: weights and bias from
+    -2 to 2 in steps of 0.1.
+    """
     w1, w2, b = np.meshgrid(*[np.linspace(-2, 2, 41)] * 3)
     says = np.stack([w1 * x1 + w2 * x2 + b > 0 for x1, x2 in logic.CORNERS], axis=-1)
     return (says == (y.ravel() > 0.5)).mean(axis=-1).max()
@@ -69,7 +90,9 @@ def main(config: Config) -> dict:
     gates = {name: logic.load_logic(name) for name in ("and", "or", "xor")}
     xor = gates["xor"]
     with runs.start(config, xor) as run:
-        slide = neurons.build_slide_network()(np.array([[0, 0], [1, -1]])).numpy().tolist()
+        slide = (
+            neurons.build_slide_network()(np.array([[0, 0], [1, -1]])).numpy().tolist()
+        )
         for point, (first, second) in zip(("f(0, 0)", "f(1, -1)"), slide, strict=True):
             print(f"the slide's network: {point} = ({first:.2f}, {second:.2f})")
 
@@ -78,8 +101,14 @@ def main(config: Config) -> dict:
         for name, gate in gates.items():
             model = build(0, config)
             share, best = train(run, model, gate, config.epochs)
-            single[name] = {"trained": share, "best epoch": best, "best of all lines": search_lines(gate.train[1])}
-            pictures[f"{name.upper()}, one neuron\n{4 * share:.0f} of 4"] = figures.draw_boundary(model, *gate.train)
+            single[name] = {
+                "trained": share,
+                "best epoch": best,
+                "best of all lines": search_lines(gate.train[1]),
+            }
+            pictures[f"{name.upper()}, one neuron\n{4 * share:.0f} of 4"] = (
+                figures.draw_boundary(model, *gate.train)
+            )
         print(runs.table(single, digits=2))
 
         model = build(config.units, config)
@@ -87,13 +116,22 @@ def main(config: Config) -> dict:
         run.add_graph(model)
 
         def watch(epoch, logs):
-            run.add_scalars("train", epoch, loss=logs["loss"], accuracy=logs["accuracy"])
+            run.add_scalars(
+                "train", epoch, loss=logs["loss"], accuracy=logs["accuracy"]
+            )
             if epoch % 5 == 0:
-                run.add_picture("boundary", figures.draw_boundary(model, *xor.train), epoch)
+                run.add_picture(
+                    "boundary", figures.draw_boundary(model, *xor.train), epoch
+                )
 
-        watchers = [keras.callbacks.LambdaCallback(on_epoch_end=watch), run.watch(xor.train)]
+        watchers = [
+            keras.callbacks.LambdaCallback(on_epoch_end=watch),
+            run.watch(xor.train),
+        ]
         share, _ = train(run, model, xor, config.epochs, watchers)
-        pictures[f"XOR, {config.units} hidden neurons\n{4 * share:.0f} of 4"] = figures.draw_boundary(model, *xor.train)
+        pictures[f"XOR, {config.units} hidden neurons\n{4 * share:.0f} of 4"] = (
+            figures.draw_boundary(model, *xor.train)
+        )
 
         solved, stuck = {}, None
         for units in dict.fromkeys((2, config.units)):
@@ -105,15 +143,38 @@ def main(config: Config) -> dict:
                 solved[units] = solved.get(units, 0) + (share == 1)
                 if stuck is None and share < 1:
                     stuck = seed
-                    pictures[f"XOR, {units} hidden\nseed {seed} fails"] = figures.draw_boundary(starts, *xor.train)
-                    print("\nwhy it fails: corners that want different answers are moved to the same place")
-                    hidden, answers = starts.layers[0](logic.CORNERS).numpy().round(2), starts(logic.CORNERS).numpy()
-                    for corner, place, answer in zip(logic.CORNERS, hidden, answers, strict=True):
-                        print(f"  {corner} is moved to {place}, the answer there is {answer[0]:.2f}")
-            print(f"XOR with {units} hidden neurons: {solved[units]} of {SEEDS} seeds get all four right")
-        run.add_picture("overview", figures.draw_grid(list(pictures.values()), list(pictures), columns=len(pictures)))
+                    pictures[f"XOR, {units} hidden\nseed {seed} fails"] = (
+                        figures.draw_boundary(starts, *xor.train)
+                    )
+                    print(
+                        "\nwhy it fails: corners that want different answers are moved "
+                        "to the same place"
+                    )
+                    hidden, answers = (
+                        starts.layers[0](logic.CORNERS).numpy().round(2),
+                        starts(logic.CORNERS).numpy(),
+                    )
+                    for corner, place, answer in zip(
+                        logic.CORNERS, hidden, answers, strict=True
+                    ):
+                        print(
+                            f"  {corner} is moved to {place}, the answer there is "
+                            f"{answer[0]:.2f}"
+                        )
+            print(
+                f"XOR with {units} hidden neurons: {solved[units]} of {SEEDS} seeds "
+                "get all four right"
+            )
+        run.add_picture(
+            "overview",
+            figures.draw_grid(
+                list(pictures.values()), list(pictures), columns=len(pictures)
+            ),
+        )
         result = model.evaluate(*xor.train, return_dict=True, verbose=0)
-        return run.finish(model, train=result, slide=slide, single=single, solved=solved, stuck=stuck)
+        return run.finish(
+            model, train=result, slide=slide, single=single, solved=solved, stuck=stuck
+        )
 
 
 if __name__ == "__main__":

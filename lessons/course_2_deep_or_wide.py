@@ -1,22 +1,31 @@
-"""One hidden layer can approximate anything, several do it better with equally many parameters.
+"""One hidden layer can approximate anything, several do it better with equally many
+parameters.
 
     python lessons/course_2_deep_or_wide.py
 
-Result: four layers leave 9 % of a composed picture's variance unexplained, one layer 26 % (3 seeds), in 0.8 minutes
+Result: four layers leave 9 % of a composed picture's variance unexplained, one layer 26
+% (3 seeds), in 0.8 minutes
 
-You will see networks of two inputs and three outputs learn a photograph: x and y of a place go in, its color comes out.
-One hidden layer approximates any continuous function from R^N to R^M, if it is wide enough (Cybenko, 1989): the more
-units, the sharper the photograph. Then about 4,000 parameters in one, two or four hidden layers learn three functions.
-Of the photograph, four layers leave a quarter of the error of one layer. Seen through two folds of the plane, it is a
-function composed of parts: a layer can learn to fold, and those after it work on all the copies at once. Four layers
-leave a third. The other way goes a very smooth function: one layer is as good, and better than sixteen.
+You will see networks of two inputs and three outputs learn a photograph: x and y of a
+place go in, its color comes out. One hidden layer approximates any continuous function
+from R^N to R^M, if it is wide enough (Cybenko, 1989): the more units, the sharper the
+photograph. Then about 4,000 parameters in one, two or four hidden layers learn three
+functions. Of the photograph, four layers leave a quarter of the error of one layer.
+Seen through two folds of the plane, it is a function composed of parts: a layer can
+learn to fold, and those after it work on all the copies at once. Four layers leave a
+third. The other way goes a very smooth function: one layer is as good, and better than
+sixteen.
 
-In TensorBoard: the slider of "learning" under Images shows the folded photograph appear in each network.
+In TensorBoard: the slider of "learning" under Images shows the folded photograph appear
+in each network.
 
 Try:
-    --parameters 1000 four layers still beat one layer of 4,000 parameters on the folded photograph: 14 to 18 % of it
-    --depths 1 16     too deep is hard to train: worse than four layers everywhere, than one on the smooth function
-    --folds 3         64 copies: one layer leaves 52 to 59 % unexplained, four layers 23 to 31 %
+    --parameters 1000 four layers still beat one layer of 4,000 parameters on the folded
+    photograph: 14 to 18 % of it
+    --depths 1 16     too deep is hard to train: worse than four layers everywhere, than
+                      one on the smooth function
+    --folds 3         64 copies: one layer leaves 52 to 59 % unexplained, four layers 23
+                      to 31 %
 """
 
 from dataclasses import dataclass
@@ -48,23 +57,47 @@ class Config(options.OneDeviceOptions):
     picture: Path | None = None  # to learn; a photograph of scikit-learn if not given
 
 
-def train(run, function: color_map.ColorMap, units: tuple[int, ...], seed: int) -> tuple[keras.Model, list]:
-    """Returns a trained network with hidden layers of `units`, and what it paints after each tenth of the training."""
+def train(
+    run, function: color_map.ColorMap, units: tuple[int, ...], seed: int
+) -> tuple[keras.Model, list]:
+    """Returns a trained network with hidden layers of `units`, and what it paints after
+    each tenth of the training.
+    """
     config = run.config
     keras.utils.set_random_seed(seed)
     model = dense.build_dense(2, units, 3)
     updates = config.updates // EPOCHS
-    falling = keras.optimizers.schedules.CosineDecay(config.learning_rate, EPOCHS * updates)
-    model.compile(keras.optimizers.Adam(falling), loss="mse", steps_per_execution=updates)
-    drawn = np.random.default_rng(seed).integers(len(function.train[0]), size=updates * config.batch_size)
+    falling = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate, EPOCHS * updates
+    )
+    model.compile(
+        keras.optimizers.Adam(falling), loss="mse", steps_per_execution=updates
+    )
+    drawn = np.random.default_rng(seed).integers(
+        len(function.train[0]), size=updates * config.batch_size
+    )
     places, colors = (part[drawn] for part in function.train)
     paintings = []
 
     def paint(epoch, logs):
-        paintings.append(np.uint8(255 * np.clip(model(function.places), 0, 1).reshape(function.picture.shape)))
+        paintings.append(
+            np.uint8(
+                255
+                * np.clip(model(function.places), 0, 1).reshape(function.picture.shape)
+            )
+        )
 
-    looks = run.resumable(keras.callbacks.LambdaCallback(on_epoch_end=paint), paintings=paintings)
-    model.fit(places, colors, batch_size=config.batch_size, epochs=EPOCHS, callbacks=looks, verbose=0)
+    looks = run.resumable(
+        keras.callbacks.LambdaCallback(on_epoch_end=paint), paintings=paintings
+    )
+    model.fit(
+        places,
+        colors,
+        batch_size=config.batch_size,
+        epochs=EPOCHS,
+        callbacks=looks,
+        verbose=0,
+    )
     return model, paintings
 
 
@@ -72,47 +105,103 @@ def main(config: Config) -> dict:
     functions = {
         "photograph": color_map.load_color_map(config.picture, blur=0.03),
         "smooth": color_map.load_color_map(config.picture, blur=0.1),
-        "folded": color_map.load_color_map(config.picture, blur=0.03, folds=config.folds),
+        "folded": color_map.load_color_map(
+            config.picture, blur=0.03, folds=config.folds
+        ),
     }
-    networks = {depth: dense.choose_units(2, depth, 3, config.parameters) for depth in config.depths}
+    networks = {
+        depth: dense.choose_units(2, depth, 3, config.parameters)
+        for depth in config.depths
+    }
     with runs.start(config, functions["folded"]) as run:
 
-        def measure(name: str, units: tuple[int, ...]) -> tuple[list[float], list[np.ndarray], keras.Model]:
-            """Returns the errors of networks from several seeds, and the first one's paintings and itself."""
+        def measure(
+            name: str, units: tuple[int, ...]
+        ) -> tuple[list[float], list[np.ndarray], keras.Model]:
+            """Returns the errors of networks from several seeds, and the first one's
+            paintings and itself.
+            """
             places, colors = functions[name].validation
             seeds = [(config.seed + index) % 2**32 for index in range(SEEDS)]
-            models, paintings = zip(*(train(run, functions[name], units, seed) for seed in seeds), strict=True)
-            errors = [float(np.mean((model(places) - colors) ** 2) / colors.var(axis=0).mean()) for model in models]
+            models, paintings = zip(
+                *(train(run, functions[name], units, seed) for seed in seeds),
+                strict=True,
+            )
+            errors = [
+                float(
+                    np.mean((model(places) - colors) ** 2) / colors.var(axis=0).mean()
+                )
+                for model in models
+            ]
             size = f"{models[0].count_params():,} parameters"
-            print(f"{name:10} {size:>17} {min(errors):8.2%} to {max(errors):6.2%}   {units}", flush=True)
+            print(
+                f"{name:10} {size:>17} {min(errors):8.2%} to {max(errors):6.2%}   "
+                f"{units}",
+                flush=True,
+            )
             return errors, paintings[0], models[0]
 
-        print(f"variance of the colors left unexplained, over {SEEDS} seeds, and the units of each hidden layer")
+        print(
+            f"variance of the colors left unexplained, over {SEEDS} seeds, and the "
+            "units of each hidden layer"
+        )
         wide = {width: measure("photograph", (width,)) for width in WIDTHS}
-        deep = {name: {depth: measure(name, units) for depth, units in networks.items()} for name in functions}
+        deep = {
+            name: {depth: measure(name, units) for depth, units in networks.items()}
+            for name in functions
+        }
 
         def draw(rows: dict[str, dict], unit: str, epoch: int = -1) -> np.ndarray:
             cells = [
-                [functions[name].picture, *(cell[1][epoch] for cell in row.values())] for name, row in rows.items()
+                [functions[name].picture, *(cell[1][epoch] for cell in row.values())]
+                for name, row in rows.items()
             ]
-            captions = [[name, *(f"{key} {unit}" for key in row)] for name, row in rows.items()]
-            return figures.draw_grid(np.concatenate(cells), np.concatenate(captions).tolist(), columns=len(cells[0]))
+            captions = [
+                [name, *(f"{key} {unit}" for key in row)] for name, row in rows.items()
+            ]
+            return figures.draw_grid(
+                np.concatenate(cells),
+                np.concatenate(captions).tolist(),
+                columns=len(cells[0]),
+            )
 
-        run.add_picture("one_layer", draw({"photograph": wide}, "units in one hidden layer"))
+        run.add_picture(
+            "one_layer", draw({"photograph": wide}, "units in one hidden layer")
+        )
         run.add_picture("networks", draw(deep, "hidden layers"))
         for epoch in range(EPOCHS):
-            run.add_picture("learning", draw({"folded": deep["folded"]}, "hidden layers", epoch), epoch)
+            run.add_picture(
+                "learning",
+                draw({"folded": deep["folded"]}, "hidden layers", epoch),
+                epoch,
+            )
             for depth, (_, _, model) in deep["folded"].items():
-                run.add_scalars(f"{depth} layers", epoch, loss=model.history.history["loss"][epoch])
-        one_layer = {width: {"photograph": errors} for width, (errors, _, _) in wide.items()}
-        unexplained = {depth: {name: deep[name][depth][0] for name in functions} for depth in networks}
-        panels = {"units of one hidden layer": one_layer, "hidden layers, equally many parameters": unexplained}
-        run.add_figure(figures.plot_ranges(run.figures / "errors.png", panels, "variance left unexplained", "log"))
+                run.add_scalars(
+                    f"{depth} layers", epoch, loss=model.history.history["loss"][epoch]
+                )
+        one_layer = {
+            width: {"photograph": errors} for width, (errors, _, _) in wide.items()
+        }
+        unexplained = {
+            depth: {name: deep[name][depth][0] for name in functions}
+            for depth in networks
+        }
+        panels = {
+            "units of one hidden layer": one_layer,
+            "hidden layers, equally many parameters": unexplained,
+        }
+        run.add_figure(
+            figures.plot_ranges(
+                run.figures / "errors.png", panels, "variance left unexplained", "log"
+            )
+        )
 
         model, tested = deep["folded"][config.depths[-1]][2], functions["folded"].test
         run.add_graph(model)
         test = model.evaluate(*tested, batch_size=512, return_dict=True, verbose=0)
-        return run.finish(model, test=test, unexplained=unexplained, one_layer=one_layer)
+        return run.finish(
+            model, test=test, unexplained=unexplained, one_layer=one_layer
+        )
 
 
 if __name__ == "__main__":

@@ -2,17 +2,21 @@
 
     python lessons/course_2_mlp.py
 
-Result: 98.4 % test accuracy (98.3 to 98.5 over 5 seeds) on all of MNIST in 0.3 minutes on two cores
+Result: 98.4 % test accuracy (98.3 to 98.5 over 5 seeds) on all of MNIST in 0.3 minutes
+on two cores
 
-You will see 784 pixels go through two hidden layers to ten numbers, one for each digit. The network knows nothing of
-neighbouring pixels: shuffle the pixels of all images in the same way, and it learns just as well.
+You will see 784 pixels go through two hidden layers to ten numbers, one for each digit.
+The network knows nothing of neighbouring pixels: shuffle the pixels of all images in
+the same way, and it learns just as well.
 
-In TensorBoard: the training loss lies above the validation loss at first, because dropout weakens the network while
-it trains; where they cross, it begins to learn its training images by heart. The learning rate rises for a quarter of
-the training and then falls to zero ("one cycle": Smith and Topin, "Super-Convergence", 2018).
+In TensorBoard: the training loss lies above the validation loss at first, because
+dropout weakens the network while it trains; where they cross, it begins to learn its
+training images by heart. The learning rate rises for a quarter of the training and then
+falls to zero ("one cycle": Smith and Topin, "Super-Convergence", 2018).
 
 Try:
-    --epochs 30         98.6 % for three times the work, and a higher validation loss: surer of its mistakes
+    --epochs 30         98.6 % for three times the work, and a higher validation loss:
+                        surer of its mistakes
     --learning-rate 0.1 too high: three of four images are read wrong
     --dropout 0         all training images right and the test loss higher: overfitting
     --units 32          one small hidden layer: 96 %
@@ -68,7 +72,9 @@ def main(config: Config) -> dict:
         )
 
         metrics = {
-            name: model.evaluate(*getattr(dataset, name), batch_size=500, return_dict=True, verbose=0)
+            name: model.evaluate(
+                *getattr(dataset, name), batch_size=500, return_dict=True, verbose=0
+            )
             for name in ("train", "validation", "test")
         }
         run.add_classifier(model)

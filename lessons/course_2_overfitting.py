@@ -1,22 +1,30 @@
-"""A network that is too small misses the rule, one that is too large learns its examples by heart.
+"""A network that is too small misses the rule, one that is too large learns its
+examples by heart.
 
     python lessons/course_2_overfitting.py
 
-Result: 25 % of validation answers wrong (23 to 29 over 5 seeds), 20 % (19 to 22) with weight decay, in 0.7 minutes
+Result: 25 % of validation answers wrong (23 to 29 over 5 seeds), 20 % (19 to 22) with
+weight decay, in 0.7 minutes
 
-You will see handwritten digits as points in a plane, red if the digit is 2, 3, 6 or 8. A network learns from 100 of
-them where to say red. One neuron draws a straight line, far from the truth: high bias. Two layers of four units are
-about right. Two layers of 64 draw an island around each stray example: high variance, for other examples would give
-other islands. The number to look at is the gap, validation error minus training error: with bias both errors are high
-and near each other, with variance the gap is wide. Then four remedies for the large network, each alone.
+You will see handwritten digits as points in a plane, red if the digit is 2, 3, 6 or 8.
+A network learns from 100 of them where to say red. One neuron draws a straight line,
+far from the truth: high bias. Two layers of four units are about right. Two layers of
+64 draw an island around each stray example: high variance, for other examples would
+give other islands. The number to look at is the gap, validation error minus training
+error: with bias both errors are high and near each other, with variance the gap is
+wide. Then four remedies for the large network, each alone.
 
-In TensorBoard: under Scalars, the training loss of the large network falls to nothing while its validation loss rises;
-the slider of "boundary" under Images shows how the islands grow meanwhile. Early stopping ends before they do.
+In TensorBoard: under Scalars, the training loss of the large network falls to nothing
+while its validation loss rises; the slider of "boundary" under Images shows how the
+islands grow meanwhile. Early stopping ends before they do.
 
 Try:
-    --units 2         too small to overfit: a gap of 2, dropout and weight decay do nothing but harm
-    --examples 1000   ten times the examples: a gap of 7 where it was 25, and little left to remedy
-    --weight-decay 30 too much of a remedy: 40 % of the training answers are wrong, high bias
+    --units 2         too small to overfit: a gap of 2, dropout and weight decay do
+                      nothing but harm
+    --examples 1000   ten times the examples: a gap of 7 where it was 25, and little
+                      left to remedy
+    --weight-decay 30 too much of a remedy: 40 % of the training answers are wrong, high
+    bias
 """
 
 from dataclasses import dataclass
@@ -42,16 +50,40 @@ class Config(options.OneDeviceOptions):
     epochs: int = 50  # of 20 updates, each with all examples
     learning_rate: float = 0.02  # of Adam
     dropout: float = 0.5  # remedy: share of each hidden layer left out at random
-    weight_decay: float = 3.0  # remedy: each update shrinks the weights by this times the learning rate
-    patience: int = 5  # remedy: stop after so many epochs without a lower validation loss
+    weight_decay: float = (
+        3.0  # remedy: each update shrinks the weights by this times the learning rate
+    )
+    patience: int = (
+        5  # remedy: stop after so many epochs without a lower validation loss
+    )
 
 
-def train(run, units: int, examples: tuple, dropout=0.0, weight_decay=0.0, callbacks=(), **look) -> keras.Model:
-    """Trains two hidden layers of `units`, or one neuron if 0. If nobody looks on, all epochs are one long one."""
+def train(
+    run,
+    units: int,
+    examples: tuple,
+    dropout=0.0,
+    weight_decay=0.0,
+    callbacks=(),
+    **look,
+) -> keras.Model:
+    """Trains two hidden layers of `units`, or one neuron if 0.
+
+    If nobody looks on, all epochs are one long one.
+    """
     model = dense.build_dense(2, (units, units) if units else (), 1, dropout, "sigmoid")
-    epochs, updates = (run.config.epochs, UPDATES) if look else (1, UPDATES * run.config.epochs)
-    optimizer = keras.optimizers.AdamW(run.config.learning_rate, weight_decay=weight_decay)
-    model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"], steps_per_execution=updates)
+    epochs, updates = (
+        (run.config.epochs, UPDATES) if look else (1, UPDATES * run.config.epochs)
+    )
+    optimizer = keras.optimizers.AdamW(
+        run.config.learning_rate, weight_decay=weight_decay
+    )
+    model.compile(
+        optimizer,
+        loss="binary_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=updates,
+    )
     x, y = (np.tile(part, (updates, 1)) for part in examples)
     look |= {"callbacks": run.resumable(*callbacks, every_epoch=False), "verbose": 0}
     model.fit(x, y, batch_size=len(examples[0]), epochs=epochs, shuffle=False, **look)
@@ -64,28 +96,57 @@ def main(config: Config) -> dict:
         look = {"validation_data": points.validation, "validation_batch_size": 5000}
         errors, pictures, trained = {}, {}, {}
 
-        def measure(name: str, units: int = config.units, examples: int = config.examples, **remedy) -> str:
+        def measure(
+            name: str,
+            units: int = config.units,
+            examples: int = config.examples,
+            **remedy,
+        ) -> str:
             rows = []
             for draw in range(config.draws):
                 keras.utils.set_random_seed(draw)
                 drawn = plane.draw_examples(points, examples, (config.seed, draw))
                 model = train(run, units, drawn, **remedy)
-                rows.append([1 - model.evaluate(*split, 5000, verbose=0)[1] for split in (drawn, points.validation)])
+                rows.append(
+                    [
+                        1 - model.evaluate(*split, 5000, verbose=0)[1]
+                        for split in (drawn, points.validation)
+                    ]
+                )
             training, validation = np.mean(rows, axis=0)
-            print(f"{name:16} {training:8.1%} {validation:11.1%} {validation - training:9.1%}", flush=True)
-            errors[name] = dict(zip(("training", "validation"), np.transpose(rows).tolist(), strict=True))
+            print(
+                f"{name:16} {training:8.1%} {validation:11.1%} "
+                f"{validation - training:9.1%}",
+                flush=True,
+            )
+            errors[name] = dict(
+                zip(
+                    ("training", "validation"), np.transpose(rows).tolist(), strict=True
+                )
+            )
             caption = f"{name}\n{training:.0%} training error\n{validation:.0%} validation error"
-            trained[name], pictures[name] = (model, drawn), (figures.draw_boundary(model, *drawn), caption)
+            trained[name], pictures[name] = (
+                (model, drawn),
+                (figures.draw_boundary(model, *drawn), caption),
+            )
             return name
 
         print(f"{'mean of draws':16} training  validation       gap")
         capacities = {0: measure("one neuron", 0)}
-        capacities |= {width: measure(f"{width} units", width) for width in sorted({2, 4, 16, config.units})}
+        capacities |= {
+            width: measure(f"{width} units", width)
+            for width in sorted({2, 4, 16, config.units})
+        }
         large = capacities[config.units]
         counts = [int(times * config.examples) for times in (0.25, 1, 4, 16)]
         counts = [count for count in counts if count <= len(points.train[0])]
-        sizes = {n: large if n == config.examples else measure(f"{n} examples", examples=n) for n in counts}
-        stopping = keras.callbacks.EarlyStopping(patience=config.patience, restore_best_weights=True)
+        sizes = {
+            n: large if n == config.examples else measure(f"{n} examples", examples=n)
+            for n in counts
+        }
+        stopping = keras.callbacks.EarlyStopping(
+            patience=config.patience, restore_best_weights=True
+        )
         remedies = [
             sizes[max(sizes)],
             measure("dropout", dropout=config.dropout),
@@ -95,24 +156,53 @@ def main(config: Config) -> dict:
 
         def watch(epoch, logs):
             for split, prefix in (("train", ""), ("validation", "val_")):
-                run.add_scalars(split, epoch, **{name: logs[prefix + name] for name in ("loss", "accuracy")})
+                run.add_scalars(
+                    split,
+                    epoch,
+                    **{name: logs[prefix + name] for name in ("loss", "accuracy")},
+                )
             if epoch % 5 == 0:
-                run.add_picture("boundary", figures.draw_boundary(watcher.model, *trained[large][1]), epoch)
+                run.add_picture(
+                    "boundary",
+                    figures.draw_boundary(watcher.model, *trained[large][1]),
+                    epoch,
+                )
 
-        watcher, drawn = keras.callbacks.LambdaCallback(on_epoch_end=watch), trained[large][1]
+        watcher, drawn = (
+            keras.callbacks.LambdaCallback(on_epoch_end=watch),
+            trained[large][1],
+        )
         look["callbacks"] = [watcher, run.watch(drawn, points.validation)]
         run.add_graph(train(run, config.units, drawn, **look))
-        for figure, names in (("capacity", ["one neuron", "4 units", large]), ("remedies", [large, *remedies])):
+        for figure, names in (
+            ("capacity", ["one neuron", "4 units", large]),
+            ("remedies", [large, *remedies]),
+        ):
             drawings, captions = zip(*(pictures[name] for name in names), strict=True)
-            run.add_picture(figure, figures.draw_grid(drawings, captions, columns=len(names)))
-        panels = {"units of each hidden layer": capacities, "examples to learn from": sizes}
-        panels = {title: {x: errors[name] for x, name in panel.items()} for title, panel in panels.items()}
-        run.add_figure(figures.plot_ranges(run.figures / "errors.png", panels, "share of wrong answers"))
+            run.add_picture(
+                figure, figures.draw_grid(drawings, captions, columns=len(names))
+            )
+        panels = {
+            "units of each hidden layer": capacities,
+            "examples to learn from": sizes,
+        }
+        panels = {
+            title: {x: errors[name] for x, name in panel.items()}
+            for title, panel in panels.items()
+        }
+        run.add_figure(
+            figures.plot_ranges(
+                run.figures / "errors.png", panels, "share of wrong answers"
+            )
+        )
         best = min(remedies, key=lambda name: np.mean(errors[name]["validation"]))
         print(f"\nlowest validation error: {best}; only this network is tested")
         model, drawn = trained[best]
         splits = {"train": drawn, "validation": points.validation, "test": points.test}
-        metrics = {name: model.evaluate(*split, 5000, return_dict=True, verbose=0) for name, split in splits.items()}
+        metrics = {
+            name: model.evaluate(*split, 5000, return_dict=True, verbose=0)
+            for name, split in splits.items()
+        }
         return run.finish(model, errors=errors, best=best, **metrics)
 
 

@@ -2,19 +2,25 @@
 
     python lessons/course_3_fooling_a_cnn.py
 
-Result: steps of 0.2 leave 25 % of answers right (24 to 28 over 3 seeds), trained on attacks 77 %, in 0.6 minutes
+Result: steps of 0.2 leave 25 % of answers right (24 to 28 over 3 seeds), trained on
+attacks 77 %, in 0.6 minutes
 
-You will see a trained network misread what nobody would misread; run `course_3_cnn.py` first. The fast gradient sign
-method (Goodfellow, Shlens and Szegedy, 2015) asks in which direction each pixel makes the loss grow, and moves them all
-by the same small step, x' = x + epsilon sign(dloss/dx). Random steps of that size do next to nothing. Then the network
-goes on training with every second image attacked. It costs half a percent of clean images, and holds against this
-attack; ten smaller steps, each in the direction that is worst by then, still fool it more often than not.
+You will see a trained network misread what nobody would misread; run `course_3_cnn.py`
+first. The fast gradient sign method (Goodfellow, Shlens and Szegedy, 2015) asks in
+which direction each pixel makes the loss grow, and moves them all by the same small
+step, x' = x + epsilon sign(dloss/dx). Random steps of that size do next to nothing.
+Then the network goes on training with every second image attacked. It costs half a
+percent of clean images, and holds against this attack; ten smaller steps, each in the
+direction that is worst by then, still fool it more often than not.
 
-In TensorBoard: under Images, the slider of "growing_step" shows eight digits and the answers as the step grows.
+In TensorBoard: under Images, the slider of "growing_step" shows eight digits and the
+answers as the step grows.
 
 Try:
-    --run course_2_mlp  (run that lesson before) fully connected layers: steps of 0.1 leave 33 % right, not 81 %
-    --epsilon 0.1       training on smaller attacks costs next to nothing, but only 66 % stay right after steps of 0.2
+    --run course_2_mlp  (run that lesson before) fully connected layers: steps of 0.1
+                        leave 33 % right, not 81 %
+    --epsilon 0.1       training on smaller attacks costs next to nothing, but only 66 %
+                        stay right after steps of 0.2
     --picture photo.jpg your own handwriting comes first in the pictures
 """
 
@@ -29,7 +35,15 @@ import tensorflow as tf
 
 from data import digits, pictures
 
-SIZES = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)  # of a step, as a share of the range from black to white
+SIZES = (
+    0.0,
+    0.02,
+    0.05,
+    0.1,
+    0.15,
+    0.2,
+    0.3,
+)  # of a step, as a share of the range from black to white
 
 cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -46,7 +60,9 @@ class Config(options.OneDeviceOptions):
 
 @tf.function
 def find_signs(model: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Returns for each pixel 1 if the loss grows with it, -1 if it shrinks: float32, shape of `images`."""
+    """Returns for each pixel 1 if the loss grows with it, -1 if it shrinks: float32,
+    shape of `images`.
+    """
     with tf.GradientTape() as tape:
         tape.watch(images)
         loss = cross_entropy(labels, model(images, training=False))
@@ -54,21 +70,40 @@ def find_signs(model: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tf.T
 
 
 def move(images, signs, size: float) -> tf.Tensor:
-    """Returns images, float32 in [0, 255], with each pixel moved by `size` in the direction of its sign."""
+    """Returns images, float32 in [0, 255], with each pixel moved by `size` in the
+    direction of its sign.
+    """
     return tf.clip_by_value(images + 255 * size * signs, 0, 255)
 
 
 def train(run, model: keras.Model, split, size: float) -> None:
-    """Goes on training. If `size` is above 0, every second image is attacked with a step of that size."""
-    falling = keras.optimizers.schedules.CosineDecay(run.config.learning_rate, run.config.updates)
-    model.compile(keras.optimizers.Adam(falling), loss=cross_entropy, metrics=["accuracy"])
+    """Goes on training.
+
+    If `size` is above 0, every second image is attacked with a step of that size.
+    """
+    falling = keras.optimizers.schedules.CosineDecay(
+        run.config.learning_rate, run.config.updates
+    )
+    model.compile(
+        keras.optimizers.Adam(falling), loss=cross_entropy, metrics=["accuracy"]
+    )
     random = np.random.default_rng(run.config.seed)
     for _ in range(10):  # the network changes, and with it the worst direction
-        drawn = random.integers(len(split.labels), size=run.config.updates // 10 * run.config.batch_size)
+        drawn = random.integers(
+            len(split.labels), size=run.config.updates // 10 * run.config.batch_size
+        )
         images, labels = np.float32(split.images[drawn]), split.labels[drawn]
         if size:
-            images[::2] = move(images[::2], find_signs(model, images[::2], labels[::2]), size)
-        model.fit(images, labels, batch_size=run.config.batch_size, verbose=0, callbacks=run.resumable())
+            images[::2] = move(
+                images[::2], find_signs(model, images[::2], labels[::2]), size
+            )
+        model.fit(
+            images,
+            labels,
+            batch_size=run.config.batch_size,
+            verbose=0,
+            callbacks=run.resumable(),
+        )
 
 
 def main(config: Config) -> dict:
@@ -77,42 +112,93 @@ def main(config: Config) -> dict:
     model = predict.load_model(record, (28, 28, 1), config.seed)
     images, labels = np.float32(dataset.test.images[:2000]), dataset.test.labels[:2000]
     if config.picture:
-        images[0] = pictures.cut_out_drawing(pictures.read_picture(config.picture)).image
-        labels = np.append(predict.classify(model, images[:1]).argmax(axis=1), labels[1:])  # its answer is the truth
-    with runs.start(replace(config, precision=record.config["precision"], run=str(record.folder)), dataset) as run:
+        images[0] = pictures.cut_out_drawing(
+            pictures.read_picture(config.picture)
+        ).image
+        labels = np.append(
+            predict.classify(model, images[:1]).argmax(axis=1), labels[1:]
+        )  # its answer is the truth
+    with runs.start(
+        replace(config, precision=record.config["precision"], run=str(record.folder)),
+        dataset,
+    ) as run:
         right, weights = {}, model.get_weights()
-        noise = np.random.default_rng(config.seed).choice(np.float32([-1, 1]), images.shape)
+        noise = np.random.default_rng(config.seed).choice(
+            np.float32([-1, 1]), images.shape
+        )
 
         def attack(name: str) -> tuple[dict, dict]:
             moved = {"worst": find_signs(model, images, labels), "random": noise}
-            moved = {kind: [move(images, signs, size) for size in SIZES] for kind, signs in moved.items()}
+            moved = {
+                kind: [move(images, signs, size) for size in SIZES]
+                for kind, signs in moved.items()
+            }
             small, reach = images, 255 * config.epsilon
-            for _ in range(10):  # each in the direction that is worst by then, and none farther than epsilon
-                small = move(small, find_signs(model, small, labels), config.epsilon / 5)
+            for _ in range(
+                10
+            ):  # each in the direction that is worst by then, and none farther than epsilon
+                small = move(
+                    small, find_signs(model, small, labels), config.epsilon / 5
+                )
                 small = tf.clip_by_value(small, images - reach, images + reach)
             moved["ten small"] = [small]
-            answers = {kind: [predict.classify(model, step.numpy()) for step in moved[kind]] for kind in moved}
-            right[name] = {kind: [float(np.mean(a.argmax(axis=1) == labels)) for a in answers[kind]] for kind in moved}
-            rows = {kind: dict(zip(map(str, SIZES), shares, strict=False)) for kind, shares in right[name].items()}
-            print(f"\n{name}: right answers by size of the step\n{runs.table(rows, digits=3)}")
+            answers = {
+                kind: [predict.classify(model, step.numpy()) for step in moved[kind]]
+                for kind in moved
+            }
+            right[name] = {
+                kind: [
+                    float(np.mean(a.argmax(axis=1) == labels)) for a in answers[kind]
+                ]
+                for kind in moved
+            }
+            rows = {
+                kind: dict(zip(map(str, SIZES), shares, strict=False))
+                for kind, shares in right[name].items()
+            }
+            print(
+                f"\n{name}: right answers by size of the "
+                f"step\n{runs.table(rows, digits=3)}"
+            )
             return moved, answers
 
         moved, answers = attack("as trained")
-        sure, after = answers["worst"][0].max(axis=1) > 0.95, answers["worst"][SIZES.index(0.2)]
+        sure, after = (
+            answers["worst"][0].max(axis=1) > 0.95,
+            answers["worst"][SIZES.index(0.2)],
+        )
         fooled = sure & (after.max(axis=1) > 0.9) & (after.argmax(axis=1) != labels)
         fooled[0] |= config.picture is not None
-        shown = [(kind, i) for kind in ("worst", "random") for i in np.argsort(~fooled, kind="stable")[:8]]
+        shown = [
+            (kind, i)
+            for kind in ("worst", "random")
+            for i in np.argsort(~fooled, kind="stable")[:8]
+        ]
         for index, size in enumerate(SIZES):
             cells = [moved[kind][index][i].numpy() for kind, i in shown]
-            captions = [f"{(p := answers[kind][index][i]).argmax()}: {p.max():.0%}\n{kind} {size}" for kind, i in shown]
-            run.add_picture("growing_step", figures.draw_grid(cells, captions, columns=8), index)
+            captions = [
+                f"{(p := answers[kind][index][i]).argmax()}: {p.max():.0%}\n{kind} "
+                f"{size}"
+                for kind, i in shown
+            ]
+            run.add_picture(
+                "growing_step", figures.draw_grid(cells, captions, columns=8), index
+            )
         for name, size in (("trained on", 0.0), ("trained on attacks", config.epsilon)):
             model.set_weights(weights)
             train(run, model, dataset.train, size)
             attack(name)
-        curves = {"random direction": right["as trained"]["random"]} | {name: right[name]["worst"] for name in right}
-        run.add_figure(figures.plot_curves(run.figures / "right.png", SIZES, {"right answers": curves}, "epsilon"))
-        test = model.evaluate(*dataset.test, batch_size=500, return_dict=True, verbose=0)
+        curves = {"random direction": right["as trained"]["random"]} | {
+            name: right[name]["worst"] for name in right
+        }
+        run.add_figure(
+            figures.plot_curves(
+                run.figures / "right.png", SIZES, {"right answers": curves}, "epsilon"
+            )
+        )
+        test = model.evaluate(
+            *dataset.test, batch_size=500, return_dict=True, verbose=0
+        )
         return run.finish(model, test=test, right=right)
 
 

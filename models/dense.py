@@ -6,16 +6,23 @@ import keras
 
 
 def build_dense(
-    inputs: int, units: tuple[int, ...], outputs: int, dropout: float = 0.0, activation: str | None = None
+    inputs: int,
+    units: tuple[int, ...],
+    outputs: int,
+    dropout: float = 0.0,
+    activation: str | None = None,
 ) -> keras.Model:
     """Builds hidden layers of rectified linear units and one layer of outputs.
 
     Args:
         inputs: number of inputs.
-        units: width of each hidden layer; none for neurons that see the inputs themselves.
+        units: width of each hidden layer; none for neurons that see the inputs
+            themselves.
         outputs: number of outputs.
-        dropout: share of each hidden layer that is left out at random in training, from 0 to below 1.
-        activation: of the outputs, such as "sigmoid" for a probability; None for any number.
+        dropout: share of each hidden layer that is left out at random in training, from
+            0 to below 1.
+        activation: of the outputs, such as "sigmoid" for a probability; None for any
+            number.
 
     Returns:
         A model from float32 `(batch, inputs)` to float32 `(batch, outputs)`.
@@ -29,8 +36,11 @@ def build_dense(
     return model
 
 
-def choose_units(inputs: int, depth: int, outputs: int, parameters: int) -> tuple[int, ...]:
-    """Chooses the widths of `depth` hidden layers, equal or differing by one, for a given number of parameters.
+def choose_units(
+    inputs: int, depth: int, outputs: int, parameters: int
+) -> tuple[int, ...]:
+    """Chooses the widths of `depth` hidden layers, equal or differing by one, for a
+    given number of parameters.
 
     Args:
         inputs: number of inputs.
@@ -44,7 +54,9 @@ def choose_units(inputs: int, depth: int, outputs: int, parameters: int) -> tupl
         return sum((before + 1) * after for before, after in itertools.pairwise(sizes))
 
     units = (1,) * depth
-    for layer in itertools.cycle(range(depth)):  # one unit more, layer after layer, as long as it comes nearer
+    for layer in itertools.cycle(
+        range(depth)
+    ):  # one unit more, layer after layer, as long as it comes nearer
         wider = (*units[:layer], units[layer] + 1, *units[layer + 1 :])
         if count(wider) - parameters > parameters - count(units):
             return units

@@ -1,11 +1,12 @@
-"""Kills lessons at random moments and resumes them: the result must be that of a run that was left alone.
+"""Kills lessons at random moments and resumes them: the result must be that of a run
+that was left alone.
 
     python -m tests.kills
     python -m tests.kills course_3_cnn --kills 10
 
-Every lesson that trains is run small in a process of its own, once undisturbed, then again and again: killed with
-SIGKILL at a moment drawn evenly from its duration after the imports, resumed, sometimes killed once more, and resumed
-to its end.
+Every lesson that trains is run small in a process of its own, once undisturbed, then
+again and again: killed with SIGKILL at a moment drawn evenly from its duration after
+the imports, resumed, sometimes killed once more, and resumed to its end.
 """
 
 import argparse
@@ -51,45 +52,86 @@ AGAIN = 0.3  # share of the resumed runs that are killed as well
 
 
 def read_events(folder: Path) -> dict[tuple[str, str], list]:
-    """Returns the points of each tag of a run in the order in which TensorBoard shows them: steps and contents."""
+    """Returns the points of each tag of a run in the order in which TensorBoard shows
+    them: steps and contents.
+    """
     events = {}
-    for path in sorted({path.parent for path in folder.glob("**/events.out.tfevents.*")}):
+    for path in sorted(
+        {path.parent for path in folder.glob("**/events.out.tfevents.*")}
+    ):
         loaded = EventAccumulator(str(path), {"tensors": 0}).Reload()
         for tag in loaded.Tags()["tensors"]:
             events[path.relative_to(folder).as_posix(), tag] = [
-                (event.step, None if tag in CURVES_OF_TIME else event.tensor_proto.SerializeToString())
+                (
+                    event.step,
+                    None
+                    if tag in CURVES_OF_TIME
+                    else event.tensor_proto.SerializeToString(),
+                )
                 for event in loaded.Tensors(tag)
             ]
     return events
 
 
 def find_differences(expected: Path, folder: Path) -> list[str]:
-    """Returns what two runs of a lesson do not have in common: metrics, weights, files, and TensorBoard's events.
+    """Returns what two runs of a lesson do not have in common: metrics, weights, files,
+    and TensorBoard's events.
 
     Names and times of the runs may differ.
     """
-    first, second = (json.loads((run / "metrics.json").read_text("utf-8")) for run in (expected, folder))
-    differences = [name for name in {*first, *second} - TIMES if first.get(name) != second.get(name)]
+    first, second = (
+        json.loads((run / "metrics.json").read_text("utf-8"))
+        for run in (expected, folder)
+    )
+    differences = [
+        name
+        for name in {*first, *second} - TIMES
+        if first.get(name) != second.get(name)
+    ]
     files = [
-        {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file() and "tfevents" not in path.name}
+        {
+            path.relative_to(run).as_posix()
+            for path in run.rglob("*")
+            if path.is_file() and "tfevents" not in path.name
+        }
         for run in (expected, folder)
     ]
     differences += sorted(files[0] ^ files[1])
     if "model.keras" in files[0] & files[1]:
-        weights = [keras.models.load_model(run / "model.keras").get_weights() for run in (expected, folder)]
+        weights = [
+            keras.models.load_model(run / "model.keras").get_weights()
+            for run in (expected, folder)
+        ]
         if not all(np.array_equal(*pair) for pair in zip(*weights, strict=True)):
             differences.append("weights")
     events = [read_events(run) for run in (expected, folder)]
-    named = {(".", "options"), (".", "environment"), ("final", "_hparams_/session_start_info")}  # with name or time
+    named = {
+        (".", "options"),
+        (".", "environment"),
+        ("final", "_hparams_/session_start_info"),
+    }  # with name or time
     tags = {*events[0], *events[1]} - named
-    return differences + sorted("/".join(tag) for tag in tags if events[0].get(tag) != events[1].get(tag))
+    return differences + sorted(
+        "/".join(tag) for tag in tags if events[0].get(tag) != events[1].get(tag)
+    )
 
 
-def start(name: str, logdir: Path, run_name: str, resume: bool = False, **fields) -> subprocess.Popen:
+def start(
+    name: str, logdir: Path, run_name: str, resume: bool = False, **fields
+) -> subprocess.Popen:
     """Starts a lesson in a process of its own."""
-    words = ["--logdir", str(logdir), "--name", run_name, *(["--resume"] if resume else [])]
+    words = [
+        "--logdir",
+        str(logdir),
+        "--name",
+        run_name,
+        *(["--resume"] if resume else []),
+    ]
     for field, value in fields.items():
-        words += [flag(field), *(map(str, value) if isinstance(value, tuple) else [str(value)])]
+        words += [
+            flag(field),
+            *(map(str, value) if isinstance(value, tuple) else [str(value)]),
+        ]
     path = next(lesson.path for lesson in find_lessons() if lesson.path.stem == name)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen([sys.executable, str(path), *words], cwd=ROOT, **pipes)
@@ -107,10 +149,16 @@ def finish(process: subprocess.Popen) -> str:
     return output
 
 
-def kill_at_random(process: subprocess.Popen, folder: Path, seconds: float, dice: random.Random) -> bool:
-    """Kills a process at a random moment of the `seconds` after it opened its folder; False if it was over before."""
+def kill_at_random(
+    process: subprocess.Popen, folder: Path, seconds: float, dice: random.Random
+) -> bool:
+    """Kills a process at a random moment of the `seconds` after it opened its folder;
+    False if it was over before.
+    """
     noted = folder / checkpoints.PROCESS
-    while process.poll() is None and not (noted.exists() and f'"pid": {process.pid},' in noted.read_text("utf-8")):
+    while process.poll() is None and not (
+        noted.exists() and f'"pid": {process.pid},' in noted.read_text("utf-8")
+    ):
         time.sleep(0.01)
     try:
         process.communicate(timeout=dice.uniform(0, seconds))
@@ -122,22 +170,43 @@ def kill_at_random(process: subprocess.Popen, folder: Path, seconds: float, dice
 
 
 def main() -> int:
-    """Prints a line for each lesson; returns how many of the killed runs came to another end."""
-    parser = argparse.ArgumentParser(prog="python -m tests.kills", description="Kills lessons and resumes them.")
-    parser.add_argument("lessons", nargs="*", metavar="LESSON", default=list(TRAININGS), help="all if not given")
+    """Prints a line for each lesson; returns how many of the killed runs came to
+    another end.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.kills", description="Kills lessons and resumes them."
+    )
+    parser.add_argument(
+        "lessons",
+        nargs="*",
+        metavar="LESSON",
+        default=list(TRAININGS),
+        help="all if not given",
+    )
     parser.add_argument("--kills", type=int, default=50, help="over all of the lessons")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     arguments = parser.parse_args()
-    dice, logdir = random.Random(arguments.seed), Path(tempfile.mkdtemp(prefix="kills_"))
-    finish(start("course_3_cnn", logdir / "trained", "trained", epochs=2))  # for the lesson that opens a run
-    print(f"{'lesson':28} kills      equal   went on at   seconds of\n{'':46} what was saved  a whole run", flush=True)
+    dice, logdir = (
+        random.Random(arguments.seed),
+        Path(tempfile.mkdtemp(prefix="kills_")),
+    )
+    finish(
+        start("course_3_cnn", logdir / "trained", "trained", epochs=2)
+    )  # for the lesson that opens a run
+    print(
+        f"{'lesson':28} kills      equal   went on at   seconds of\n{'':46} what was "
+        "saved  a whole run",
+        flush=True,
+    )
     left, wrong = arguments.kills, 0
     for index, name in enumerate(arguments.lessons):
         fields = TRAININGS[name]
         if name == "course_3_fooling_a_cnn":
             fields = {"run": logdir / "trained/course_3_cnn/trained", **fields}
         finish(start(name, logdir, "whole", **fields))
-        seconds = json.loads((logdir / name / "whole/metrics.json").read_text("utf-8"))["seconds"]
+        seconds = json.loads((logdir / name / "whole/metrics.json").read_text("utf-8"))[
+            "seconds"
+        ]
         wanted = left // (len(arguments.lessons) - index)
         left -= wanted
         kills = runs = goes_on = 0
@@ -146,7 +215,12 @@ def main() -> int:
             runs += 1
             run_name, killed = f"killed {runs}", 0
             folder = logdir / name / run_name
-            while kill_at_random(start(name, logdir, run_name, killed > 0, **fields), folder, seconds, dice):
+            while kill_at_random(
+                start(name, logdir, run_name, killed > 0, **fields),
+                folder,
+                seconds,
+                dice,
+            ):
                 kills, killed = kills + 1, killed + 1
                 if (folder / "metrics.json").exists():
                     compare.read_run(folder)
@@ -154,13 +228,19 @@ def main() -> int:
                 if kills == wanted or dice.random() > AGAIN:
                     break
             if killed:
-                goes_on += "resumes    what was saved" in finish(start(name, logdir, run_name, True, **fields))
+                goes_on += "resumes    what was saved" in finish(
+                    start(name, logdir, run_name, True, **fields)
+                )
                 ends.append(find_differences(logdir / name / "whole", folder))
                 if ends[-1]:
                     print(f"  {run_name}: {', '.join(ends[-1])}")
         equal = sum(not differences for differences in ends)
         wrong += len(ends) - equal
-        print(f"{name:28} {kills:5} {equal:3} of {len(ends):<3} {goes_on:12} {seconds:12.0f}", flush=True)
+        print(
+            f"{name:28} {kills:5} {equal:3} of {len(ends):<3} {goes_on:12} "
+            f"{seconds:12.0f}",
+            flush=True,
+        )
     print(f"{arguments.kills} kills, {wrong} other ends")
     return wrong
 

@@ -1,9 +1,10 @@
-"""Plants faults in a copy of the project, one at a time, and looks whether the tests that concern them fail.
+"""Plants faults in a copy of the project, one at a time, and looks whether the tests
+that concern them fail.
 
     python -m tests.mutations [NAME...] [--list]
 
-A fault counts as caught if an assertion of a test fails. If the program merely crashes, it does not: nobody needs a
-test for that, and most faults in learning do not crash.
+A fault counts as caught if an assertion of a test fails. If the program merely crashes,
+it does not: nobody needs a test for that, and most faults in learning do not crash.
 """
 
 import argparse
@@ -18,7 +19,11 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
-ASSERTED = ("assert", "AssertionError", "Failed: ")  # what the message of a failed test begins with, if not of a crash
+ASSERTED = (
+    "assert",
+    "AssertionError",
+    "Failed: ",
+)  # what the message of a failed test begins with, if not of a crash
 
 
 class Fault(NamedTuple):
@@ -40,36 +45,80 @@ class Fault(NamedTuple):
 def lesson(name: str, old: str, new: str, *tests: str) -> Fault:
     """Returns a fault in a lesson that tests of lessons notice."""
     file = f"{name}.py" if name == "course_1_tf_lr" else f"lessons/{name}.py"
-    return Fault(file, old, new, tuple(f"tests/test_lessons.py::{test}" for test in tests))
+    return Fault(
+        file, old, new, tuple(f"tests/test_lessons.py::{test}" for test in tests)
+    )
 
 
 def exercise(number: int, optimizer: str, fields: str = "") -> Fault:
     """Returns the fault that the solution of an exercise learns at a rate of 0."""
     slow = number in (4, 5, 11, 12, 13)
-    old, test = f"{optimizer}(config.learning_rate{fields}", f"test_solution_passes{'' if slow else '_with_one_seed'}"
+    old, test = (
+        f"{optimizer}(config.learning_rate{fields}",
+        f"test_solution_passes{'' if slow else '_with_one_seed'}",
+    )
     file = f"lessons/exercises/exercise_{number:02}.py"
-    return Fault(file, old, f"{optimizer}(0.0{fields}", (f"tests/test_exercises.py::{test}[{number}]",))
+    return Fault(
+        file,
+        old,
+        f"{optimizer}(0.0{fields}",
+        (f"tests/test_exercises.py::{test}[{number}]",),
+    )
 
 
 COPIES = "tests/test_models.py::"
 STYLE = "tests/test_style.py::"
 RESUME = "tests/test_resume.py::test_ctrl_c_loses_at_most_an_epoch"
-LINE, DESCENT, XOR, MLP = "course_1_tf_lr", "course_1_gradient_descent", "course_1_neuron_xor", "course_2_mlp"
-DEEP, PLANE, CNN, INSIDE = "course_2_deep_or_wide", "course_2_overfitting", "course_3_cnn", "course_3_inside_a_cnn"
-FOOLING, SEARCH, CUT = "course_3_fooling_a_cnn", "course_4_image_search", "course_5_cut_point"
+LINE, DESCENT, XOR, MLP = (
+    "course_1_tf_lr",
+    "course_1_gradient_descent",
+    "course_1_neuron_xor",
+    "course_2_mlp",
+)
+DEEP, PLANE, CNN, INSIDE = (
+    "course_2_deep_or_wide",
+    "course_2_overfitting",
+    "course_3_cnn",
+    "course_3_inside_a_cnn",
+)
+FOOLING, SEARCH, CUT = (
+    "course_3_fooling_a_cnn",
+    "course_4_image_search",
+    "course_5_cut_point",
+)
 TRANSFER, PAINTING = "course_5_transfer_learning", "course_9_style_transfer"
-SHARED, TOGETHER = "course_11_distributed", "tests/test_distributed.py::test_workers_end_with_the_weights_of_one"
+SHARED, TOGETHER = (
+    "course_11_distributed",
+    "tests/test_distributed.py::test_workers_end_with_the_weights_of_one",
+)
 DESCENDED = "test_descents_end_where_the_docstring_says[as shipped]"
 PAINTED = "test_picture_takes_on_the_style_and_keeps_the_content"
 
 # A learning rate of 0, or what stands for it, in each lesson that trains.
 STANDSTILLS = {
-    LINE: lesson(LINE, "config.learning_rate * gradient", "0.0 * gradient", "test_line_equals_numpy"),
-    DESCENT: lesson(DESCENT, "rate = config.learning_rate\n", "rate = 0.0\n", DESCENDED),
+    LINE: lesson(
+        LINE,
+        "config.learning_rate * gradient",
+        "0.0 * gradient",
+        "test_line_equals_numpy",
+    ),
+    DESCENT: lesson(
+        DESCENT, "rate = config.learning_rate\n", "rate = 0.0\n", DESCENDED
+    ),
     XOR: lesson(XOR, "SGD(config.learning_rate)", "SGD(0.0)", "test_neurons_and_xor"),
     MLP: lesson(MLP, "Adam(one_cycle)", "Adam(0.0)", f"test_classifier_learns[{MLP}]"),
-    DEEP: lesson(DEEP, "Adam(falling)", "Adam(0.0)", "test_deep_beats_wide_where_the_docstring_says"),
-    PLANE: lesson(PLANE, "AdamW(run.config.learning_rate,", "AdamW(0.0,", "test_overfitting_and_its_remedies"),
+    DEEP: lesson(
+        DEEP,
+        "Adam(falling)",
+        "Adam(0.0)",
+        "test_deep_beats_wide_where_the_docstring_says",
+    ),
+    PLANE: lesson(
+        PLANE,
+        "AdamW(run.config.learning_rate,",
+        "AdamW(0.0,",
+        "test_overfitting_and_its_remedies",
+    ),
     CNN: lesson(CNN, "Adam(one_cycle)", "Adam(0.0)", f"test_classifier_learns[{CNN}]"),
     INSIDE: lesson(
         INSIDE,
@@ -95,8 +144,18 @@ STANDSTILLS = {
         "CosineDecay(0.0, updates)",
         "test_digits_are_transferred_where_there_are_no_photos",
     ),
-    SHARED: lesson(SHARED, "rate = config.learning_rate * (", "rate = 0.0 * (", "test_distributed_learns"),
-    CUT: lesson(CUT, "max_iter=1000", "max_iter=0", "test_late_features_are_too_special_for_digits"),
+    SHARED: lesson(
+        SHARED,
+        "rate = config.learning_rate * (",
+        "rate = 0.0 * (",
+        "test_distributed_learns",
+    ),
+    CUT: lesson(
+        CUT,
+        "max_iter=1000",
+        "max_iter=0",
+        "test_late_features_are_too_special_for_digits",
+    ),
     PAINTING: Fault(
         f"lessons/{PAINTING}.py",
         "adam.learning_rate = config.learning_rate",
@@ -119,7 +178,10 @@ EXERCISES = {
 
 FAULTS = {
     **{f"learning rate 0 in {name}": fault for name, fault in STANDSTILLS.items()},
-    **{f"learning rate 0 in exercise {number}": fault for number, fault in sorted(EXERCISES.items())},
+    **{
+        f"learning rate 0 in exercise {number}": fault
+        for number, fault in sorted(EXERCISES.items())
+    },
     "digits: labels shuffled": Fault(
         "data/digits.py",
         "images[order, :, :, np.newaxis], labels[order]",
@@ -142,7 +204,9 @@ FAULTS = {
         "data/photo_folders.py",
         "Split(images[~drawn], labels[~drawn])",
         "Split(images, labels)",
-        ("tests/test_photo_folders.py::test_splits_are_drawn_from_each_class_without_overlap",),
+        (
+            "tests/test_photo_folders.py::test_splits_are_drawn_from_each_class_without_overlap",
+        ),
     ),
     "mlp: dropout active at evaluation": Fault(
         "models/mlp.py",
@@ -223,7 +287,10 @@ FAULTS = {
         (STYLE + "test_targets_are_the_contents_features_and_the_mean_of_the_styles",),
     ),
     "style transfer: content and style swapped": Fault(
-        f"lessons/{PAINTING}.py", "image, *paints = (", "*paints, image = (", (STYLE + PAINTED,)
+        f"lessons/{PAINTING}.py",
+        "image, *paints = (",
+        "*paints, image = (",
+        (STYLE + PAINTED,),
     ),
     "style transfer: losses of content and style swapped": Fault(
         f"lessons/{PAINTING}.py",
@@ -245,7 +312,8 @@ FAULTS = {
     ),
     "search: cosines of vectors that are not normalized": Fault(
         "models/features.py",
-        "return vectors / np.maximum(1e-12, np.linalg.norm(vectors, axis=1, keepdims=True))",
+        "return vectors / np.maximum(1e-12, np.linalg.norm(vectors, axis=1, "
+        "keepdims=True))",
         "return vectors",
         (COPIES + "test_histogram_counts_colors",),
     ),
@@ -258,11 +326,15 @@ FAULTS = {
     "search: test data in training": lesson(
         SEARCH,
         "dataset, weights = fashion.load_fashion(),",
-        "dataset, weights = (lambda whole: whole._replace(train=whole.test))(fashion.load_fashion()),",
+        "dataset, weights = (lambda whole: "
+        "whole._replace(train=whole.test))(fashion.load_fashion()),",
         f"test_nothing_is_learned_from_validation_or_test[{SEARCH}]",
     ),
     "line: the cost of a point not divided by their number": lesson(
-        LINE, "tf.gather(y, [point])) / len(x)", "tf.gather(y, [point]))", "test_line_equals_numpy"
+        LINE,
+        "tf.gather(y, [point])) / len(x)",
+        "tf.gather(y, [point]))",
+        "test_line_equals_numpy",
     ),
     "descent: gradient not applied": lesson(
         DESCENT,
@@ -279,11 +351,15 @@ FAULTS = {
     "mlp: sign of the loss": lesson(
         MLP,
         "loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True)",
-        "loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), loss_weights=-1.0",
+        "loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), "
+        "loss_weights=-1.0",
         f"test_classifier_learns[{MLP}]",
     ),
     "mlp: logits taken for probabilities": lesson(
-        MLP, "from_logits=True", "from_logits=False", f"test_saved_model_reads_raw_pictures_as_reported[{MLP}]"
+        MLP,
+        "from_logits=True",
+        "from_logits=False",
+        f"test_saved_model_reads_raw_pictures_as_reported[{MLP}]",
     ),
     "mlp: test data in training": lesson(
         MLP,
@@ -300,11 +376,15 @@ FAULTS = {
     "overfitting: examples drawn from validation": lesson(
         PLANE,
         "plane.draw_examples(points,",
-        "plane.draw_examples(points._replace(train=[np.tile(part, (8, 1)) for part in points.validation]),",
+        "plane.draw_examples(points._replace(train=[np.tile(part, (8, 1)) for part in "
+        "points.validation]),",
         f"test_nothing_is_learned_from_validation_or_test[{PLANE}]",
     ),
     "overfitting: weight decay ignored": lesson(
-        PLANE, "weight_decay=weight_decay)", "weight_decay=0.0)", "test_overfitting_and_its_remedies"
+        PLANE,
+        "weight_decay=weight_decay)",
+        "weight_decay=0.0)",
+        "test_overfitting_and_its_remedies",
     ),
     "overfitting: chosen by training error": lesson(
         PLANE,
@@ -319,7 +399,10 @@ FAULTS = {
         f"test_nothing_is_learned_from_validation_or_test[{DEEP}]",
     ),
     "inside: what matters least is painted over": lesson(
-        INSIDE, "np.where(ink, -values, 1)", "np.where(ink, values, 1)", "test_inside_a_cnn"
+        INSIDE,
+        "np.where(ink, -values, 1)",
+        "np.where(ink, values, 1)",
+        "test_inside_a_cnn",
     ),
     "inside: Grad-CAM with the largest slope, not the mean": lesson(
         INSIDE,
@@ -334,7 +417,10 @@ FAULTS = {
         "test_fast_gradient_sign_is_the_sign_of_the_slope",
     ),
     "fooling: dropout active in the attack": lesson(
-        FOOLING, "training=False", "training=True", "test_fast_gradient_sign_is_the_sign_of_the_slope"
+        FOOLING,
+        "training=False",
+        "training=True",
+        "test_fast_gradient_sign_is_the_sign_of_the_slope",
     ),
     "fooling: test data in training": lesson(
         FOOLING,
@@ -343,7 +429,10 @@ FAULTS = {
         f"test_nothing_is_learned_from_validation_or_test[{FOOLING}]",
     ),
     "distributed: each worker takes the same share": Fault(
-        f"lessons/{SHARED}.py", "values[worker.replica_id_in_sync_group ::", "values[0::", (TOGETHER + "[2]",)
+        f"lessons/{SHARED}.py",
+        "values[worker.replica_id_in_sync_group ::",
+        "values[0::",
+        (TOGETHER + "[2]",),
     ),
     "distributed: mean over the shares, not over the batch": Fault(
         f"lessons/{SHARED}.py",
@@ -385,13 +474,17 @@ FAULTS = {
         "training/runs.py",
         "predicted = probabilities.argmax(axis=1)",
         "predicted = probabilities.argmax(axis=0)[test.labels] % len(self.class_names)",
-        (f"tests/test_lessons.py::test_saved_model_reads_raw_pictures_as_reported[{MLP}]",),
+        (
+            f"tests/test_lessons.py::test_saved_model_reads_raw_pictures_as_reported[{MLP}]",
+        ),
     ),
     "confusion matrix: truth and answers swapped": Fault(
         "training/figures.py",
         "np.add.at(counts, (labels, predicted), 1)",
         "np.add.at(counts, (predicted, labels), 1)",
-        (f"tests/test_lessons.py::test_saved_model_reads_raw_pictures_as_reported[{MLP}]",),
+        (
+            f"tests/test_lessons.py::test_saved_model_reads_raw_pictures_as_reported[{MLP}]",
+        ),
     ),
     "recorder: dropout active where it looks": Fault(
         "training/recorder.py",
@@ -424,16 +517,25 @@ FAULTS = {
         (RESUME + "[mlp]",),
     ),
     "resume: the doctor forgets": Fault(
-        "training/doctor.py", 'KEPT = ("history", "epoch", "step", "broken_at")', "KEPT = ()", (RESUME + "[mlp]",)
+        "training/doctor.py",
+        'KEPT = ("history", "epoch", "step", "broken_at")',
+        "KEPT = ()",
+        (RESUME + "[mlp]",),
     ),
     "resume: curves not cut back": Fault(
-        "training/checkpoints.py", "os.truncate(path, length)", "pass", (RESUME + "[line]",)
+        "training/checkpoints.py",
+        "os.truncate(path, length)",
+        "pass",
+        (RESUME + "[line]",),
     ),
     "exercises: the test split is given to the learner": Fault(
         "lessons/exercises/checking.py",
         "dataset._replace(test=Hidden())",
         "dataset",
-        ("tests/test_exercises.py::test_check_cannot_be_fooled[asks for the test split]",),
+        (
+            "tests/test_exercises.py::test_check_cannot_be_fooled[asks for the test "
+            "split]",
+        ),
     ),
 }
 
@@ -441,12 +543,18 @@ FAULTS = {
 def find_problem(fault: Fault, root: Path = ROOT) -> str | None:
     """Returns why a fault cannot be planted, None if it can."""
     count = (root / fault.file).read_text("utf-8").count(fault.old)
-    return None if count == 1 else f"{fault.file} has {fault.old!r} {count} times, expected once"
+    return (
+        None
+        if count == 1
+        else f"{fault.file} has {fault.old!r} {count} times, expected once"
+    )
 
 
 def copy_project(folder: Path) -> None:
     """Copies the files that git knows, as they are now, into a folder."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
+    ).stdout
     for name in listed.decode().rstrip("\0").split("\0"):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -454,16 +562,49 @@ def copy_project(folder: Path) -> None:
 
 
 def run_tests(folder: Path, tests) -> tuple[int, list[str], str]:
-    """Runs pytest in a copy of the project; returns its exit code, how each failure begins, and what it printed."""
+    """Runs pytest in a copy of the project; returns its exit code, how each failure
+    begins, and what it printed.
+    """
     report = folder / "report.xml"
     report.unlink(missing_ok=True)
-    # Without bytecode: a fault that is as long as what it replaces, planted in the same second, would be overlooked.
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment = {name: value for name, value in environment.items() if not name.startswith("PYTEST_")}
-    words = [sys.executable, "-m", "pytest", "-m", "", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *tests]
-    process = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8")
+    # Without bytecode: a fault that is as long as what it replaces, planted in the same
+    # second, would be overlooked.
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    environment = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith("PYTEST_")
+    }
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--junitxml={report}",
+        *tests,
+    ]
+    process = subprocess.run(
+        words,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
     cases = ElementTree.parse(report).iter("failure") if report.exists() else ()
-    return process.returncode, [case.get("message", "") for case in cases], process.stdout + process.stderr
+    return (
+        process.returncode,
+        [case.get("message", "") for case in cases],
+        process.stdout + process.stderr,
+    )
 
 
 def check(names: list[str]) -> int:
@@ -486,9 +627,13 @@ def check(names: list[str]) -> int:
         tests = dict.fromkeys(test for name in names for test in FAULTS[name].tests)
         code, _, printed = run_tests(folder, tests)
         if code:
-            raise ValueError(f"the tests fail without any fault: mend that first\n{printed}")
+            raise ValueError(
+                f"the tests fail without any fault: mend that first\n{printed}"
+            )
         print(
-            f"without any fault {len(tests)} node ids are green, in {time.perf_counter() - started:.0f} s\n", flush=True
+            f"without any fault {len(tests)} node ids are green, in "
+            f"{time.perf_counter() - started:.0f} s\n",
+            flush=True,
         )
         missed, width = 0, max(map(len, names))
         for name in names:
@@ -498,21 +643,39 @@ def check(names: list[str]) -> int:
             path.write_text(whole.replace(fault.old, fault.new), "utf-8")
             code, messages, _ = run_tests(folder, fault.tests)
             path.write_text(whole, "utf-8")
-            caught = code == 1 and any(message.startswith(ASSERTED) for message in messages)
+            caught = code == 1 and any(
+                message.startswith(ASSERTED) for message in messages
+            )
             missed += not caught
-            crash = f" ({messages[0].splitlines()[0][:80]})" if messages and not caught else ""
+            crash = (
+                f" ({messages[0].splitlines()[0][:80]})"
+                if messages and not caught
+                else ""
+            )
             verdict = "caught" if caught else f"NOT caught, exit code {code}{crash}"
             seconds = time.perf_counter() - started
-            print(f"{name:{width}}  {verdict:10} {seconds:4.0f} s  {' '.join(fault.tests)}", flush=True)
+            print(
+                f"{name:{width}}  {verdict:10} {seconds:4.0f} s  "
+                f"{' '.join(fault.tests)}",
+                flush=True,
+            )
     print(f"\n{len(names) - missed} of {len(names)} faults are caught")
     return missed
 
 
 def main() -> None:
-    """Reads the command line, and ends with 1 if a fault is not caught, with 2 if it could not be looked for."""
-    parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="of a fault; all if none is given")
-    parser.add_argument("--list", action="store_true", help="print the faults, and plant none")
+    """Reads the command line, and ends with 1 if a fault is not caught, with 2 if it
+    could not be looked for.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutations", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="of a fault; all if none is given"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="print the faults, and plant none"
+    )
     arguments = parser.parse_args()
     unknown = [name for name in arguments.names if name not in FAULTS]
     if unknown:

@@ -35,7 +35,9 @@ PICTURE = str(Path(get_data_path()) / "sample_data/grace_hopper.jpg")
 
 
 def refuse(capsys, monkeypatch, lesson, *arguments, code=2):
-    """Runs a lesson's command line that must end with `code`, and returns its one line on stderr."""
+    """Runs a lesson's command line that must end with `code`, and returns its one line
+    on stderr.
+    """
     monkeypatch.setattr(sys, "argv", [lesson.__file__, *map(str, arguments)])
     with pytest.raises(SystemExit) as stop:
         command_line.run(lesson.main, lesson.Config)
@@ -100,43 +102,115 @@ def test_flags(arguments, said, capsys, monkeypatch, nothing_left):
 
 @pytest.mark.parametrize("stride", ["0", "4"])
 def test_stride(stride, capsys, monkeypatch, nothing_left):
-    assert f"--stride is {stride}" in refuse(capsys, monkeypatch, course_3_convolution, "--stride", stride)
+    assert f"--stride is {stride}" in refuse(
+        capsys, monkeypatch, course_3_convolution, "--stride", stride
+    )
 
 
 @pytest.mark.parametrize("degree", ["0", "17", "-1"])
 def test_degree(degree, capsys, monkeypatch, nothing_left):
-    assert f"--degree is {degree}" in refuse(capsys, monkeypatch, course_1_tf_lr, "--degree", degree)
+    assert f"--degree is {degree}" in refuse(
+        capsys, monkeypatch, course_1_tf_lr, "--degree", degree
+    )
 
 
 @pytest.mark.parametrize(
     ("lesson", "arguments", "said"),
     [
-        (course_2_overfitting, ["--examples", "4001"], ["--examples is 4001", "4000 training examples"]),
+        (
+            course_2_overfitting,
+            ["--examples", "4001"],
+            ["--examples is 4001", "4000 training examples"],
+        ),
         (course_2_overfitting, ["--examples", "3"], ["--examples is 3", "from 8"]),
-        (course_2_overfitting, ["--weight-decay", "-1"], ["--weight-decay is -1", "from 0"]),
+        (
+            course_2_overfitting,
+            ["--weight-decay", "-1"],
+            ["--weight-decay is -1", "from 0"],
+        ),
         (course_2_deep_or_wide, ["--depths", "1", "17"], ["--depths is 17", "1 to 16"]),
-        (course_2_deep_or_wide, ["--parameters", "10"], ["--parameters is 10", "from 1000"]),
+        (
+            course_2_deep_or_wide,
+            ["--parameters", "10"],
+            ["--parameters is 10", "from 1000"],
+        ),
         (course_2_deep_or_wide, ["--picture", "nowhere.png"], ["nowhere.png"]),
         (course_3_fooling_a_cnn, ["--epsilon", "0"], ["--epsilon is 0", "above 0"]),
-        (course_3_fooling_a_cnn, [], ["'course_3_cnn'", "runs", "train a network first", "course_3_cnn.py"]),
-        (course_3_inside_a_cnn, [], ["'course_3_cnn'", "runs", "train a network first", "course_3_cnn.py"]),
+        (
+            course_3_fooling_a_cnn,
+            [],
+            ["'course_3_cnn'", "runs", "train a network first", "course_3_cnn.py"],
+        ),
+        (
+            course_3_inside_a_cnn,
+            [],
+            ["'course_3_cnn'", "runs", "train a network first", "course_3_cnn.py"],
+        ),
         (course_4_pretrained_features, ["--blur", "-1"], ["--blur is -1", "from 0"]),
         (course_4_pretrained_features, ["--pictures", "nowhere.jpg"], ["nowhere.jpg"]),
-        (course_4_pretrained_features, ["--backbone", "resnet"], ["--backbone", "resnet", "mobilenet_v2"]),
-        (course_4_pretrained_features, ["--backbone", "mobilenet_v2"], ["cannot be reached", "--weights"]),
+        (
+            course_4_pretrained_features,
+            ["--backbone", "resnet"],
+            ["--backbone", "resnet", "mobilenet_v2"],
+        ),
+        (
+            course_4_pretrained_features,
+            ["--backbone", "mobilenet_v2"],
+            ["cannot be reached", "--weights"],
+        ),
         (course_4_pretrained_features, ["--weights", "nowhere.h5"], ["nowhere.h5"]),
-        (course_4_image_search, ["--query", "shoe.jpg"], ["--query and --folder go together"]),
-        (course_4_image_search, ["--folder", "."], ["--query and --folder go together"]),
-        (course_4_image_search, ["--query", "shoe.jpg", "--folder", "nowhere"], ["shoe.jpg"]),
-        (course_4_image_search, ["--query", PICTURE, "--folder", "nowhere"], ["nowhere is not a folder", "photos"]),
-        (course_4_image_search, ["--query", PICTURE, "--folder", "."], ["holds no files", "photos"]),
+        (
+            course_4_image_search,
+            ["--query", "shoe.jpg"],
+            ["--query and --folder go together"],
+        ),
+        (
+            course_4_image_search,
+            ["--folder", "."],
+            ["--query and --folder go together"],
+        ),
+        (
+            course_4_image_search,
+            ["--query", "shoe.jpg", "--folder", "nowhere"],
+            ["shoe.jpg"],
+        ),
+        (
+            course_4_image_search,
+            ["--query", PICTURE, "--folder", "nowhere"],
+            ["nowhere is not a folder", "photos"],
+        ),
+        (
+            course_4_image_search,
+            ["--query", PICTURE, "--folder", "."],
+            ["holds no files", "photos"],
+        ),
         (course_4_image_search, ["--backbone", "vgg16"], ["VGG16", "--weights"]),
-        (course_5_cut_point, ["--digits-each", "1"], ["--digits-each is 1", "from 2 to 300"]),
+        (
+            course_5_cut_point,
+            ["--digits-each", "1"],
+            ["--digits-each is 1", "from 2 to 300"],
+        ),
         (course_5_cut_point, ["--data-dir", "nowhere"], ["nowhere is not a folder"]),
-        (course_5_transfer_learning, ["--data-dir", "nowhere"], ["nowhere is not a folder", "for each class"]),
-        (course_5_transfer_learning, ["--ways", "guess"], ["--ways", "guess", "fine_tuning"]),
-        (course_5_transfer_learning, ["--tuned-layers", "0"], ["--tuned-layers is 0", "from 1"]),
-        (course_5_transfer_learning, ["--regularization", "-1"], ["--regularization is -1", "from 0"]),
+        (
+            course_5_transfer_learning,
+            ["--data-dir", "nowhere"],
+            ["nowhere is not a folder", "for each class"],
+        ),
+        (
+            course_5_transfer_learning,
+            ["--ways", "guess"],
+            ["--ways", "guess", "fine_tuning"],
+        ),
+        (
+            course_5_transfer_learning,
+            ["--tuned-layers", "0"],
+            ["--tuned-layers is 0", "from 1"],
+        ),
+        (
+            course_5_transfer_learning,
+            ["--regularization", "-1"],
+            ["--regularization is -1", "from 0"],
+        ),
         (course_3_inside_a_cnn, ["--decay", "1"], ["--decay is 1", "below 1"]),
         (course_3_inside_a_cnn, ["--run", "./nowhere"], ["nowhere", "not a folder"]),
     ],
@@ -150,7 +224,13 @@ def test_lessons_on_ideas(lesson, arguments, said, capsys, monkeypatch, nothing_
 def test_run_of_another_lesson(capsys, monkeypatch, tmp_path):
     course_2_mlp.main(course_2_mlp.Config(epochs=1, logdir=tmp_path, name="mlp"))
     capsys.readouterr()
-    line = refuse(capsys, monkeypatch, course_3_inside_a_cnn, "--run", tmp_path / "course_2_mlp/mlp")
+    line = refuse(
+        capsys,
+        monkeypatch,
+        course_3_inside_a_cnn,
+        "--run",
+        tmp_path / "course_2_mlp/mlp",
+    )
     assert "is a run of course_2_mlp, expected one of course_3_cnn" in line
 
 
@@ -159,17 +239,33 @@ def test_name_that_exists(capsys, monkeypatch, tmp_path):
     course_1_tf_lr.main(config)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     capsys.readouterr()
-    line = refuse(capsys, monkeypatch, course_1_tf_lr, "--epochs", 1, "--logdir", tmp_path, "--name", "mine")
+    line = refuse(
+        capsys,
+        monkeypatch,
+        course_1_tf_lr,
+        "--epochs",
+        1,
+        "--logdir",
+        tmp_path,
+        "--name",
+        "mine",
+    )
     assert "'mine'" in line
     assert "exists" in line
-    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert before == {
+        path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("where", ["a file", "below a file", "a system folder"])
 def test_logdir_that_cannot_be_written(where, capsys, monkeypatch, tmp_path):
     file = tmp_path / "file"
     file.write_text("mine")
-    logdir = {"a file": file, "below a file": file / "runs", "a system folder": "/proc/runs"}[where]
+    logdir = {
+        "a file": file,
+        "below a file": file / "runs",
+        "a system folder": "/proc/runs",
+    }[where]
     line = refuse(capsys, monkeypatch, course_1_tf_lr, "--logdir", logdir)
     assert str(logdir) in line
     assert "--logdir" in line
@@ -178,14 +274,23 @@ def test_logdir_that_cannot_be_written(where, capsys, monkeypatch, tmp_path):
 
 def damaged_files(mnist):
     """The ways in which a `mnist.npz` can be wrong, made from the bytes of a right one."""
-    zeros = {name: np.zeros((3, 28, 28), "uint8") for name in ("x_train", "y_train", "x_test", "y_test")}
+    zeros = {
+        name: np.zeros((3, 28, 28), "uint8")
+        for name in ("x_train", "y_train", "x_test", "y_test")
+    }
     return {
         "truncated": lambda path: path.write_bytes(mnist[: len(mnist) // 2]),
         "empty": lambda path: path.write_bytes(b""),
-        "a web page": lambda path: path.write_bytes(b"<html>Please log in to this network</html>"),
+        "a web page": lambda path: path.write_bytes(
+            b"<html>Please log in to this network</html>"
+        ),
         "other arrays": lambda path: np.savez(path, **zeros),
-        "other names": lambda path: np.savez(path, images=np.zeros((3, 28, 28), "uint8")),
-        "one bit": lambda path: path.write_bytes(mnist[:1000] + bytes([mnist[1000] ^ 1]) + mnist[1001:]),
+        "other names": lambda path: np.savez(
+            path, images=np.zeros((3, 28, 28), "uint8")
+        ),
+        "one bit": lambda path: path.write_bytes(
+            mnist[:1000] + bytes([mnist[1000] ^ 1]) + mnist[1001:]
+        ),
     }
 
 
@@ -193,8 +298,16 @@ def damaged_files(mnist):
 @pytest.mark.parametrize("place", ["COURSE_DATA", "cache"])
 def test_damaged_data_file(damage, place, capsys, monkeypatch, tmp_path, nothing_left):
     whole = tmp_path / "whole.npz"
-    np.savez_compressed(whole, x_train=np.arange(8000), y_train=np.arange(3), x_test=np.arange(9), y_test=np.arange(3))
-    folder = tmp_path / ("course_data" if place == "COURSE_DATA" else "keras_home/datasets")
+    np.savez_compressed(
+        whole,
+        x_train=np.arange(8000),
+        y_train=np.arange(3),
+        x_test=np.arange(9),
+        y_test=np.arange(3),
+    )
+    folder = tmp_path / (
+        "course_data" if place == "COURSE_DATA" else "keras_home/datasets"
+    )
     folder.mkdir(parents=True)
     if place == "COURSE_DATA":
         monkeypatch.setenv("COURSE_DATA", str(folder))
@@ -206,11 +319,22 @@ def test_damaged_data_file(damage, place, capsys, monkeypatch, tmp_path, nothing
 
 def test_course_data_that_is_no_folder(capsys, monkeypatch, nothing_left):
     monkeypatch.setenv("COURSE_DATA", "/nowhere/data")
-    assert "COURSE_DATA names /nowhere/data" in refuse(capsys, monkeypatch, course_3_cnn)
+    assert "COURSE_DATA names /nowhere/data" in refuse(
+        capsys, monkeypatch, course_3_cnn
+    )
 
 
 def test_divergence_is_one_line(capsys, monkeypatch, tmp_path):
-    line = refuse(capsys, monkeypatch, course_1_tf_lr, "--learning-rate", 1, "--logdir", tmp_path, code=1)
+    line = refuse(
+        capsys,
+        monkeypatch,
+        course_1_tf_lr,
+        "--learning-rate",
+        1,
+        "--logdir",
+        tmp_path,
+        code=1,
+    )
     assert "--learning-rate 1 " in line
 
 
@@ -219,15 +343,35 @@ def test_divergence_is_one_line(capsys, monkeypatch, tmp_path):
     [
         (course_1_tf_lr, [], "in 100 epochs"),
         (course_2_mlp, [], "after 2 updates"),
-        (course_2_overfitting, ["--draws", 1, "--epochs", 1, "--examples", 8], "after 20 updates"),
-        (course_2_deep_or_wide, ["--depths", 1, "--updates", 10, "--parameters", 1000], "after 2 updates"),
+        (
+            course_2_overfitting,
+            ["--draws", 1, "--epochs", 1, "--examples", 8],
+            "after 20 updates",
+        ),
+        (
+            course_2_deep_or_wide,
+            ["--depths", 1, "--updates", 10, "--parameters", 1000],
+            "after 2 updates",
+        ),
     ],
 )
 def test_absurd_learning_rate(lesson, arguments, said, capsys, monkeypatch, tmp_path):
-    """The loss is no finite number any more: the run ends, says what to try, and is marked as failed."""
-    arguments = [*arguments, "--learning-rate", "1e25", "--logdir", tmp_path, "--name", "absurd"]
+    """The loss is no finite number any more: the run ends, says what to try, and is
+    marked as failed.
+    """
+    arguments = [
+        *arguments,
+        "--learning-rate",
+        "1e25",
+        "--logdir",
+        tmp_path,
+        "--name",
+        "absurd",
+    ]
     line = refuse(capsys, monkeypatch, lesson, *arguments, code=1)
-    metrics = json.loads((tmp_path / Path(lesson.__file__).stem / "absurd/metrics.json").read_text())
+    metrics = json.loads(
+        (tmp_path / Path(lesson.__file__).stem / "absurd/metrics.json").read_text()
+    )
     assert metrics["status"] == "failed"
     assert line.endswith(metrics["error"])
     assert said in line
@@ -238,11 +382,18 @@ def test_absurd_learning_rate(lesson, arguments, said, capsys, monkeypatch, tmp_
     ("lesson", "fields"),
     [
         (course_1_gradient_descent, {}),  # a descent ends where it leaves the picture
-        pytest.param(course_1_neuron_xor, {"epochs": 1}, marks=pytest.mark.full),  # slopes that saturate are bounded
-        (course_9_style_transfer, {"size": 64, "steps": 2}),  # pixels are kept between black and white
+        pytest.param(
+            course_1_neuron_xor, {"epochs": 1}, marks=pytest.mark.full
+        ),  # slopes that saturate are bounded
+        (
+            course_9_style_transfer,
+            {"size": 64, "steps": 2},
+        ),  # pixels are kept between black and white
     ],
 )
-def test_absurd_learning_rate_where_nothing_can_diverge(lesson, fields, tmp_path, capsys):
+def test_absurd_learning_rate_where_nothing_can_diverge(
+    lesson, fields, tmp_path, capsys
+):
     metrics = lesson.main(lesson.Config(learning_rate=9e29, logdir=tmp_path, **fields))
     assert metrics["status"] == "finished"
     assert "nan" not in json.dumps(metrics).lower()
@@ -251,7 +402,11 @@ def test_absurd_learning_rate_where_nothing_can_diverge(lesson, fields, tmp_path
 
 def test_a_mistake_in_the_code_keeps_its_traceback(monkeypatch, tmp_path):
     """A learner who breaks the model needs the line, not a summary."""
-    monkeypatch.setattr(course_3_cnn.cnn, "build_cnn", lambda *arguments: course_3_cnn.keras.layers.Dense(-1))
+    monkeypatch.setattr(
+        course_3_cnn.cnn,
+        "build_cnn",
+        lambda *arguments: course_3_cnn.keras.layers.Dense(-1),
+    )
     monkeypatch.setattr(sys, "argv", ["course_3_cnn.py", "--logdir", str(tmp_path)])
     with pytest.raises(ValueError, match="-1"):
         command_line.run(course_3_cnn.main, course_3_cnn.Config)
@@ -279,5 +434,8 @@ def test_in_a_real_process(tmp_path):
         env=os.environ,
     )
     assert process.returncode == 2
-    assert process.stderr == "course_1_tf_lr.py: --epochs is -1, expected a whole number from 1 to 1000000\n"
+    assert (
+        process.stderr
+        == "course_1_tf_lr.py: --epochs is -1, expected a whole number from 1 to 1000000\n"
+    )
     assert not list(tmp_path.glob("runs"))

@@ -30,19 +30,29 @@ from models import cnn, style
 
 @pytest.fixture
 def in_process(monkeypatch):
-    """Ways are run in this process: starting one for each takes longer than a small run."""
+    """Ways are run in this process: starting one for each takes longer than a small
+    run.
+    """
     monkeypatch.setattr(measuring, "run_alone", measuring.call_silently)
 
 
 def read_rows(found: str) -> dict[str, list[str]]:
     """The cells of each row of a benchmark's table by the first one."""
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found.splitlines() if line[:1] == "|"]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in found.splitlines()
+        if line[:1] == "|"
+    ]
     return {name: cells for name, *cells in rows[2:]}
 
 
 def read_table(text: str, row: str) -> list[str]:
     """Returns the cells of the row that begins with a name."""
-    return next([name, *cells] for name, cells in read_rows(text).items() if name.startswith(row))
+    return next(
+        [name, *cells]
+        for name, cells in read_rows(text).items()
+        if name.startswith(row)
+    )
 
 
 def test_a_way_has_a_process_of_its_own(capfd):
@@ -56,19 +66,34 @@ def test_a_way_has_a_process_of_its_own(capfd):
 def test_ways_take_turns():
     order = []
     figures = measuring.take_turns(
-        [Way(name, lambda name=name: order.append(name) or len(order)) for name in ("ours", "theirs")]
+        [
+            Way(name, lambda name=name: order.append(name) or len(order))
+            for name in ("ours", "theirs")
+        ]
     )
     assert order == ["ours", "theirs"] * 5
     assert figures[1] == {"ours": 3, "theirs": 4}
 
 
 def test_table_has_the_median_of_ratios_round_by_round():
-    """By hand: ratios 10 / 1, 3 / 2 and 8 / 4, of which 2 is in the middle; the ratio of the medians would be 4."""
-    ways = [Way("ours", float), Way("theirs", float, 1.5), Way("missing", float, 3, torch=True)]
+    """By hand: ratios 10 / 1, 3 / 2 and 8 / 4, of which 2 is in the middle; the ratio
+    of the medians would be 4.
+    """
+    ways = [
+        Way("ours", float),
+        Way("theirs", float, 1.5),
+        Way("missing", float, 3, torch=True),
+    ]
     figures = [{"ours": a, "theirs": b} for a, b in ((1, 10), (2, 3), (4, 8))]
     table = measuring.tabulate("a step", ways, figures, "{:.1f} s".format)
     assert read_table(table, "ours")[1:5] == ["2.0 s", "1.0 s to 4.0 s", "1", "1 to 1"]
-    assert read_table(table, "theirs")[1:] == ["8.0 s", "3.0 s to 10.0 s", "2", "1.5 to 10", "1.5"]
+    assert read_table(table, "theirs")[1:] == [
+        "8.0 s",
+        "3.0 s to 10.0 s",
+        "2",
+        "1.5 to 10",
+        "1.5",
+    ]
     assert "requirements-bench.txt" in read_table(table, "missing")[1]
 
 
@@ -78,7 +103,13 @@ def test_results_keep_the_other_benchmarks_of_the_same_machine(tmp_path, monkeyp
     command.keep("cnn", "## cnn\n\nfirst\n", "a machine")
     command.keep("mlp", "## mlp\n\nnew\n", "a machine")
     text = (tmp_path / "RESULTS.md").read_text()
-    assert [line for line in text.splitlines()[1:] if line] == ["a machine", "## cnn", "first", "## mlp", "new"]
+    assert [line for line in text.splitlines()[1:] if line] == [
+        "a machine",
+        "## cnn",
+        "first",
+        "## mlp",
+        "new",
+    ]
     command.keep("peak", "## peak\n\nother\n", "another machine")
     assert "## cnn" not in (tmp_path / "RESULTS.md").read_text()
 
@@ -109,7 +140,9 @@ def test_time_to_a_goal_runs_small(in_process, name):
 
 
 def test_clock_stands_still_while_it_looks(monkeypatch):
-    now = iter([0.0, 5.0, 25.0, 30.0, 90.0])  # 20 of these seconds are spent on predicting
+    now = iter(
+        [0.0, 5.0, 25.0, 30.0, 90.0]
+    )  # 20 of these seconds are spent on predicting
     monkeypatch.setattr(reaching.time, "perf_counter", lambda: next(now))
     clock = reaching.Clock(0.75, limit=60)
     images, labels = np.eye(4), np.arange(4)
@@ -126,18 +159,26 @@ def test_clock_gives_up():
 
 
 def test_operations_are_counted_as_by_hand():
-    """Of the lesson's network: 25 x 32 weights at 28 x 28 places, 25 x 32 x 64 at 14 x 14, then two products."""
+    """Of the lesson's network: 25 x 32 weights at 28 x 28 places, 25 x 32 x 64 at 14 x
+    14, then two products.
+    """
     model = cnn.build_cnn()
     by_hand = [2 * 784 * 25 * 32, 2 * 196 * 25 * 32 * 64, 2 * 3136 * 256, 2 * 256 * 10]
     assert peak.count_operations(model) == by_hand
-    depthwise = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.DepthwiseConv2D(3, padding="same")])
+    depthwise = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.DepthwiseConv2D(3, padding="same")]
+    )
     assert peak.count_operations(depthwise) == [2 * 64 * 9 * 3]
 
 
 def test_peak_runs_small(in_process, monkeypatch):
     monkeypatch.setattr(peak.cnn_epoch, "time_lesson", lambda: [1e-4])
     text = peak.measure(small=True)
-    for lesson in ("course_3_cnn", "course_5_transfer_learning", "course_9_style_transfer"):
+    for lesson in (
+        "course_3_cnn",
+        "course_5_transfer_learning",
+        "course_9_style_transfer",
+    ):
         assert re.search(rf"^\| {lesson}.* \| \d+% \|$", text, re.MULTILINE), lesson
     assert float(read_table(text, "Conv2DBackpropInput")[1]) > 0
 
@@ -158,24 +199,46 @@ def test_growth_draws_its_figure(tmp_path):
 
 def test_style_transfer_runs_small(in_process):
     text = style_transfer.measure(small=True)
-    for way in ("the lesson, ", "keras-io, float32", "the lesson's way", "keras-io, 8 steps"):
+    for way in (
+        "the lesson, ",
+        "keras-io, float32",
+        "the lesson's way",
+        "keras-io, 8 steps",
+    ):
         assert float(read_table(text, way)[1].split()[0]) > 0
     assert "after 8 steps" in text
 
 
 def test_both_ways_have_the_same_loss():
-    """At the start, where both have the content as their picture: the gradients are equal."""
+    """At the start, where both have the content as their picture: the gradients are
+    equal.
+    """
     weights = imagenet.find_convolutions("hed").path
-    theirs, ours = style_transfer.KerasIO(weights, 48), style_transfer.LessonsWay(weights, 48, 10)
-    gradients = theirs.differentiate(theirs.picture.value())[1], ours.differentiate(ours.picture.value())
-    np.testing.assert_allclose(*gradients, rtol=1e-3, atol=1e-4 * np.abs(gradients[0]).max())
+    theirs, ours = (
+        style_transfer.KerasIO(weights, 48),
+        style_transfer.LessonsWay(weights, 48, 10),
+    )
+    gradients = (
+        theirs.differentiate(theirs.picture.value())[1],
+        ours.differentiate(ours.picture.value()),
+    )
+    np.testing.assert_allclose(
+        *gradients, rtol=1e-3, atol=1e-4 * np.abs(gradients[0]).max()
+    )
 
 
 def test_pytorch_has_the_lessons_loss():
     """The first step of Adam moves each pixel against the sign of its gradient."""
     pytest.importorskip("torch", reason="needs PyTorch: requirements-bench.txt")
-    kernels = style.read_kernels(imagenet.find_convolutions("hed").path, style_transfer.STYLE_LAYERS, ("block4_conv2",))
-    ours, theirs = (way(kernels, 48)() for way in (style_transfer.lesson_step, style_transfer.torch_step))
+    kernels = style.read_kernels(
+        imagenet.find_convolutions("hed").path,
+        style_transfer.STYLE_LAYERS,
+        ("block4_conv2",),
+    )
+    ours, theirs = (
+        way(kernels, 48)()
+        for way in (style_transfer.lesson_step, style_transfer.torch_step)
+    )
     assert np.mean(np.isclose(ours, theirs, atol=0.01)) > 0.95
 
 
@@ -183,7 +246,9 @@ def test_transfer_learning_learns_in_both_ways(in_process):
     found = transfer_learning.measure(small=True)
     assert len(read_rows(found)) == 2
     accuracies = [float(accuracy) for accuracy in re.findall(r"([\d.]+)%", found)]
-    assert len(accuracies) == 2 and min(accuracies) > 80, "parts of a temple and of a flower are easily told apart"
+    assert len(accuracies) == 2 and min(accuracies) > 80, (
+        "parts of a temple and of a flower are easily told apart"
+    )
 
 
 def test_image_search_finds_the_same(in_process):
@@ -194,14 +259,21 @@ def test_image_search_finds_the_same(in_process):
 
 def test_start_ends_with_the_first_step():
     rows = read_rows(start.measure(small=True))
-    listing, imported, first, after = (float(cells[0].removesuffix(" s")) for cells in rows.values())
+    listing, imported, first, after = (
+        float(cells[0].removesuffix(" s")) for cells in rows.values()
+    )
     assert 0 < listing < first
     assert after == pytest.approx(first - imported, abs=0.02)
 
 
 def test_memory_of_the_lesson_holds_that_of_the_import():
-    """More than the import, less than twice; the memory of the tests themselves is not counted."""
-    imported, lesson = (float(cells[0].removesuffix(" MB")) for cells in read_rows(memory.measure(small=True)).values())
+    """More than the import, less than twice; the memory of the tests themselves is not
+    counted.
+    """
+    imported, lesson = (
+        float(cells[0].removesuffix(" MB"))
+        for cells in read_rows(memory.measure(small=True)).values()
+    )
     assert 200 < imported < lesson < 2 * imported + 200
 
 

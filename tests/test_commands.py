@@ -44,7 +44,11 @@ def logdir(tmp_path_factory):
     logdir = tmp_path_factory.mktemp("runs")
     course_3_cnn.main(course_3_cnn.Config(epochs=3, logdir=logdir, name="reader"))
     for rate in (0.001, 0.02):
-        course_1_tf_lr.main(course_1_tf_lr.Config(learning_rate=rate, logdir=logdir, name=f"rate {rate}"))
+        course_1_tf_lr.main(
+            course_1_tf_lr.Config(
+                learning_rate=rate, logdir=logdir, name=f"rate {rate}"
+            )
+        )
     return logdir
 
 
@@ -53,26 +57,53 @@ def test_own_photos_from_folder_to_prediction(monkeypatch, capsys, tmp_path):
     for name, photo in photos.items():
         (tmp_path / "我的照片" / name).mkdir(parents=True)
         for index in range(4):
-            part = Image.fromarray(photo[20 * index : 20 * index + 200, 40 * index : 40 * index + 300])
+            part = Image.fromarray(
+                photo[20 * index : 20 * index + 200, 40 * index : 40 * index + 300]
+            )
             part.save(tmp_path / "我的照片" / name / f"{index}.jpg")
         Image.fromarray(photo[200:, 300:]).save(tmp_path / f"{name}.jpg")
     (tmp_path / "我的照片/temple/notes.txt").write_text("not a photo")
     config = course_5_transfer_learning.Config(
-        data_dir=tmp_path / "我的照片", ways=("head",), size=96, logdir=tmp_path / "runs"
+        data_dir=tmp_path / "我的照片",
+        ways=("head",),
+        size=96,
+        logdir=tmp_path / "runs",
     )
     metrics = course_5_transfer_learning.main(config)
     assert metrics["train"]["accuracy"] == 1
-    assert "Left out 1 of 9 files: 我的照片/temple/notes.txt (is not a picture" in capsys.readouterr().out
-    words = ("course_5_transfer_learning", tmp_path / "temple.jpg", tmp_path / "flower.jpg", "--logdir", config.logdir)
+    assert (
+        "Left out 1 of 9 files: 我的照片/temple/notes.txt (is not a picture"
+        in capsys.readouterr().out
+    )
+    words = (
+        "course_5_transfer_learning",
+        tmp_path / "temple.jpg",
+        tmp_path / "flower.jpg",
+        "--logdir",
+        config.logdir,
+    )
     lines = call(monkeypatch, capsys, "predict", *words).out.splitlines()
     assert re.match(r".*temple.jpg: temple \d\d", lines[1])
     assert re.match(r".*flower.jpg: flower \d\d", lines[2])
-    assert list((config.logdir / "course_5_transfer_learning").glob("*/figures/predictions_1.png"))
+    assert list(
+        (config.logdir / "course_5_transfer_learning").glob(
+            "*/figures/predictions_1.png"
+        )
+    )
 
 
 def test_compare_shows_what_differs_best_first(monkeypatch, capsys, logdir):
-    lines = call(monkeypatch, capsys, "compare", "course_1_tf_lr", "--logdir", logdir).out.split("\n")[2:]
-    assert lines[0].split() == ["run", "learning_rate", "train_loss", "test_loss", "seconds", "status"]
+    lines = call(
+        monkeypatch, capsys, "compare", "course_1_tf_lr", "--logdir", logdir
+    ).out.split("\n")[2:]
+    assert lines[0].split() == [
+        "run",
+        "learning_rate",
+        "train_loss",
+        "test_loss",
+        "seconds",
+        "status",
+    ]
     assert lines[1].startswith("rate 0.02 ")
     assert lines[2].startswith("rate 0.001 ")
     everything = call(monkeypatch, capsys, "compare", "--logdir", logdir).out
@@ -88,28 +119,47 @@ def test_compare_leaves_out_what_is_no_run(monkeypatch, capsys, logdir, tmp_path
         shutil.copytree(folder / "rate 0.02", folder / name)
         (folder / name / "config.json").write_text(content)
     output = call(monkeypatch, capsys, "compare", "--logdir", tmp_path)
-    assert [line.split(" ")[2].rsplit("/")[-1] for line in output.err.splitlines()] == ["cut", "list", "mine", "other"]
+    assert [line.split(" ")[2].rsplit("/")[-1] for line in output.err.splitlines()] == [
+        "cut",
+        "list",
+        "mine",
+        "other",
+    ]
     assert "rate 0.001" in output.out
 
 
 def test_sweep_runs_the_product_and_records_failures(monkeypatch, capsys, tmp_path):
-    words = ("sweep", "course_1_tf_lr", "learning-rate=0.002,0.02,1", "seed=0,1", "epochs=200", "--logdir", tmp_path)
+    words = (
+        "sweep",
+        "course_1_tf_lr",
+        "learning-rate=0.002,0.02,1",
+        "seed=0,1",
+        "epochs=200",
+        "--logdir",
+        tmp_path,
+    )
     output = call(monkeypatch, capsys, *words)
     assert output.err == ""
     folder = tmp_path / "course_1_tf_lr"
-    records = {path.name: compare.read_run(path) for path in folder.iterdir() if path.is_dir()}
+    records = {
+        path.name: compare.read_run(path) for path in folder.iterdir() if path.is_dir()
+    }
     assert len(records) == 6
     for name, record in records.items():
         chosen = dict(part.split("=") for part in name.split(","))
         assert record.settings["learning_rate"] == float(chosen["learning_rate"])
         assert record.settings["seed"] == int(chosen["seed"])
         assert record.config["hyperparameters"]["epochs"] == 200
-        assert record.metrics["status"] == ("failed" if chosen["learning_rate"] == "1" else "finished")
+        assert record.metrics["status"] == (
+            "failed" if chosen["learning_rate"] == "1" else "finished"
+        )
     assert (folder / "sweep,learning_rate,seed,epochs.png").stat().st_size > 10_000
     assert "#hparams" in output.out
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")}
     assert "6 of 6 runs are done already" in call(monkeypatch, capsys, *words).out
-    assert before == {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")}
+    assert before == {
+        path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")
+    }
 
 
 def test_interrupted_sweep_goes_on(monkeypatch, capsys, tmp_path):
@@ -132,20 +182,27 @@ def test_interrupted_sweep_goes_on(monkeypatch, capsys, tmp_path):
     monkeypatch.undo()
     output = call(monkeypatch, capsys, *words)
     assert "2 of 4 runs are done already" in output.out
-    assert len([path for path in (tmp_path / "course_1_tf_lr").iterdir() if path.is_dir()]) == 4
+    assert (
+        len([path for path in (tmp_path / "course_1_tf_lr").iterdir() if path.is_dir()])
+        == 4
+    )
 
 
 def test_run_that_was_killed_is_run_again(monkeypatch, capsys, tmp_path):
     words = ("sweep", "course_1_tf_lr", "seed=0,1", "--logdir", tmp_path)
     call(monkeypatch, capsys, *words)
     path = tmp_path / "course_1_tf_lr/seed=1/metrics.json"
-    path.write_text(json.dumps({"lesson": "course_1_tf_lr", "status": "running", "seconds": 1}))
+    path.write_text(
+        json.dumps({"lesson": "course_1_tf_lr", "status": "running", "seconds": 1})
+    )
     assert "1 of 2 runs are done already" in call(monkeypatch, capsys, *words).out
     assert json.loads(path.read_text())["status"] == "finished"
 
 
 def test_sweep_values():
-    grid = sweep.parse_grid(course_2_mlp.Config, ["units=32,64x128", "dropout=0", "debug=false"])
+    grid = sweep.parse_grid(
+        course_2_mlp.Config, ["units=32,64x128", "dropout=0", "debug=false"]
+    )
     configs = sweep.make_configs(course_2_mlp.Config, grid, commands.Path("runs"))
     assert [config.units for config in configs] == [(32,), (64, 128)]
     assert not configs[0].debug
@@ -155,11 +212,20 @@ def test_sweep_values():
     ("words", "said"),
     [
         (["sweep", "course_3_cn", "seed=1"], "perhaps you meant course_3_cnn"),
-        (["sweep", "course_3_cnn", "learning_rat=1"], "perhaps you meant learning_rate"),
+        (
+            ["sweep", "course_3_cnn", "learning_rat=1"],
+            "perhaps you meant learning_rate",
+        ),
         (["sweep", "course_3_cnn", "logdir=1"], "unknown hyperparameter 'logdir'"),
         (["sweep", "course_3_cnn", "seed"], "expected a hyperparameter and its values"),
-        (["sweep", "course_3_cnn", "seed="], "expected a hyperparameter and its values"),
-        (["sweep", "course_3_cnn", "seed=1,,2"], "expected a hyperparameter and its values"),
+        (
+            ["sweep", "course_3_cnn", "seed="],
+            "expected a hyperparameter and its values",
+        ),
+        (
+            ["sweep", "course_3_cnn", "seed=1,,2"],
+            "expected a hyperparameter and its values",
+        ),
         (["sweep", "course_3_cnn", "seed=1", "seed=2"], "seed is named twice"),
         (["sweep", "course_3_cnn", "seed=one"], "not a whole number"),
         (["sweep", "course_3_cnn", "epochs=1,0"], "--epochs is 0"),
@@ -167,9 +233,15 @@ def test_sweep_values():
         (["compare", "course_x"], "unknown lesson 'course_x'"),
         (["compare"], "holds no runs"),
         (["nonsense"], "nonsense"),
-        (["predict", "course_3_cnn", "a.png"], "neither the folder of a run nor a lesson"),
+        (
+            ["predict", "course_3_cnn", "a.png"],
+            "neither the folder of a run nor a lesson",
+        ),
         (["predict", "./nowhere", "a.png"], "nowhere is not a folder"),
-        (["predict", "./here", "a.png"], "here is no complete run folder: it has no config.json"),
+        (
+            ["predict", "./here", "a.png"],
+            "here is no complete run folder: it has no config.json",
+        ),
     ],
 )
 def test_bad_words(words, said, monkeypatch, capsys, tmp_path):
@@ -181,23 +253,47 @@ def test_bad_words(words, said, monkeypatch, capsys, tmp_path):
 
 def test_predict(monkeypatch, capsys, logdir, tmp_path):
     for digit in (1, 4, 7):
-        Image.fromarray(photograph(digit, 0, digit)).save(tmp_path / f"数字 {digit}.jpg")
+        Image.fromarray(photograph(digit, 0, digit)).save(
+            tmp_path / f"数字 {digit}.jpg"
+        )
     paths = sorted(tmp_path.glob("*.jpg"))
     for run in (logdir / "course_3_cnn/reader", "course_3_cnn"):
         output = call(monkeypatch, capsys, "predict", run, *paths, "--logdir", logdir)
         for path in paths:
-            (line,) = (line for line in output.out.splitlines() if line.startswith(str(path)))
+            (line,) = (
+                line for line in output.out.splitlines() if line.startswith(str(path))
+            )
             assert line.split(": ")[1].startswith(path.stem[-1])
             assert line.endswith("on light)") or line.endswith("on dark)")
-    assert (logdir / "course_3_cnn/reader/figures/predictions_2.png").stat().st_size > 10_000
+    assert (
+        logdir / "course_3_cnn/reader/figures/predictions_2.png"
+    ).stat().st_size > 10_000
 
 
 def test_predict_refuses_bad_pictures(monkeypatch, capsys, logdir, tmp_path):
     files = dict(bad_files(tmp_path))
     for path in [*files, tmp_path / "missing.png", tmp_path]:
-        line = call(monkeypatch, capsys, "predict", "course_3_cnn", path, "--logdir", logdir, code=2).err
+        line = call(
+            monkeypatch,
+            capsys,
+            "predict",
+            "course_3_cnn",
+            path,
+            "--logdir",
+            logdir,
+            code=2,
+        ).err
         assert str(path) in line
-    line = call(monkeypatch, capsys, "predict", "course_1_tf_lr", path, "--logdir", logdir, code=2).err
+    line = call(
+        monkeypatch,
+        capsys,
+        "predict",
+        "course_1_tf_lr",
+        path,
+        "--logdir",
+        logdir,
+        code=2,
+    ).err
     assert "is no classifier" in line
 
 
@@ -206,10 +302,14 @@ def test_predict_refuses_a_damaged_model(monkeypatch, capsys, logdir, tmp_path):
     Image.fromarray(photograph(1, 0, 1)).save(tmp_path / "1.png")
     model = tmp_path / "copy/model.keras"
     model.write_bytes(model.read_bytes()[:5000])
-    line = call(monkeypatch, capsys, "predict", tmp_path / "copy", tmp_path / "1.png", code=2).err
+    line = call(
+        monkeypatch, capsys, "predict", tmp_path / "copy", tmp_path / "1.png", code=2
+    ).err
     assert "cannot be loaded (written by Keras" in line
     model.unlink()
-    line = call(monkeypatch, capsys, "predict", tmp_path / "copy", tmp_path / "1.png", code=2).err
+    line = call(
+        monkeypatch, capsys, "predict", tmp_path / "copy", tmp_path / "1.png", code=2
+    ).err
     assert "no finished run with a saved model" in line
 
 
@@ -217,15 +317,30 @@ def test_reloaded_model_gives_the_same_bits(logdir):
     path = logdir / "course_3_cnn/reader/model.keras"
     images = digits.load_digits().test.images[:100]
     first, second = (keras.models.load_model(path) for _ in range(2))
-    np.testing.assert_array_equal(first.predict(images, verbose=0), second.predict(images, verbose=0))
+    np.testing.assert_array_equal(
+        first.predict(images, verbose=0), second.predict(images, verbose=0)
+    )
     second.save(logdir / "again.keras")
     again = keras.models.load_model(logdir / "again.keras")
-    np.testing.assert_array_equal(first.predict(images, verbose=0), again.predict(images, verbose=0))
+    np.testing.assert_array_equal(
+        first.predict(images, verbose=0), again.predict(images, verbose=0)
+    )
 
 
 def test_tensorboard_command(logdir):
-    words = [sys.executable, "-m", "lessons", "tensorboard", "--logdir", logdir, "--port", "0"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    words = [
+        sys.executable,
+        "-m",
+        "lessons",
+        "tensorboard",
+        "--logdir",
+        logdir,
+        "--port",
+        "0",
+    ]
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
         assert "http://127.0.0.1:" in process.stdout.readline()
         time.sleep(3)

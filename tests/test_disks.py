@@ -17,8 +17,14 @@ LESSON = "course_3_convolution"
 
 
 def run_process(lesson, *arguments, wait=True, folder=None, **environment):
-    """Runs a lesson as a learner does, with other variables in its environment; those that are None are taken out."""
-    variables = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+    """Runs a lesson as a learner does, with other variables in its environment; those
+    that are None are taken out.
+    """
+    variables = {
+        name: value
+        for name, value in {**os.environ, **environment}.items()
+        if value is not None
+    }
     words = [sys.executable, ROOT / f"lessons/{lesson}.py", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen(words, **pipes, text=True, env=variables, cwd=folder)
@@ -33,7 +39,10 @@ def finish(process):
 
 @contextlib.contextmanager
 def mounted(folder, options):
-    """A file system of its own in memory, as root can have it. Skips the test where that is not possible."""
+    """A file system of its own in memory, as root can have it.
+
+    Skips the test where that is not possible.
+    """
     folder.mkdir()
     words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     try:
@@ -79,13 +88,19 @@ def test_two_runs_in_the_same_second(tmp_path, monkeypatch):
 
 @pytest.mark.full
 def test_two_processes_at_once(tmp_path):
-    processes = [run_process(LESSON, "--logdir", tmp_path, "--seed", seed, wait=False) for seed in (1, 2)]
+    processes = [
+        run_process(LESSON, "--logdir", tmp_path, "--seed", seed, wait=False)
+        for seed in (1, 2)
+    ]
     for process in processes:
         code, _, err = finish(process)
         assert (code, err) == (0, "")
     folders = list((tmp_path / LESSON).iterdir())
     assert len(folders) == 2
-    seeds = {json.loads((folder / "config.json").read_text())["options"]["seed"] for folder in folders}
+    seeds = {
+        json.loads((folder / "config.json").read_text())["options"]["seed"]
+        for folder in folders
+    }
     assert seeds == {1, 2}
     for folder in folders:
         assert json.loads((folder / "metrics.json").read_text())["status"] == "finished"
@@ -93,7 +108,9 @@ def test_two_processes_at_once(tmp_path):
 
 
 def refused(capsys, monkeypatch, *arguments):
-    """Runs the lesson's command line, which must end with exit code 2, and returns its one line."""
+    """Runs the lesson's command line, which must end with exit code 2, and returns its
+    one line.
+    """
     from training import command_line
 
     monkeypatch.setattr(sys, "argv", [f"{LESSON}.py", *map(str, arguments)])
@@ -114,7 +131,9 @@ def test_read_only_disk(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize("kilobytes", [4, 8, 12, 16, 20, 24, 32, 64, 200])
 def test_full_disk(kilobytes, tmp_path, capfd, monkeypatch):
-    """Wherever in the run the space ends, the learner reads why, and what was there before stays."""
+    """Wherever in the run the space ends, the learner reads why, and what was there
+    before stays.
+    """
     with mounted(tmp_path / "disk", f"size={kilobytes}k") as disk:
         (disk / "mine.txt").write_text("before")
         line = refused(capfd, monkeypatch, "--logdir", disk / "runs", "--name", "a")
@@ -131,11 +150,19 @@ def test_full_disk(kilobytes, tmp_path, capfd, monkeypatch):
             assert "No space left" in metrics["error"]
 
 
-@pytest.mark.parametrize("lesson", ["course_1_gradient_descent", "course_4_pretrained_features"])
+@pytest.mark.parametrize(
+    "lesson", ["course_1_gradient_descent", "course_4_pretrained_features"]
+)
 def test_home_that_cannot_be_written(lesson, tmp_path):
-    """Matplotlib, Keras and the weights that are kept all want a place in the home folder."""
-    code, out, err = run_process(lesson, "--logdir", tmp_path, HOME="/proc/x", KERAS_HOME=None, MPLCONFIGDIR=None)
+    """Matplotlib, Keras and the weights that are kept all want a place in the home
+    folder.
+    """
+    code, out, err = run_process(
+        lesson, "--logdir", tmp_path, HOME="/proc/x", KERAS_HOME=None, MPLCONFIGDIR=None
+    )
     assert (code, err) == (0, "")
-    assert [path.name for path in tmp_path.iterdir() if path.name != "keras_home"] == [lesson]
+    assert [path.name for path in tmp_path.iterdir() if path.name != "keras_home"] == [
+        lesson
+    ]
     if lesson == "course_4_pretrained_features":
         assert "converted again next time" in out

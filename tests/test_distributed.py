@@ -1,4 +1,6 @@
-"""Several devices of a machine, and several machines: the weights are those of one, and what goes wrong is said."""
+"""Several devices of a machine, and several machines: the weights are those of one, and
+what goes wrong is said.
+"""
 
 import dataclasses
 import itertools
@@ -26,13 +28,16 @@ from tests.kills import ROOT
 from tests.test_training import read_curve
 
 NAME = "course_11_distributed"
-# 4,000 images in batches of 303: shares of 152 and 151, or of 76 and 75, and in the last batch, of 61, of 31 and 30.
+# 4,000 images in batches of 303: shares of 152 and 151, or of 76 and 75, and in the
+# last batch, of 61, of 31 and 30.
 UNEVEN = {"epochs": 2, "batch_size": 303, "units": (32,)}
 TWO = ["127.0.0.1:2001", "127.0.0.1:2002"]
 
 
 def describe(workers, kind="worker", index=0, **jobs):
-    return json.dumps({"cluster": {"worker": workers, **jobs}, "task": {"type": kind, "index": index}})
+    return json.dumps(
+        {"cluster": {"worker": workers, **jobs}, "task": {"type": kind, "index": index}}
+    )
 
 
 def free_addresses(count):
@@ -45,12 +50,27 @@ def free_addresses(count):
 
 def start(addresses, index, logdir, **fields):
     """Starts a worker as Kubernetes would: the lesson's command, with TF_CONFIG."""
-    words = [sys.executable, str(ROOT / f"lessons/{NAME}.py"), "--logdir", str(logdir), "--name", "test"]
+    words = [
+        sys.executable,
+        str(ROOT / f"lessons/{NAME}.py"),
+        "--logdir",
+        str(logdir),
+        "--name",
+        "test",
+    ]
     for field, value in fields.items():
-        words += [options.flag(field), *(map(str, value) if isinstance(value, tuple) else [str(value)])]
+        words += [
+            options.flag(field),
+            *(map(str, value) if isinstance(value, tuple) else [str(value)]),
+        ]
     environment = {**os.environ, "TF_CONFIG": describe(addresses, index=index)}
     del environment["TF_CPP_MIN_LOG_LEVEL"]  # which importing TensorFlow here has set
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+    pipes = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "encoding": "utf-8",
+    }
     return subprocess.Popen(words, cwd=ROOT, env=environment, **pipes)
 
 
@@ -66,7 +86,9 @@ def check_equal(logdir, others):
 @pytest.fixture
 def alone(tmp_path):
     """The folder of one worker's run."""
-    metrics = distributed.main(distributed.Config(logdir=tmp_path / "alone", name="test", **UNEVEN))
+    metrics = distributed.main(
+        distributed.Config(logdir=tmp_path / "alone", name="test", **UNEVEN)
+    )
     assert metrics["apart"] == 0
     return tmp_path / "alone"
 
@@ -75,7 +97,9 @@ def test_one_worker_descends_as_numpy_does(alone):
     """The same steps with gradients in NumPy, float64."""
     keras.utils.set_random_seed(0)
     first = distributed.mlp.build_mlp((32,), dropout=0.0)
-    kernel1, bias1, kernel2, bias2 = weights = [np.float64(weight) for weight in first.get_weights()]
+    kernel1, bias1, kernel2, bias2 = weights = [
+        np.float64(weight) for weight in first.get_weights()
+    ]
     images, labels = digits.load_digits().train
     x, targets = images.reshape(len(images), -1) / 255, np.eye(10)[labels]
     for epoch in range(2):
@@ -84,9 +108,16 @@ def test_one_worker_descends_as_numpy_does(alone):
         for number, batch in enumerate(batches):
             hidden = np.maximum(x[batch] @ kernel1 + bias1, 0)
             powers = np.exp(hidden @ kernel2 + bias2)
-            error = (powers / powers.sum(axis=1, keepdims=True) - targets[batch]) / len(batch)
+            error = (powers / powers.sum(axis=1, keepdims=True) - targets[batch]) / len(
+                batch
+            )
             behind = error @ kernel2.T * (hidden > 0)
-            gradients = x[batch].T @ behind, behind.sum(axis=0), hidden.T @ error, error.sum(axis=0)
+            gradients = (
+                x[batch].T @ behind,
+                behind.sum(axis=0),
+                hidden.T @ error,
+                error.sum(axis=0),
+            )
             for weight, gradient in zip(weights, gradients, strict=True):
                 weight -= 0.5 * (1 - (epoch + number / len(batches)) / 2) * gradient
     for own, expected in zip(read_weights(alone), weights, strict=True):
@@ -97,16 +128,30 @@ def test_one_worker_descends_as_numpy_does(alone):
 def test_workers_end_with_the_weights_of_one(count, alone, tmp_path):
     """And only the chief writes."""
     addresses = free_addresses(count)
-    workers = [start(addresses, index, tmp_path / str(index), **UNEVEN) for index in range(count)]
+    workers = [
+        start(addresses, index, tmp_path / str(index), **UNEVEN)
+        for index in range(count)
+    ]
     said = [worker.communicate(timeout=200) for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * count, said
     assert [errors for _, errors in said] == [""] * count
-    assert f"Largest difference between the weights of {count} workers: 0.0\n" in said[0][0]
-    assert said[1][0] == f"worker 1 of {count}: the chief at {addresses[0]} prints and writes\n"
+    assert (
+        f"Largest difference between the weights of {count} workers: 0.0\n"
+        in said[0][0]
+    )
+    assert (
+        said[1][0]
+        == f"worker 1 of {count}: the chief at {addresses[0]} prints and writes\n"
+    )
     check_equal(alone, tmp_path / "0")
-    written = {path.name for path in tmp_path.iterdir()} - {"keras_home"}  # which loading data writes
+    written = {path.name for path in tmp_path.iterdir()} - {
+        "keras_home"
+    }  # which loading data writes
     assert written == {"0", "alone"}, "the others have written nothing"
-    metrics, one = (json.loads((tmp_path / name / NAME / "test/metrics.json").read_text()) for name in ("0", "alone"))
+    metrics, one = (
+        json.loads((tmp_path / name / NAME / "test/metrics.json").read_text())
+        for name in ("0", "alone")
+    )
     assert metrics["apart"] == 0
     assert metrics["test"]["loss"] == pytest.approx(one["test"]["loss"], abs=1e-5)
     config = json.loads((tmp_path / "0" / NAME / "test/config.json").read_text())
@@ -115,23 +160,33 @@ def test_workers_end_with_the_weights_of_one(count, alone, tmp_path):
 
 @pytest.mark.full
 def test_workers_of_one_command(alone, tmp_path, capfd):
-    metrics = distributed.main(distributed.Config(logdir=tmp_path / "two", name="test", workers=2, **UNEVEN))
+    metrics = distributed.main(
+        distributed.Config(logdir=tmp_path / "two", name="test", workers=2, **UNEVEN)
+    )
     assert metrics["status"] == "finished"
     assert metrics["apart"] == 0
     assert capfd.readouterr().err == ""
     check_equal(alone, tmp_path / "two")
     assert "TF_CONFIG" not in os.environ
     with pytest.raises(ValueError, match=r"'test', but .* exists"):
-        distributed.main(distributed.Config(logdir=tmp_path / "two", name="test", workers=2, **UNEVEN))
+        distributed.main(
+            distributed.Config(
+                logdir=tmp_path / "two", name="test", workers=2, **UNEVEN
+            )
+        )
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("killed", [0, 1])
 def test_killed_worker_ends_the_others_and_all_are_resumed(killed, tmp_path):
     fields = {**UNEVEN, "epochs": 60}
-    whole = distributed.main(distributed.Config(logdir=tmp_path / "whole", name="test", workers=2, **fields))
+    whole = distributed.main(
+        distributed.Config(logdir=tmp_path / "whole", name="test", workers=2, **fields)
+    )
     addresses = free_addresses(2)
-    workers = [start(addresses, index, tmp_path / "killed", **fields) for index in range(2)]
+    workers = [
+        start(addresses, index, tmp_path / "killed", **fields) for index in range(2)
+    ]
     for line in workers[0].stdout:
         if line.startswith("epoch 3"):
             break
@@ -144,13 +199,22 @@ def test_killed_worker_ends_the_others_and_all_are_resumed(killed, tmp_path):
         == f"{NAME}.py: {name} ended in the middle: see what it said, and start all workers again, with --resume\n"
     )
     assert workers[1 - killed].returncode == 2
-    again = distributed.Config(logdir=tmp_path / "killed", name="test", workers=2, resume=True, **fields)
+    again = distributed.Config(
+        logdir=tmp_path / "killed", name="test", workers=2, resume=True, **fields
+    )
     assert distributed.main(again)["test"] == whole["test"]
-    assert kills.find_differences(tmp_path / "whole" / NAME / "test", tmp_path / "killed" / NAME / "test") == []
+    assert (
+        kills.find_differences(
+            tmp_path / "whole" / NAME / "test", tmp_path / "killed" / NAME / "test"
+        )
+        == []
+    )
 
 
 @pytest.mark.full
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no groups of processes to interrupt")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows has no groups of processes to interrupt"
+)
 def test_ctrl_c_reaches_all_workers_of_one_command(tmp_path):
     words = [
         sys.executable,
@@ -163,15 +227,22 @@ def test_ctrl_c_reaches_all_workers_of_one_command(tmp_path):
         tmp_path,
     ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([*words, "--name", "test"], cwd=ROOT, start_new_session=True, **pipes)
+    process = subprocess.Popen(
+        [*words, "--name", "test"], cwd=ROOT, start_new_session=True, **pipes
+    )
     for line in process.stdout:
         if line.startswith("epoch 3"):
             break
     os.killpg(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, "")
-    assert output.splitlines()[-1] == "The same command with --resume --name test goes on"
-    assert json.loads((tmp_path / NAME / "test/metrics.json").read_text())["status"] == "interrupted"
+    assert (
+        output.splitlines()[-1] == "The same command with --resume --name test goes on"
+    )
+    assert (
+        json.loads((tmp_path / NAME / "test/metrics.json").read_text())["status"]
+        == "interrupted"
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,12 +268,18 @@ def test_ctrl_c_reaches_all_workers_of_one_command(tmp_path):
         (describe([2001]), "the address 2001"),
         (describe([*TWO, TWO[0]]), "the address 127.0.0.1:2001 twice"),
         (describe(TWO, chief=TWO[:1]), "the address 127.0.0.1:2001 twice"),
-        (describe(TWO, index=2), "the task index 2, but its \"cluster\" has 2 of type 'worker'"),
+        (
+            describe(TWO, index=2),
+            "the task index 2, but its \"cluster\" has 2 of type 'worker'",
+        ),
         (describe(TWO, index=-1), "the task index -1"),
         (describe(TWO, index="0"), 'as "index", expected a whole number'),
         (describe(TWO, index=True), 'as "index", expected a whole number'),
         (describe(TWO, kind="chief"), "has 0 of type 'chief'"),
-        (describe(TWO, kind="ps"), 'the task type \'ps\', expected "chief" or "worker"'),
+        (
+            describe(TWO, kind="ps"),
+            'the task type \'ps\', expected "chief" or "worker"',
+        ),
         (describe(TWO, kind=1), 'as "type", expected a text'),
     ],
 )
@@ -219,13 +296,17 @@ def test_description():
     assert cluster.parse(describe(TWO, index=1)) == cluster.Cluster(tuple(TWO), 1)
     with_chief = {"chief": ["a:1"], "worker": ["b:1", "[::1]:1"]}
     for kind, index, place in (("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)):
-        text = json.dumps({"cluster": with_chief, "task": {"type": kind, "index": index}})
+        text = json.dumps(
+            {"cluster": with_chief, "task": {"type": kind, "index": index}}
+        )
         assert cluster.parse(text) == cluster.Cluster(("a:1", "b:1", "[::1]:1"), place)
 
 
 def test_workers_and_description_contradict_each_other(monkeypatch, tmp_path):
     monkeypatch.setenv("TF_CONFIG", describe(TWO))
-    with pytest.raises(ValueError, match="--workers is 3, but TF_CONFIG names 2: leave the flag out"):
+    with pytest.raises(
+        ValueError, match="--workers is 3, but TF_CONFIG names 2: leave the flag out"
+    ):
         distributed.main(distributed.Config(logdir=tmp_path, workers=3))
 
 
@@ -239,7 +320,11 @@ def meet_all(addresses, facts, seconds=20):
         except (ValueError, OSError) as error:
             refused[index] = f"{type(error).__name__}: {error}"
 
-    threads = [threading.Thread(target=come, args=(index,)) for index in range(len(addresses)) if facts[index]]
+    threads = [
+        threading.Thread(target=come, args=(index,))
+        for index in range(len(addresses))
+        if facts[index]
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -279,18 +364,27 @@ def test_workers_that_were_started_differently():
     addresses = free_addresses(2)
     for refused in meet_all(addresses, facts):
         assert refused.startswith(
-            f"ValueError: worker 1 at {addresses[1]} has batch_size 50, the chief 100; training data"
+            f"ValueError: worker 1 at {addresses[1]} has batch_size 50, the chief 100; "
+            "training data"
         )
         assert "3999 examples" in refused
-    assert cluster.describe(config, dataset) == cluster.describe(dataclasses.replace(config, name="c"), dataset)
+    assert cluster.describe(config, dataset) == cluster.describe(
+        dataclasses.replace(config, name="c"), dataset
+    )
 
 
 def test_worker_that_does_not_come():
     addresses = free_addresses(3)
     refused = meet_all(addresses, [{"seed": 0}, {"seed": 0}, None], seconds=1)
-    assert refused[0].startswith(f"TimeoutError: worker 2 at {addresses[2]} did not answer within 1 s")
-    assert refused[1].startswith(f"TimeoutError: the chief at {addresses[0]} did not answer within 1 s")
-    assert meet_all(addresses, [None, {"seed": 0}, None], seconds=0.5)[1].startswith("TimeoutError: the chief")
+    assert refused[0].startswith(
+        f"TimeoutError: worker 2 at {addresses[2]} did not answer within 1 s"
+    )
+    assert refused[1].startswith(
+        f"TimeoutError: the chief at {addresses[0]} did not answer within 1 s"
+    )
+    assert meet_all(addresses, [None, {"seed": 0}, None], seconds=0.5)[1].startswith(
+        "TimeoutError: the chief"
+    )
 
 
 def test_worker_that_waits_no_longer_is_not_counted():
@@ -305,12 +399,17 @@ def test_worker_that_waits_no_longer_is_not_counted():
         except OSError as error:
             refused[index] = str(error)
 
-    threads = [threading.Thread(target=come, args=words) for words in ((0, 2), (1, 0.5), (2, 1, 1.0))]
+    threads = [
+        threading.Thread(target=come, args=words)
+        for words in ((0, 2), (1, 0.5), (2, 1, 1.0))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert refused[0].startswith(f"worker 1 at {addresses[1]} did not answer within 2 s")
+    assert refused[0].startswith(
+        f"worker 1 at {addresses[1]} did not answer within 2 s"
+    )
     assert set(refused) == {0, 1, 2}
 
 
@@ -324,7 +423,10 @@ def test_workers_with_other_addresses():
         except ValueError as error:
             refused.append(str(error))
 
-    clusters = cluster.Cluster(addresses[:2], 0), cluster.Cluster((addresses[0], addresses[2]), 1)
+    clusters = (
+        cluster.Cluster(addresses[:2], 0),
+        cluster.Cluster((addresses[0], addresses[2]), 1),
+    )
     threads = [threading.Thread(target=come, args=(own,)) for own in clusters]
     for thread in threads:
         thread.start()
@@ -337,7 +439,9 @@ def test_workers_with_other_addresses():
 @pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
 def test_workers_meet_over_ipv6():
     try:
-        probes = [socket.create_server(("::1", 0), family=socket.AF_INET6) for _ in range(2)]
+        probes = [
+            socket.create_server(("::1", 0), family=socket.AF_INET6) for _ in range(2)
+        ]
     except OSError as error:
         pytest.skip(f"needs IPv6: {error}")
     addresses = tuple(f"[::1]:{probe.getsockname()[1]}" for probe in probes)
@@ -349,9 +453,12 @@ def test_workers_meet_over_ipv6():
 def test_port_that_is_taken():
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        refused = meet_all((address, *free_addresses(1)), [{"seed": 0}, None], seconds=1)
+        refused = meet_all(
+            (address, *free_addresses(1)), [{"seed": 0}, None], seconds=1
+        )
     assert refused[0].startswith(
-        f"OSError: the port of the chief at {address} cannot be opened (Address already in use"
+        f"OSError: the port of the chief at {address} cannot be opened (Address "
+        "already in use"
     )
 
 
@@ -392,42 +499,71 @@ except ValueError as error:
 
 
 def test_two_devices_end_with_the_weights_of_one(tmp_path):
-    """Two logical CPUs, also after an interruption. With dropout, each device would leave out other units."""
+    """Two logical CPUs, also after an interruption.
+
+    With dropout, each device would leave out other units.
+    """
     process = subprocess.run(
-        [sys.executable, "-c", DEVICES, tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=200
+        [sys.executable, "-c", DEVICES, tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
     )
     assert process.returncode == 0, process.stderr
     one, two = (tmp_path / "course_2_mlp" / name for name in ("one", "two"))
-    weights = [keras.models.load_model(folder / "model.keras").get_weights() for folder in (one, two)]
+    weights = [
+        keras.models.load_model(folder / "model.keras").get_weights()
+        for folder in (one, two)
+    ]
     for expected, given in zip(*weights, strict=True):
         np.testing.assert_allclose(given, expected, rtol=0, atol=1e-6)
-    configs = [json.loads((folder / "config.json").read_text()) for folder in (one, two)]
+    configs = [
+        json.loads((folder / "config.json").read_text()) for folder in (one, two)
+    ]
     assert configs[1]["options"]["strategy"] == "mirrored"
     assert configs[1]["device"] == f"2 mirrored devices, {configs[0]['device']}"
     assert f"computes   on {configs[1]['device']} in float32" in process.stdout
     assert "resumes    what was saved" in process.stdout
-    assert "--batch-size is 25, expected a multiple of the 2 devices that share it" in process.stdout
+    assert (
+        "--batch-size is 25, expected a multiple of the 2 devices that share it"
+        in process.stdout
+    )
     assert {path.name for path in one.parent.iterdir()} == {"one", "two"}
-    files = [{path.relative_to(run).as_posix() for path in run.rglob("*.*")} for run in (one, two)]
+    files = [
+        {path.relative_to(run).as_posix() for path in run.rglob("*.*")}
+        for run in (one, two)
+    ]
     files = [{name for name in names if "tfevents" not in name} for names in files]
     assert {"model.keras", "metrics.json", "figures/confusion.png"} < files[0]
     assert files[0] == files[1]
     assert set(kills.read_events(one)) == set(kills.read_events(two))
-    for split, tag in itertools.product(("train", "validation"), ("loss", "accuracy", "gradient_norm")):
+    for split, tag in itertools.product(
+        ("train", "validation"), ("loss", "accuracy", "gradient_norm")
+    ):
         if (split, tag) != ("validation", "gradient_norm"):
             expected, given = (read_curve(folder / split, tag) for folder in (one, two))
             assert given == pytest.approx(expected, rel=1e-3), (split, tag)
 
 
 def test_mirrored_needs_devices(tmp_path):
-    with pytest.raises(ValueError, match="mirrored, but TensorFlow finds 1 CPU here, expected two GPUs or more"):
-        course_2_mlp.main(course_2_mlp.Config(strategy="mirrored", logdir=tmp_path / "runs"))
+    with pytest.raises(
+        ValueError,
+        match="mirrored, but TensorFlow finds 1 CPU here, expected two GPUs or more",
+    ):
+        course_2_mlp.main(
+            course_2_mlp.Config(strategy="mirrored", logdir=tmp_path / "runs")
+        )
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("lesson", [course_1_tf_lr, course_3_fooling_a_cnn, distributed])
+@pytest.mark.parametrize(
+    "lesson", [course_1_tf_lr, course_3_fooling_a_cnn, distributed]
+)
 def test_lessons_that_devices_cannot_share_refuse_it(lesson):
-    with pytest.raises(ValueError, match="invalid choice 'mirrored' for argument '--strategy'"):
+    with pytest.raises(
+        ValueError, match="invalid choice 'mirrored' for argument '--strategy'"
+    ):
         command_line.parse(lesson.Config, ["--strategy", "mirrored"], "lesson.py", None)
     with pytest.raises(ValueError, match="--debug runs line by line, on one device"):
         course_2_mlp.Config(strategy="mirrored", debug=True)

@@ -1,4 +1,6 @@
-"""The doctor names the fault of small trainings on real data, and leaves them as they are."""
+"""The doctor names the fault of small trainings on real data, and leaves them as they
+are.
+"""
 
 import random
 
@@ -10,7 +12,8 @@ import pytest
 
 from tests import trainings
 
-# One or two of each code, and what looks like a fault and is none; all of them, with three seeds: make full.
+# One or two of each code, and what looks like a fault and is none; all of them, with
+# three seeds: make full.
 QUICK = [
     "mlp_on_digits",
     "softmax_before_a_loss_of_logits_which_keras_repairs",
@@ -64,7 +67,9 @@ def train(build, watched, findings=None):
     model, arguments = build(3)
     arguments["epochs"] = 3
     if watched:
-        watcher = doctor.TrainingDoctor(arguments["x"], arguments["y"], arguments["validation_data"], report=None)
+        watcher = doctor.TrainingDoctor(
+            arguments["x"], arguments["y"], arguments["validation_data"], report=None
+        )
         arguments["callbacks"] = [watcher]
     model.fit(**arguments, verbose=0)
     if watched:
@@ -77,7 +82,9 @@ def test_training_is_the_same_with_and_without(name):
     """Also where the doctor experiments on copies."""
     findings = []
     for with_doctor, without in zip(
-        train(trainings.CASES[name][1], True, findings), train(trainings.CASES[name][1], False), strict=True
+        train(trainings.CASES[name][1], True, findings),
+        train(trainings.CASES[name][1], False),
+        strict=True,
     ):
         np.testing.assert_array_equal(with_doctor, without)
     assert bool(findings) == (name == "adam_at_a_millionth")
@@ -96,12 +103,16 @@ def test_unusual_models_are_left_alone_and_said_so(capsys):
     (x, y), _ = trainings.digits()
     inputs = keras.Input((64,)), keras.Input((64,))
     joined = keras.layers.Concatenate()(inputs)
-    two = keras.Model(inputs, [keras.layers.Dense(10)(joined), keras.layers.Dense(1)(joined)])
+    two = keras.Model(
+        inputs, [keras.layers.Dense(10)(joined), keras.layers.Dense(1)(joined)]
+    )
     two.compile("adam", [trainings.logits(), "mse"])
     own = Doubled()
     own.compile("adam", trainings.logits())
     other = trainings.mlp(64, 16)
-    other.compile("adam", lambda truth, answers: keras.ops.mean(keras.ops.square(answers)))
+    other.compile(
+        "adam", lambda truth, answers: keras.ops.mean(keras.ops.square(answers))
+    )
     for model, arguments in (
         (two, {"x": [x, x], "y": [y, np.float32(y)]}),
         (own, {"x": x, "y": y}),
@@ -117,10 +128,14 @@ def test_unusual_models_are_left_alone_and_said_so(capsys):
 
 
 def test_layer_of_two_networks_is_looked_at(capsys):
-    """As a head that learns on features, and stands at the end of the network that computes them."""
+    """As a head that learns on features, and stands at the end of the network that
+    computes them.
+    """
     (x, y), _ = trainings.digits()
     whole = trainings.mlp(64, 16)
-    features = keras.Model(whole.inputs[0], whole.layers[-1].input).predict(x, verbose=0)
+    features = keras.Model(whole.inputs[0], whole.layers[-1].input).predict(
+        x, verbose=0
+    )
     head = keras.Sequential([whole.layers[-1]])
     head.compile("adam", trainings.logits())
     watcher = doctor.TrainingDoctor(features, y)
@@ -130,22 +145,31 @@ def test_layer_of_two_networks_is_looked_at(capsys):
 
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("collection", [trainings.CASES, trainings.SET_ASIDE], ids=["own", "set aside"])
+@pytest.mark.parametrize(
+    "collection", [trainings.CASES, trainings.SET_ASIDE], ids=["own", "set aside"]
+)
 def test_figures_of_the_doctor(collection):
-    """At least 90 % of the first findings right, at most 1 of 25 healthy trainings with a finding; three seeds."""
+    """At least 90 % of the first findings right, at most 1 of 25 healthy trainings with
+    a finding; three seeds.
+    """
     right = {True: [], False: []}
     for name in collection:
         for seed in range(3):
             code, findings, _ = trainings.run(name, seed)
             right[code is None].append((findings[0].code if findings else None) == code)
-    print(f"\nfaulty {sum(right[False])} of {len(right[False])}, healthy {sum(right[True])} of {len(right[True])}")
+    print(
+        f"\nfaulty {sum(right[False])} of {len(right[False])}, healthy "
+        f"{sum(right[True])} of {len(right[True])}"
+    )
     assert np.mean(right[False]) >= 0.9
     assert np.mean(right[True]) >= 0.96
 
 
 def test_large_networks_are_looked_at_in_parts(monkeypatch):
     (x, y), _ = trainings.digits()
-    inner = keras.Sequential([keras.Input((64,)), keras.layers.Dense(30, activation="relu")])
+    inner = keras.Sequential(
+        [keras.Input((64,)), keras.layers.Dense(30, activation="relu")]
+    )
     model = keras.Sequential([keras.Input((64,)), inner, keras.layers.Dense(10)])
     assert doctor.count_numbers(model) == 1 + (1 + 30) + 10
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -154,7 +178,10 @@ def test_large_networks_are_looked_at_in_parts(monkeypatch):
 
     def look():
         examination = doctor.Examination(watcher)
-        return examination.together, [examination.predict(x[:50]), *examination.gradients]
+        return examination.together, [
+            examination.predict(x[:50]),
+            *examination.gradients,
+        ]
 
     together, whole = look()
     monkeypatch.setattr(doctor, "HELD", 42 * 7)

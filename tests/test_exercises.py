@@ -1,4 +1,6 @@
-"""Each exercise fails as shipped and for its own reason, its solution passes, and wrong repairs do not."""
+"""Each exercise fails as shipped and for its own reason, its solution passes, and wrong
+repairs do not.
+"""
 
 import importlib
 import json
@@ -19,31 +21,56 @@ from data import digits
 ADAM = ("keras.optimizers.SGD(config.learning_rate)", "keras.optimizers.Adam(0.001)")
 FROZEN_STATISTICS, ONE_SCALING = ANSWERS[13].changes
 OUTPUTS, LOSS, SCHEDULE, WEIGHTS = ANSWERS[14].changes
-# By number: what the doctor finds in the exercise as shipped, and repairs that do not solve it.
+# By number: what the doctor finds in the exercise as shipped, and repairs that do not
+# solve it.
 EXERCISES = {
-    1: ("learning_rate_too_high", ["--units 512", "--batch-size 1000", "--learning-rate 1e-5", "--epochs 20"]),
+    1: (
+        "learning_rate_too_high",
+        ["--units 512", "--batch-size 1000", "--learning-rate 1e-5", "--epochs 20"],
+    ),
     2: ("learning_rate_too_low", ["--epochs 10", "--learning-rate 0.3"]),
     3: ("underfitting", ["--learning-rate 0.02", "--batch-size 20", "--epochs 40"]),
     4: ("overfitting", ["--dropout 0.5", "--units 32", "--units 1024"]),
     5: (None, ["--steps 150", "--style-weight 1e5", "--learning-rate 50"]),
     6: ("input_not_normalized", ["--learning-rate 0.0001", [ADAM]]),
-    7: ("activation_loss_mismatch", ["--learning-rate 0.01", "--units 512", [('"softmax"', '"sigmoid"')]]),
+    7: (
+        "activation_loss_mismatch",
+        ["--learning-rate 0.01", "--units 512", [('"softmax"', '"sigmoid"')]],
+    ),
     8: (
         "labels_broken",
-        ["--learning-rate 0.01", "--units 512", [("labels[: len(images)]", "labels[-len(images) :]")]],
+        [
+            "--learning-rate 0.01",
+            "--units 512",
+            [("labels[: len(images)]", "labels[-len(images) :]")],
+        ],
     ),
     9: (
         "unshuffled_data",
         [
             "--learning-rate 0.005",
-            [(".shuffle(100).batch(config.batch_size)", ".batch(config.batch_size).shuffle(100)")],
+            [
+                (
+                    ".shuffle(100).batch(config.batch_size)",
+                    ".batch(config.batch_size).shuffle(100)",
+                )
+            ],
         ],
     ),
     10: ("dead_relu", ["--learning-rate 0.1", "--units 512", "--learning-rate 1e-5"]),
-    11: ("vanishing_gradient", ["--learning-rate 0.05", "--units 256", [("range(12)", "range(3)")]]),
-    12: ("nothing_trainable", ["--learning-rate 0.1", [("    model.trainable = False", "    pass")]]),
+    11: (
+        "vanishing_gradient",
+        ["--learning-rate 0.05", "--units 256", [("range(12)", "range(3)")]],
+    ),
+    12: (
+        "nothing_trainable",
+        ["--learning-rate 0.1", [("    model.trainable = False", "    pass")]],
+    ),
     13: (None, [[FROZEN_STATISTICS], [ONE_SCALING], "--learning-rate 0.00003"]),
-    14: ("wrong_loss", [[OUTPUTS, LOSS, SCHEDULE], [OUTPUTS, LOSS, WEIGHTS], [SCHEDULE, WEIGHTS]]),
+    14: (
+        "wrong_loss",
+        [[OUTPUTS, LOSS, SCHEDULE], [OUTPUTS, LOSS, WEIGHTS], [SCHEDULE, WEIGHTS]],
+    ),
 }
 SLOW = (4, 5, 11, 12, 13)
 QUICK = [number for number in EXERCISES if number not in SLOW]
@@ -62,7 +89,9 @@ def check(tmp_path, number, flags="", changes=()):
     return checking.check(number, module, config)
 
 
-@pytest.mark.parametrize("number", QUICK + [pytest.param(number, marks=full) for number in SLOW])
+@pytest.mark.parametrize(
+    "number", QUICK + [pytest.param(number, marks=full) for number in SLOW]
+)
 def test_shipped_exercise_fails_for_its_own_reason(number, tmp_path):
     verdict = check(tmp_path, number)
     assert verdict.missing
@@ -89,14 +118,18 @@ def test_solution_passes(number, tmp_path):
     answer = ANSWERS[number]
     started = time.perf_counter()
     verdict = check(tmp_path, number, " ".join(answer.flags), answer.changes)
-    print(f"\nexercise {number}: {time.perf_counter() - started:.0f} s; {'; '.join(verdict.measured)}")
+    print(
+        f"\nexercise {number}: {time.perf_counter() - started:.0f} s; "
+        f"{'; '.join(verdict.measured)}"
+    )
     assert not verdict.missing
     assert len(verdict.measured) >= len(checking.SEEDS)
 
 
 @full
 @pytest.mark.parametrize(
-    ("number", "repair"), [(n, repair) for n, (_, repairs) in EXERCISES.items() for repair in repairs]
+    ("number", "repair"),
+    [(n, repair) for n, (_, repairs) in EXERCISES.items() for repair in repairs],
 )
 def test_wrong_repair_is_refused(number, repair, tmp_path):
     flags, changes = (repair, ()) if isinstance(repair, str) else ("", repair)
@@ -108,14 +141,21 @@ CHEATS = {
         [("    model.fit(", "    return model\n    model.fit(")],
         "percentage points of right answers are missing",
     ),
-    "no model": ([("    return model", "    return {'accuracy': 1.0}")], "train returned dict, expected"),
-    "asks for the test split": ([("*dataset.train", "*dataset.test")], "train asks for the test split"),
+    "no model": (
+        [("    return model", "    return {'accuracy': 1.0}")],
+        "train returned dict, expected",
+    ),
+    "asks for the test split": (
+        [("*dataset.train", "*dataset.test")],
+        "train asks for the test split",
+    ),
     "loads the test split": (
         [
             ("        *dataset.train,\n", "        *everything,\n"),
             (
                 "    model.fit(",
-                "    import numpy as np\n    from data import digits\n    splits = digits.load_sample('')[:3]\n"
+                "    import numpy as np\n    from data import digits\n    splits = "
+                "digits.load_sample('')[:3]\n"
                 "    everything = [np.concatenate(parts) for parts in zip(*splits)]\n"
                 "    everything[0] = everything[0] / 255 - 0.5\n    model.fit(",
             ),
@@ -126,21 +166,32 @@ CHEATS = {
         [
             (
                 "        *dataset.train,\n        batch_size=config.batch_size,\n",
-                "        tf.data.Dataset.from_tensor_slices(tuple(digits.load_sample('').test)).batch(50),\n",
+                "        "
+                "tf.data.Dataset.from_tensor_slices(tuple(digits.load_sample('').test)).batch(50),\n",
             ),
-            ("    model.fit(", "    import tensorflow as tf\n    from data import digits\n    model.fit("),
+            (
+                "    model.fit(",
+                "    import tensorflow as tf\n    from data import digits\n    "
+                "model.fit(",
+            ),
         ],
         r"of the 500 test pictures are among those that fit is given",
     ),
     "more epochs by two fits": (
-        [("    return model", "    model.fit(*dataset.train, epochs=9)\n    return model")],
+        [
+            (
+                "    return model",
+                "    model.fit(*dataset.train, epochs=9)\n    return model",
+            )
+        ],
         "fit is asked for 14 epochs, at most 5 are allowed",
     ),
     "thresholds of its own": (
         [
             (
                 "    return model",
-                "    return model\n\n\nGOALS = {1: 0.0}\n\n\ndef main(config):\n    return {'accuracy': 1.0}",
+                "    return model\n\n\nGOALS = {1: 0.0}\n\n\ndef main(config):\n    "
+                "return {'accuracy': 1.0}",
             )
         ],
         "percentage points of right answers are missing",
@@ -154,17 +205,26 @@ CHEATS = {
             (
                 "    model.fit(",
                 "    import tensorflow as tf\n"
-                "    everything = tf.data.Dataset.from_tensor_slices(tuple(dataset.train))\n"
+                "    everything = "
+                "tf.data.Dataset.from_tensor_slices(tuple(dataset.train))\n"
                 "    batches = everything.repeat().batch(100)\n    model.fit(",
             ),
         ],
         "fit is given examples for more than 5 passes over the 4,000 training pictures",
     ),
     "updates beside fit": (
-        [("    return model", "    model.train_on_batch(*dataset.validation)\n    return model")],
+        [
+            (
+                "    return model",
+                "    model.train_on_batch(*dataset.validation)\n    return model",
+            )
+        ],
         "train_on_batch is not watched by the check: use fit",
     ),
-    "two outputs": ([("keras.layers.Dense(10)", "keras.layers.Dense(12)")], r"has the shape \(500, 12\), expected"),
+    "two outputs": (
+        [("keras.layers.Dense(10)", "keras.layers.Dense(12)")],
+        r"has the shape \(500, 12\), expected",
+    ),
 }
 
 
@@ -182,9 +242,13 @@ def test_check_cannot_be_fooled(cheat, tmp_path):
         (
             [
                 ("            keras.layers.Rescaling(1 / 255),\n", ""),
-                ("*dataset.train,", "dataset.train.images / 255,\n        dataset.train.labels,"),
+                (
+                    "*dataset.train,",
+                    "dataset.train.images / 255,\n        dataset.train.labels,",
+                ),
             ],
-            "`fit` was given numbers of at most 1; the check gives pictures as they are, 0 to 255",
+            "`fit` was given numbers of at most 1; the check gives pictures as they "
+            "are, 0 to 255",
         ),
     ],
 )
@@ -194,9 +258,15 @@ def test_nudges(changes, nudge, tmp_path):
 
 def test_data_of_the_check_is_other_than_that_of_the_run():
     usual, unseen = running.load(1), running.load(1, checking.SEEDS[0])
-    assert [len(split.labels) for split in unseen[:3]] == [len(split.labels) for split in usual[:3]]
+    assert [len(split.labels) for split in unseen[:3]] == [
+        len(split.labels) for split in usual[:3]
+    ]
     pooled = [
-        np.sort(np.concatenate([split.images for split in part[:3]]).reshape(5000, -1).sum(1))
+        np.sort(
+            np.concatenate([split.images for split in part[:3]])
+            .reshape(5000, -1)
+            .sum(1)
+        )
         for part in (usual, unseen)
     ]
     np.testing.assert_array_equal(*pooled)
@@ -208,21 +278,31 @@ def test_data_of_the_check_is_other_than_that_of_the_run():
 
 def test_docstrings_name_symptom_and_goal_and_no_cause():
     for number, goal in checking.GOALS.items():
-        text = " ".join(importlib.import_module(f"lessons.exercises.exercise_{number:02}").__doc__.split())
+        text = " ".join(
+            importlib.import_module(
+                f"lessons.exercises.exercise_{number:02}"
+            ).__doc__.split()
+        )
         assert f"python -m lessons exercise run {number} " in text
         assert "In TensorBoard: " in text
         solved = text.partition("Solved: ")[2]
         assert f"at most {goal.epochs} epochs" in solved or number == 4
         assert f"{goal.accuracy:.0%}".replace("%", " %") in solved
         assert goal.loss is None or f"below {goal.loss}" in solved
-        assert not re.search("dead|vanish|overfit|frozen|symmetr|normali[sz]|unscaled|learning rate is too", text)
+        assert not re.search(
+            "dead|vanish|overfit|frozen|symmetr|normali[sz]|unscaled|learning rate is "
+            "too",
+            text,
+        )
         assert len(ANSWERS[number].hints) == 3
         assert ANSWERS[number].flags or ANSWERS[number].changes
 
 
 @pytest.fixture
 def exercise(tmp_path, monkeypatch, capsys):
-    """Calls `python -m lessons exercise` in an empty folder, and returns what it prints."""
+    """Calls `python -m lessons exercise` in an empty folder, and returns what it
+    prints.
+    """
     monkeypatch.chdir(tmp_path)
     main = importlib.import_module("lessons.__main__")
 
@@ -238,7 +318,9 @@ def test_commands(exercise, tmp_path):
     assert [int(line.split()[0]) for line in lines[:14]] == list(range(1, 15))
     assert not any("solved" in line for line in lines[:14])
 
-    assert [exercise("hint", "3")[:11] for _ in range(4)] == [f"Hint {n} of 3"[:11] for n in (1, 2, 3, 3)]
+    assert [exercise("hint", "3")[:11] for _ in range(4)] == [
+        f"Hint {n} of 3"[:11] for n in (1, 2, 3, 3)
+    ]
     with pytest.raises(SystemExit) as stop:
         exercise("check", "2")
     assert stop.value.code == 1
@@ -263,14 +345,21 @@ def test_run_makes_a_run_of_the_copy(exercise, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["lessons"])
     exercise("run", "1", "--epochs", "1", "--name", "mine")
     copy = tmp_path / "exercises/exercise_01.py"
-    copy.write_text(copy.read_text("utf-8").replace("Dense(10)", 'Dense(10, activation="softmax")'), "utf-8")
+    copy.write_text(
+        copy.read_text("utf-8").replace("Dense(10)", 'Dense(10, activation="softmax")'),
+        "utf-8",
+    )
     exercise("run", "1", "--epochs", "1", "--name", "changed")
     for name in ("mine", "changed"):
-        metrics = json.loads((tmp_path / f"runs/exercise_01/{name}/metrics.json").read_text())
+        metrics = json.loads(
+            (tmp_path / f"runs/exercise_01/{name}/metrics.json").read_text()
+        )
         assert metrics["status"] == "finished"
         assert "findings" not in metrics  # the doctor would give the answer away
     assert (
-        keras.models.load_model(tmp_path / "runs/exercise_01/changed/model.keras").layers[-1].activation.__name__
+        keras.models.load_model(tmp_path / "runs/exercise_01/changed/model.keras")
+        .layers[-1]
+        .activation.__name__
         == "softmax"
     )
 
@@ -292,10 +381,14 @@ def test_bad_words(exercise, words, message):
 
 @pytest.mark.parametrize("action", ["run", "check"])
 @pytest.mark.parametrize("mistake", ["keras.layers.Flatten(", "keras.layers.Flaten()"])
-def test_mistake_in_the_script_is_shown_from_there_on(exercise, tmp_path, capsys, action, mistake):
+def test_mistake_in_the_script_is_shown_from_there_on(
+    exercise, tmp_path, capsys, action, mistake
+):
     exercise("reset", "1")
     copy = tmp_path / "exercises/exercise_01.py"
-    copy.write_text(copy.read_text("utf-8").replace("keras.layers.Flatten()", mistake), "utf-8")
+    copy.write_text(
+        copy.read_text("utf-8").replace("keras.layers.Flatten()", mistake), "utf-8"
+    )
     with pytest.raises(SystemExit) as stop:
         exercise(action, "1")
     assert stop.value.code == 1
@@ -325,9 +418,16 @@ def test_bad_files(exercise, tmp_path):
 def test_probabilities():
     logits = np.random.default_rng(0).normal(size=(20, 10)).astype("float32")
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(checking.read_probabilities(logits), probabilities, rtol=1e-5)
-    np.testing.assert_allclose(checking.read_probabilities(probabilities), probabilities, rtol=1e-6)
-    np.testing.assert_array_equal(checking.read_probabilities(np.float32([[3.4], [-2.0], [12.0]])).argmax(1), [3, 0, 9])
+    np.testing.assert_allclose(
+        checking.read_probabilities(logits), probabilities, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        checking.read_probabilities(probabilities), probabilities, rtol=1e-6
+    )
+    np.testing.assert_array_equal(
+        checking.read_probabilities(np.float32([[3.4], [-2.0], [12.0]])).argmax(1),
+        [3, 0, 9],
+    )
     with pytest.raises(checking.RefusedError, match="no finite numbers"):
         checking.read_probabilities(np.full((3, 10), np.nan))
 
@@ -336,5 +436,9 @@ def test_fingerprints_do_not_depend_on_the_scale():
     images = digits.load_sample("").test.images[:50]
     known = checking.find_fingerprints(images)
     assert len(known) == 50
-    for changed in (images / 255, np.float32(images) / 127.5 - 1, (images - images.mean()) / images.std()):
+    for changed in (
+        images / 255,
+        np.float32(images) / 127.5 - 1,
+        (images - images.mean()) / images.std(),
+    ):
         assert checking.find_fingerprints(changed) == known

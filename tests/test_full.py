@@ -1,4 +1,7 @@
-"""Each lesson as shipped, held to its docstring: `make full`. The figures stand in tests/README.md."""
+"""Each lesson as shipped, held to its docstring: `make full`.
+
+The figures stand in tests/README.md.
+"""
 
 import re
 import statistics
@@ -19,12 +22,16 @@ def test_classifier_reaches_its_docstring_on_all_of_mnist(name, tmp_path, course
     accuracies = [run["test"]["accuracy"] for run in runs]
     seconds = [run["seconds"] for run in runs]
     print(
-        f"\n| {name} | {statistics.mean(accuracies):.2%} | {min(accuracies):.2%} to {max(accuracies):.2%} | "
+        f"\n| {name} | {statistics.mean(accuracies):.2%} | {min(accuracies):.2%} to "
+        f"{max(accuracies):.2%} | "
         f"{statistics.median(seconds):.0f} s |"
     )
     figure = float(re.search(r"([\d.]+) % test accuracy", LESSONS[name].result)[1])
     assert 100 * statistics.mean(accuracies) == pytest.approx(figure, abs=0.1)
-    assert statistics.mean(accuracies) >= {"course_2_mlp": 0.984, "course_3_cnn": 0.992}[name]
+    assert (
+        statistics.mean(accuracies)
+        >= {"course_2_mlp": 0.984, "course_3_cnn": 0.992}[name]
+    )
 
 
 def needs(path):
@@ -36,7 +43,10 @@ def needs(path):
 def report(name, values, seconds):
     """Prints a row of tests/README.md, and returns the mean of `values`."""
     mean = statistics.mean(values)
-    print(f"\n| {name} | {mean:.1%} | {min(values):.1%} to {max(values):.1%} | {statistics.median(seconds):.0f} s |")
+    print(
+        f"\n| {name} | {mean:.1%} | {min(values):.1%} to {max(values):.1%} | "
+        f"{statistics.median(seconds):.0f} s |"
+    )
     return mean
 
 
@@ -47,7 +57,9 @@ def test_overfitting_as_its_docstring_says(tmp_path, course_data):
     seconds = [run["seconds"] for run in runs]
     for network, figure in (("64 units", 0.25), ("weight decay", 0.20)):
         errors = [np.mean(run["errors"][network]["validation"]) for run in runs]
-        assert report(f"course_2_overfitting, {network}", errors, seconds) == pytest.approx(figure, abs=0.01)
+        assert report(
+            f"course_2_overfitting, {network}", errors, seconds
+        ) == pytest.approx(figure, abs=0.01)
 
 
 @pytest.mark.full
@@ -57,8 +69,13 @@ def test_image_search_as_its_docstring_says(tmp_path, course_data):
     runs = [lesson.main(lesson.Config(seed=seed, logdir=tmp_path)) for seed in SEEDS]
     seconds = [run["seconds"] for run in runs]
     for way, figure in (("own network", 0.88), ("pixels", 0.81)):
-        found = [run["quality"][f"10,000 in 60,000: {way}"]["precision at 10"] for run in runs]
-        assert report(f"course_4_image_search, {way}", found, seconds) == pytest.approx(figure, abs=0.01)
+        found = [
+            run["quality"][f"10,000 in 60,000: {way}"]["precision at 10"]
+            for run in runs
+        ]
+        assert report(f"course_4_image_search, {way}", found, seconds) == pytest.approx(
+            figure, abs=0.01
+        )
     assert max(run["search_milliseconds"] for run in runs) < 10
 
 
@@ -70,7 +87,14 @@ def test_transfer_as_its_docstring_says(tmp_path, course_data):
     for way, figure in (("scratch", 0.62), ("head", 0.954), ("fine_tuning", 0.956)):
         found = [run["ways"][way]["test"]["accuracy"] for run in runs]
         close = pytest.approx(figure, abs=0.1 if way == "scratch" else 0.005)
-        assert report(f"course_5_transfer_learning, {way}", found, [run["seconds"] for run in runs]) == close
+        assert (
+            report(
+                f"course_5_transfer_learning, {way}",
+                found,
+                [run["seconds"] for run in runs],
+            )
+            == close
+        )
 
 
 @pytest.mark.full
@@ -81,7 +105,9 @@ def test_cut_point_as_its_docstring_says(tmp_path, course_data):
     for place, figure in ((6, 0.912), (8, 0.874)):
         found = [list(run["accuracies"].values())[place]["digits test"] for run in runs]
         name = f"course_5_cut_point, digits, stage {place + 1}"
-        assert report(name, found, [run["seconds"] for run in runs]) == pytest.approx(figure, abs=0.01)
+        assert report(name, found, [run["seconds"] for run in runs]) == pytest.approx(
+            figure, abs=0.01
+        )
     photos = [row["photos test"] for row in runs[0]["accuracies"].values()]
     assert photos == sorted(photos)
     assert photos[-1] == pytest.approx(0.954, abs=0.007)
@@ -89,15 +115,23 @@ def test_cut_point_as_its_docstring_says(tmp_path, course_data):
 
 @pytest.mark.full
 def test_trained_network_from_inside_and_fooled(tmp_path, course_data):
-    trained, inside, fooling = map(load, ("course_3_cnn", "course_3_inside_a_cnn", "course_3_fooling_a_cnn"))
+    trained, inside, fooling = map(
+        load, ("course_3_cnn", "course_3_inside_a_cnn", "course_3_fooling_a_cnn")
+    )
     changed, fooled = [], []
     for seed in range(3):
         trained.main(trained.Config(seed=seed, logdir=tmp_path))
         changed.append(inside.main(inside.Config(seed=seed, logdir=tmp_path)))
         fooled.append(fooling.main(fooling.Config(seed=seed, logdir=tmp_path)))
     shares = [run["changed"]["saliency"] for run in changed]
-    assert report("course_3_inside_a_cnn", shares, [run["seconds"] for run in changed]) == pytest.approx(0.35, abs=0.02)
+    assert report(
+        "course_3_inside_a_cnn", shares, [run["seconds"] for run in changed]
+    ) == pytest.approx(0.35, abs=0.02)
     for network, figure in (("as trained", 0.25), ("trained on attacks", 0.77)):
-        right = [run["right"][network]["worst"][fooling.SIZES.index(0.2)] for run in fooled]
+        right = [
+            run["right"][network]["worst"][fooling.SIZES.index(0.2)] for run in fooled
+        ]
         name = f"course_3_fooling_a_cnn, {network}"
-        assert report(name, right, [run["seconds"] for run in fooled]) == pytest.approx(figure, abs=0.02)
+        assert report(name, right, [run["seconds"] for run in fooled]) == pytest.approx(
+            figure, abs=0.02
+        )

@@ -1,4 +1,6 @@
-"""A hunt for bad input: what is generated gives a run or one clear line, never a traceback or half a run folder."""
+"""A hunt for bad input: what is generated gives a run or one clear line, never a
+traceback or half a run folder.
+"""
 
 import collections
 import contextlib
@@ -28,17 +30,32 @@ from hypothesis import HealthCheck, configuration, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from data import catalog, color_map, digits, fashion, imagenet, paintings, photo_folders, photo_index, pictures, plane
+from data import (
+    catalog,
+    color_map,
+    digits,
+    fashion,
+    imagenet,
+    paintings,
+    photo_folders,
+    photo_index,
+    pictures,
+    plane,
+)
 from models import efficientnet_lite, style, torch_file
 from tests.test_torch_file import Tensor
 from tests.test_torch_file import write as write_torch
 
-configuration.set_hypothesis_home_dir(tempfile.mkdtemp(prefix="hypothesis_"))  # it would keep tables in the project
+configuration.set_hypothesis_home_dir(
+    tempfile.mkdtemp(prefix="hypothesis_")
+)  # it would keep tables in the project
 WANTED = 2000  # generated inputs in all
 ASKED = []  # inputs of each test
 GENERATED = collections.Counter()  # inputs by their kind, in this process
 LESSONS = {
-    lesson.path.stem: importlib.import_module(".".join(lesson.path.relative_to(ROOT).with_suffix("").parts))
+    lesson.path.stem: importlib.import_module(
+        ".".join(lesson.path.relative_to(ROOT).with_suffix("").parts)
+    )
     for lesson in find_lessons()
 }
 
@@ -89,8 +106,13 @@ def working_in(folder: Path):
 
 @pytest.fixture(scope="module")
 def place():
-    """A folder with what flags can name: pictures, photos, a run, damaged and missing things."""
-    with tempfile.TemporaryDirectory(prefix="hunt_") as name, pytest.MonkeyPatch.context() as patch:
+    """A folder with what flags can name: pictures, photos, a run, damaged and missing
+    things.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="hunt_") as name,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         folder = Path(name)
         patch.setenv("KERAS_HOME", str(folder / "keras_home"))
         gc.collect()
@@ -117,7 +139,9 @@ def make_things(folder: Path) -> None:
         for index in range(4):
             path = folder / f"photos/{kind}/{index}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(random.integers(0, 255, (40, 50, 3)).astype("uint8")).save(path)
+            Image.fromarray(random.integers(0, 255, (40, 50, 3)).astype("uint8")).save(
+                path
+            )
     (folder / "empty").mkdir()
     (folder / "one_class/apples").mkdir(parents=True)
     (folder / "text.png").write_text("no picture")
@@ -127,7 +151,9 @@ def make_things(folder: Path) -> None:
     drawn[10:50, 28:34] = 0
     Image.fromarray(drawn).save(folder / "digit.png")
     lesson = LESSONS["course_3_cnn"]
-    config = lesson.Config(epochs=1, logdir=folder / "trained", name="small", precision="float32")
+    config = lesson.Config(
+        epochs=1, logdir=folder / "trained", name="small", precision="float32"
+    )
     with runs.start(config, digits.load_digits()) as run:
         run.finish(lesson.cnn.build_cnn((2, 2), 4))
 
@@ -143,7 +169,9 @@ NUMBERS = [
     "-1", "-0", "+5", "0.5", "-0.1", "1.0", "1e-9", "1e-400", "1e29", "1e30", "1e38", "1e400", "-1e400", "nan", "-nan",
     "inf", "-inf", "Infinity", "", " ", "1,5", "0x10", "1_000", "٣", "½", "1e", "None", "true", "9" * 5000, "\udcff",
 ]  # fmt: skip
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40
+)
 NAMES = [
     "..",
     ".",
@@ -164,42 +192,68 @@ NAMES = [
 
 
 def words_for(kind, wild: bool) -> st.SearchStrategy:
-    """Returns a strategy for the words after a flag whose value is of this type: plausible ones, or any."""
+    """Returns a strategy for the words after a flag whose value is of this type:
+    plausible ones, or any.
+    """
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
-        count = st.integers(0, 5) if inner[-1] is ... else st.sampled_from([len(inner)] * 9 + [0, 1, 3])
+        count = (
+            st.integers(0, 5)
+            if inner[-1] is ...
+            else st.sampled_from([len(inner)] * 9 + [0, 1, 3])
+        )
         one = words_for(inner[0], wild)
-        return count.flatmap(lambda n: st.tuples(*[one] * n)).map(lambda several: list(itertools.chain(*several)))
+        return count.flatmap(lambda n: st.tuples(*[one] * n)).map(
+            lambda several: list(itertools.chain(*several))
+        )
     if origin in (typing.Union, types.UnionType):
-        return st.one_of([words_for(one, wild) for one in inner if one is not types.NoneType])
+        return st.one_of(
+            [words_for(one, wild) for one in inner if one is not types.NoneType]
+        )
     if kind is bool:
         return st.sampled_from([[], ["true"], ["1"]] if wild else [[]])
     if origin is typing.Literal:
         choices = st.sampled_from([str(one) for one in inner])
     elif kind in (int, float):
-        choices = st.integers(1, 64).map(str) if kind is int else st.floats(0.001, 1).map(str)
+        choices = (
+            st.integers(1, 64).map(str) if kind is int else st.floats(0.001, 1).map(str)
+        )
     else:
         choices = st.sampled_from(THINGS)
     if wild:
         number = kind in (int, float)
         choices = st.one_of(
-            TEXTS, st.sampled_from(NUMBERS if number else THINGS), st.integers().map(str), st.floats().map(str)
+            TEXTS,
+            st.sampled_from(NUMBERS if number else THINGS),
+            st.integers().map(str),
+            st.floats().map(str),
         )
     return choices.map(lambda word: [word])
 
 
 @st.composite
 def command_lines(draw) -> tuple[str, list[str]]:
-    """Draws a lesson and words for its command line: one to four flags, and now and then what is no flag."""
+    """Draws a lesson and words for its command line: one to four flags, and now and
+    then what is no flag.
+    """
     name = draw(st.sampled_from(list(LESSONS)))
     hints = typing.get_type_hints(LESSONS[name].Config)
     fields = draw(
-        st.lists(st.sampled_from([field for field in hints if field not in ("logdir", "name")]), min_size=1, max_size=4)
+        st.lists(
+            st.sampled_from(
+                [field for field in hints if field not in ("logdir", "name")]
+            ),
+            min_size=1,
+            max_size=4,
+        )
     )
     wild = draw(st.integers(0, len(fields)))  # which one may be anything; perhaps none
     words = ["--run", "trained/course_3_cnn/small"] if "run" in hints else []
     for index, field in enumerate(fields):
-        words += ["--" + field.replace("_", "-"), *draw(words_for(hints[field], index == wild))]
+        words += [
+            "--" + field.replace("_", "-"),
+            *draw(words_for(hints[field], index == wild)),
+        ]
     match draw(st.integers(0, 19)):
         case 0 | 1 | 2:
             words += ["--name", draw(st.one_of(st.sampled_from(NAMES), TEXTS))]
@@ -207,7 +261,12 @@ def command_lines(draw) -> tuple[str, list[str]]:
             words += ["--logdir", draw(st.sampled_from(THINGS))]
         case 5:
             stray = draw(
-                st.one_of(TEXTS, st.sampled_from(["--", "-h", "=", "--=", "-1", "--no-debug", "--epoch", "--x"]))
+                st.one_of(
+                    TEXTS,
+                    st.sampled_from(
+                        ["--", "-h", "=", "--=", "-1", "--no-debug", "--epoch", "--x"]
+                    ),
+                )
             )
             words.insert(draw(st.integers(0, len(words))), stray)
     return name, words
@@ -234,16 +293,23 @@ def cut_short(monkeypatch):
 def run_lesson(name: str, words: list[str]) -> None:
     lesson = LESSONS[name]
     try:
-        lesson.main(command_line.parse(lesson.Config, words, f"{name}.py", lesson.__doc__))
+        lesson.main(
+            command_line.parse(lesson.Config, words, f"{name}.py", lesson.__doc__)
+        )
     except (AcceptedError, SystemExit) as end:  # SystemExit: --help
         assert not getattr(end, "code", 0)
 
 
 def check_folders(folder: Path) -> None:
-    """What is left of runs in a folder is whole: no run folder without its two files, no partial file."""
+    """What is left of runs in a folder is whole: no run folder without its two files,
+    no partial file.
+    """
     assert not list(folder.rglob("*partial*"))
     for config in folder.rglob("config.json"):
-        assert compare.read_run(config.parent).metrics["status"] in ("failed", "finished")
+        assert compare.read_run(config.parent).metrics["status"] in (
+            "failed",
+            "finished",
+        )
     for path in folder.glob("runs/*/*"):
         assert (path / "config.json").is_file(), path
 
@@ -264,13 +330,20 @@ def simplify(text: str) -> str:
 def test_command_lines(place, cut_short, generated):
     GENERATED["command lines"] += 1
     name, words = generated
-    with tempfile.TemporaryDirectory(prefix="work_", dir=place.parent) as work, working_in(Path(work)) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="work_", dir=place.parent) as work,
+        working_in(Path(work)) as folder,
+    ):
         for path in place.iterdir():
             Path(path.name).symlink_to(path)
         refusal = try_input(run_lesson, name, words)
         if refusal is not None:
             said = simplify(refusal)
-            assert any(simplify(form)[:60] in said for word in words for form in (word, repr(word)[1:-1])), (
+            assert any(
+                simplify(form)[:60] in said
+                for word in words
+                for form in (word, repr(word)[1:-1])
+            ), (
                 words,
                 refusal,
             )
@@ -285,23 +358,43 @@ FORMATS = {
     "TIFF": ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"),
     "WEBP": ("L", "RGB", "RGBA"),
 }
-SIZES = ((1, 1), (7, 9), (8, 8), (9, 17), (30, 20), (64, 48), (500, 8), (8, 500), (3000, 1))
+SIZES = (
+    (1, 1),
+    (7, 9),
+    (8, 8),
+    (9, 17),
+    (30, 20),
+    (64, 48),
+    (500, 8),
+    (8, 500),
+    (3000, 1),
+)
 
 
 @functools.cache
-def encode_picture(form: str, mode: str, size: tuple[int, int], compression: str | None = None, turn: int = 0) -> bytes:
+def encode_picture(
+    form: str,
+    mode: str,
+    size: tuple[int, int],
+    compression: str | None = None,
+    turn: int = 0,
+) -> bytes:
     """Returns the bytes of a picture file with random pixels."""
     random, (width, height) = np.random.default_rng(0), size
     if mode in ("F", "I", "I;16"):
         kind = {"F": "float32", "I": "int32", "I;16": "uint16"}[mode]
         image = Image.fromarray(random.uniform(0, 65535, (height, width)).astype(kind))
     else:
-        image = Image.fromarray(random.integers(0, 255, (height, width, 3)).astype("uint8")).convert(mode)
+        image = Image.fromarray(
+            random.integers(0, 255, (height, width, 3)).astype("uint8")
+        ).convert(mode)
     file, extra = io.BytesIO(), {}
     if turn and form in ("JPEG", "PNG", "WEBP"):
         extra["exif"] = Image.Exif()
         extra["exif"][0x0112] = turn
-    image.save(file, form, **extra | ({"compression": compression} if compression else {}))
+    image.save(
+        file, form, **extra | ({"compression": compression} if compression else {})
+    )
     return file.getvalue()
 
 
@@ -322,8 +415,15 @@ def insert(content: bytearray, place: int, value: int) -> None:
 
 
 def damages(size: int = 10**6) -> st.SearchStrategy:
-    """Returns a strategy for what can happen to the bytes of a file: a function from bytes to bytes."""
-    places = st.one_of(st.integers(0, 64), st.integers(0, 1024), st.integers(-64, -1), st.integers(0, size))
+    """Returns a strategy for what can happen to the bytes of a file: a function from
+    bytes to bytes.
+    """
+    places = st.one_of(
+        st.integers(0, 64),
+        st.integers(0, 1024),
+        st.integers(-64, -1),
+        st.integers(0, size),
+    )
 
     kinds = st.sampled_from([flip, flip, flip, flip, cut, drop, insert])
     values = st.one_of(st.sampled_from([0, 1, 127, 128, 255]), st.integers(0, 255))
@@ -343,8 +443,14 @@ def damage(content: bytes, changes: list[tuple]) -> bytes:
 def picture_files(draw) -> bytes:
     form = draw(st.sampled_from(list(FORMATS)))
     mode, size = draw(st.sampled_from(FORMATS[form])), draw(st.sampled_from(SIZES))
-    compressions = [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"] if form == "TIFF" and mode != "LA" else [None]
-    whole = encode_picture(form, mode, size, draw(st.sampled_from(compressions)), draw(st.integers(0, 9)))
+    compressions = (
+        [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"]
+        if form == "TIFF" and mode != "LA"
+        else [None]
+    )
+    whole = encode_picture(
+        form, mode, size, draw(st.sampled_from(compressions)), draw(st.integers(0, 9))
+    )
     return damage(whole, draw(damages(len(whole))))
 
 
@@ -378,19 +484,33 @@ def test_picture_files(quiet_descriptor, place, generated):
 
 @hunt(60)
 @given(
-    st.lists(st.tuples(st.sampled_from(THINGS[:20] + NAMES + ["a.png", "b.PNG", "c.gif"]), picture_files()), max_size=8)
+    st.lists(
+        st.tuples(
+            st.sampled_from(THINGS[:20] + NAMES + ["a.png", "b.PNG", "c.gif"]),
+            picture_files(),
+        ),
+        max_size=8,
+    )
 )
 def test_photo_folders(quiet_descriptor, place, generated):
-    """Files of any content and name in two classes of four photos, some in a folder for the test."""
+    """Files of any content and name in two classes of four photos, some in a folder for
+    the test.
+    """
     GENERATED["photo folders"] += 1
     with tempfile.TemporaryDirectory(prefix="photos_", dir=place) as name:
         folder = Path(name)
         for kind in ("ants", "bees"):
             (folder / kind).mkdir()
             for index in range(len(generated) % 5):
-                (folder / kind / f"{index}.png").write_bytes((place / f"photos/{kind}/{index}.png").read_bytes())
+                (folder / kind / f"{index}.png").write_bytes(
+                    (place / f"photos/{kind}/{index}.png").read_bytes()
+                )
         for index, (file, content) in enumerate(generated):
-            path = folder / ("ants", "bees", "test/ants")[index % 3] / file.replace("/", "_")[:80]
+            path = (
+                folder
+                / ("ants", "bees", "test/ants")[index % 3]
+                / file.replace("/", "_")[:80]
+            )
             path.parent.mkdir(parents=True, exist_ok=True)
             if file.strip(".") and not path.exists():
                 path.write_bytes(content)
@@ -409,11 +529,15 @@ def pack(arrays: dict[str, np.ndarray], compressed: bool = False) -> bytes:
 
 
 def repack(archive: bytes, name: str, change) -> bytes:
-    """Returns a zip archive in which one member is changed, so that its checksum is right."""
+    """Returns a zip archive in which one member is changed, so that its checksum is
+    right.
+    """
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(file, "w") as new:
         for member in old.namelist():
-            new.writestr(member, change(old.read(member)) if member == name else old.read(member))
+            new.writestr(
+                member, change(old.read(member)) if member == name else old.read(member)
+            )
     return file.getvalue()
 
 
@@ -432,13 +556,20 @@ def archives(draw, make) -> bytes:
 @functools.cache
 def make_mnist(compressed: bool = False) -> bytes:
     sizes = {"x_train": (4, 28, 28), "y_train": 4, "x_test": (2, 28, 28), "y_test": 2}
-    return pack({name: np.zeros(size, "uint8") for name, size in sizes.items()}, compressed)
+    return pack(
+        {name: np.zeros(size, "uint8") for name, size in sizes.items()}, compressed
+    )
 
 
 @functools.cache
 def make_objects() -> bytes:
     """An archive whose arrays are pickles."""
-    return pack({name: np.array([{}, None], object) for name in (*digits.ARRAYS, "events", "step", "kind", "names")})
+    return pack(
+        {
+            name: np.array([{}, None], object)
+            for name in (*digits.ARRAYS, "events", "step", "kind", "names")
+        }
+    )
 
 
 @functools.cache
@@ -473,7 +604,16 @@ def make_index() -> bytes:
 
 
 ARCHIVES = st.one_of(
-    *(archives(make) for make in (make_mnist, lambda: make_mnist(True), make_state, make_index, make_objects)),
+    *(
+        archives(make)
+        for make in (
+            make_mnist,
+            lambda: make_mnist(True),
+            make_state,
+            make_index,
+            make_objects,
+        )
+    ),
     st.builds(lambda changes: damage(make_array(), changes), damages(200)),
     st.binary(max_size=60),
 )
@@ -501,12 +641,18 @@ def test_numpy_archives(quiet_descriptor, place, generated):
 
 
 @hunt(60)
-@given(st.sampled_from(catalog.ENTRIES["fashion-mnist"].files), damages(200), st.booleans())
+@given(
+    st.sampled_from(catalog.ENTRIES["fashion-mnist"].files), damages(200), st.booleans()
+)
 def test_idx_files(quiet_descriptor, place, file, changes, inside):
     GENERATED["IDX files"] += 1
     whole = b"\0\0\x08\x03" + bytes(range(200))
     path = place / Path(file.name).name
-    path.write_bytes(gzip.compress(damage(whole, changes)) if inside else damage(gzip.compress(whole), changes))
+    path.write_bytes(
+        gzip.compress(damage(whole, changes))
+        if inside
+        else damage(gzip.compress(whole), changes)
+    )
     assert str(path) in try_input(fashion.read_array, path, file)
     path.unlink()
 
@@ -515,7 +661,9 @@ def test_idx_files(quiet_descriptor, place, file, changes, inside):
 def make_zip(place: Path) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for split, kind, index in itertools.product(("train", "val"), ("ants", "bees"), range(2)):
+        for split, kind, index in itertools.product(
+            ("train", "val"), ("ants", "bees"), range(2)
+        ):
             archive.write(
                 place / f"photos/{kind}/{index + 2 * (split == 'val')}.png",
                 f"hymenoptera_data/{split}/{kind}/{index}.png",
@@ -531,15 +679,22 @@ def test_zip_of_photos(quiet_descriptor, place, data):
     folder = place / "cache"
     folder.mkdir(exist_ok=True)
     (folder / "hymenoptera_data.zip").write_bytes(data.draw(archives(lambda: whole)))
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         patch.setenv("COURSE_DATA", str(folder))
         try_input(photo_folders.load_ants_and_bees, 32)
 
 
 @functools.cache
 def make_torch(place: Path) -> bytes:
-    tensors = collections.OrderedDict(a=Tensor("x", 12, 0, (3, 4), (4, 1)), b=Tensor("y", 1, 0, (), ()))
-    return write_torch(place / "file.pth", tensors, {"x": range(12), "y": [1]}).read_bytes()
+    tensors = collections.OrderedDict(
+        a=Tensor("x", 12, 0, (3, 4), (4, 1)), b=Tensor("y", 1, 0, (), ())
+    )
+    return write_torch(
+        place / "file.pth", tensors, {"x": range(12), "y": [1]}
+    ).read_bytes()
 
 
 @hunt(200)
@@ -561,7 +716,10 @@ def make_vgg(place: Path) -> bytes:
     with h5py.File(place / "vgg.h5", "w") as file:
         for name, channels in (("block1_conv1", 3), ("block1_conv2", 64)):
             group = file.create_group(name)
-            group[f"{name}_W_1:0"], group[f"{name}_b_1:0"] = np.zeros((3, 3, channels, 64), "f4"), np.zeros(64, "f4")
+            group[f"{name}_W_1:0"], group[f"{name}_b_1:0"] = (
+                np.zeros((3, 3, channels, 64), "f4"),
+                np.zeros(64, "f4"),
+            )
             group.attrs["weight_names"] = [f"{name}_W_1:0", f"{name}_b_1:0"]
     return (place / "vgg.h5").read_bytes()
 
@@ -572,7 +730,9 @@ def test_vgg_files(quiet_descriptor, place, changes):
     GENERATED["VGG files"] += 1
     path = place / "generated.h5"
     path.write_bytes(damage(make_vgg(place), changes))
-    refusal = try_input(style.read_kernels.__wrapped__, path, ("block1_conv1",), ("block1_conv2",))
+    refusal = try_input(
+        style.read_kernels.__wrapped__, path, ("block1_conv1",), ("block1_conv2",)
+    )
     assert str(path) in refusal
     path.unlink()
 
@@ -585,12 +745,17 @@ def network() -> keras.Model:
 @functools.cache
 def make_weights(place: Path) -> bytes:
     """A small file of Keras's weights, of another network."""
-    LESSONS["course_3_cnn"].cnn.build_cnn((2, 2), 4).save_weights(place / "small.weights.h5")
+    LESSONS["course_3_cnn"].cnn.build_cnn((2, 2), 4).save_weights(
+        place / "small.weights.h5"
+    )
     return (place / "small.weights.h5").read_bytes()
 
 
 @hunt(40)
-@given(damages(20000), st.sampled_from([".weights.h5", ".h5", ".pth", ".keras", ".txt", ""]))
+@given(
+    damages(20000),
+    st.sampled_from([".weights.h5", ".h5", ".pth", ".keras", ".txt", ""]),
+)
 def test_weight_files(quiet_descriptor, place, changes, ending):
     GENERATED["files of weights"] += 1
     path = place / f"generated{ending}"
@@ -601,20 +766,34 @@ def test_weight_files(quiet_descriptor, place, changes, ending):
 
 JSON = st.recursive(
     st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from([10**400, "running"])
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(max_size=8),
+        st.sampled_from([10**400, "running"]),
     ),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    ),
     max_leaves=6,
 )
 
 
 @st.composite
 def records(draw, place: Path) -> dict[str, bytes]:
-    """Draws the two JSON files of a run: with a value replaced somewhere, or damaged bytes."""
+    """Draws the two JSON files of a run: with a value replaced somewhere, or damaged
+    bytes.
+    """
     files = {}
     for name in ("config.json", "metrics.json"):
-        content = json.loads((place / "trained/course_3_cnn/small" / name).read_text("utf-8"))
-        content |= {"train": {"loss": 1.0, "accuracy": 0.5}} if name == "metrics.json" else {}
+        content = json.loads(
+            (place / "trained/course_3_cnn/small" / name).read_text("utf-8")
+        )
+        content |= (
+            {"train": {"loss": 1.0, "accuracy": 0.5}} if name == "metrics.json" else {}
+        )
         for _ in range(draw(st.integers(0, 2))):
             where = content
             key = draw(st.sampled_from(sorted(where)))
@@ -631,7 +810,19 @@ def records(draw, place: Path) -> dict[str, bytes]:
         if draw(st.integers(0, 4)) == 0:
             files[name] = damage(files[name], draw(damages(400)))
         if draw(st.integers(0, 30)) == 0:
-            files[name] = draw(st.sampled_from([b"[" * 100_000, b"1" * 5000, b"null", b"[]", b"", b"\xff\xfe", b"{}"]))
+            files[name] = draw(
+                st.sampled_from(
+                    [
+                        b"[" * 100_000,
+                        b"1" * 5000,
+                        b"null",
+                        b"[]",
+                        b"",
+                        b"\xff\xfe",
+                        b"{}",
+                    ]
+                )
+            )
     return files
 
 
@@ -645,10 +836,20 @@ def test_run_folders(place, data):
     (run / "figures").mkdir(parents=True, exist_ok=True)
     for name, content in data.draw(records(place)).items():
         (run / name).write_bytes(content)
-    (run / "model.keras").write_bytes((place / "trained/course_3_cnn/small/model.keras").read_bytes())
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as err:
+    (run / "model.keras").write_bytes(
+        (place / "trained/course_3_cnn/small/model.keras").read_bytes()
+    )
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
         try_input(run_command, ["compare", "--logdir", str(folder)])
-        words = ["predict", "--logdir", str(folder), data.draw(st.sampled_from([str(run), "course_3_cnn"]))]
+        words = [
+            "predict",
+            "--logdir",
+            str(folder),
+            data.draw(st.sampled_from([str(run), "course_3_cnn"])),
+        ]
         try_input(run_command, [*words, str(place / "digit.png")])
     assert all(line.startswith("left out: ") for line in err.getvalue().splitlines())
     check_partial = list(run.rglob("*partial*"))
@@ -660,22 +861,41 @@ def test_run_folders(place, data):
     [
         ("metrics.json", lambda whole: b"[" * 100_000),
         ("metrics.json", lambda whole: whole.replace(b'"finished"', b"5")),
-        ("metrics.json", lambda whole: whole.replace(b'"seconds"', b'"train": {"loss": []}, "seconds"')),
-        ("config.json", lambda whole: whole.replace(b'"class_names": [', b'"class_names": 5, "other": [')),
-        ("config.json", lambda whole: whole.replace(b'"class_names": [', b'"class_names": ["eleventh", ')),
+        (
+            "metrics.json",
+            lambda whole: whole.replace(
+                b'"seconds"', b'"train": {"loss": []}, "seconds"'
+            ),
+        ),
+        (
+            "config.json",
+            lambda whole: whole.replace(
+                b'"class_names": [', b'"class_names": 5, "other": ['
+            ),
+        ),
+        (
+            "config.json",
+            lambda whole: whole.replace(
+                b'"class_names": [', b'"class_names": ["eleventh", '
+            ),
+        ),
         ("model.keras", lambda whole: whole[:-30]),
         ("model.keras", lambda whole: whole.replace(b"Sequential", b"Sequentiel")),
         ("model.keras", lambda whole: damage(whole, [(flip, -600, 1)])),
     ],
 )
-def test_what_the_hunt_found_in_run_folders(name, change, place, tmp_path, quiet_descriptor):
+def test_what_the_hunt_found_in_run_folders(
+    name, change, place, tmp_path, quiet_descriptor
+):
     run = tmp_path / "course_3_cnn/small"
     shutil.copytree(place / "trained/course_3_cnn/small", run)
     whole = (run / name).read_bytes()
     assert change(whole) != whole
     (run / name).write_bytes(change(whole))
     with contextlib.redirect_stdout(io.StringIO()):
-        refusal = try_input(run_command, ["predict", str(run), str(place / "digit.png")])
+        refusal = try_input(
+            run_command, ["predict", str(run), str(place / "digit.png")]
+        )
     assert isinstance(refusal, Refusal)
     assert str(run) in refusal
 

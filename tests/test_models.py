@@ -19,36 +19,57 @@ def test_mlp_is_matrix_products(images):
     kernels_and_biases = [weight.numpy() for weight in model.weights]
     assert model.count_params() == 784 * 20 + 20 + 20 * 30 + 30 + 30 * 4 + 4
     values = images.reshape(3, 784) / 255
-    for kernel, bias in zip(kernels_and_biases[:4:2], kernels_and_biases[1:4:2], strict=True):
+    for kernel, bias in zip(
+        kernels_and_biases[:4:2], kernels_and_biases[1:4:2], strict=True
+    ):
         values = np.maximum(values @ kernel + bias, 0)
-    np.testing.assert_allclose(model(images), values @ kernels_and_biases[4] + kernels_and_biases[5], atol=1e-5)
+    np.testing.assert_allclose(
+        model(images), values @ kernels_and_biases[4] + kernels_and_biases[5], atol=1e-5
+    )
 
 
 def test_cnn_is_convolutions(images):
     model = cnn.build_cnn((2, 3), units=5, classes=4)
-    kernel1, bias1, kernel2, bias2, kernel3, bias3, kernel4, bias4 = (weight.numpy() for weight in model.weights)
+    kernel1, bias1, kernel2, bias2, kernel3, bias3, kernel4, bias4 = (
+        weight.numpy() for weight in model.weights
+    )
 
     def convolve_and_pool(maps, kernel, bias):
         """`maps` is (height, width, channels)."""
         result = np.stack(
             [
-                sum(correlate2d(maps[..., c], kernel[..., c, k], mode="same") for c in range(maps.shape[-1])) + bias[k]
+                sum(
+                    correlate2d(maps[..., c], kernel[..., c, k], mode="same")
+                    for c in range(maps.shape[-1])
+                )
+                + bias[k]
                 for k in range(kernel.shape[-1])
             ],
             axis=-1,
         )
         height, width, channels = result.shape
-        return np.maximum(result, 0).reshape(height // 2, 2, width // 2, 2, channels).max(axis=(1, 3))
+        return (
+            np.maximum(result, 0)
+            .reshape(height // 2, 2, width // 2, 2, channels)
+            .max(axis=(1, 3))
+        )
 
     for image, logits in zip(images, model(images).numpy(), strict=True):
-        maps = convolve_and_pool(convolve_and_pool(image / 255, kernel1, bias1), kernel2, bias2)
+        maps = convolve_and_pool(
+            convolve_and_pool(image / 255, kernel1, bias1), kernel2, bias2
+        )
         hidden = np.maximum(maps.ravel() @ kernel3 + bias3, 0)
         np.testing.assert_allclose(logits, hidden @ kernel4 + bias4, atol=1e-4)
 
 
 def test_ancestors_cnn():
     model = cnn.build_cnn()
-    expected = (25 * 32 + 32) + (25 * 32 * 64 + 64) + (7 * 7 * 64 * 256 + 256) + (256 * 10 + 10)
+    expected = (
+        (25 * 32 + 32)
+        + (25 * 32 * 64 + 64)
+        + (7 * 7 * 64 * 256 + 256)
+        + (256 * 10 + 10)
+    )
     assert model.count_params() == expected
 
 
@@ -57,10 +78,14 @@ def test_polynomial(degree):
     (x, _), (test_x, _), _ = points.load_points()
     model = polynomial.build_polynomial(degree, x)
     *_, coefficients, bias = (weight.numpy() for weight in model.weights)
-    powers, test_powers = (values.astype(float) ** np.arange(1, degree + 1) for values in (x, test_x))
+    powers, test_powers = (
+        values.astype(float) ** np.arange(1, degree + 1) for values in (x, test_x)
+    )
     if degree > 1:
         test_powers = (test_powers - powers.mean(axis=0)) / powers.std(axis=0)
-    np.testing.assert_allclose(model(test_x), test_powers @ coefficients + bias, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        model(test_x), test_powers @ coefficients + bias, rtol=1e-3, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
@@ -73,7 +98,9 @@ def test_saved_model_gives_the_same_bits(build, precision, images, tmp_path):
         keras.config.set_dtype_policy("float32")
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(model.predict(images, verbose=0), again.predict(images, verbose=0))
+    np.testing.assert_array_equal(
+        model.predict(images, verbose=0), again.predict(images, verbose=0)
+    )
 
 
 @pytest.mark.parametrize("build", [mlp.build_mlp, cnn.build_cnn])
@@ -90,19 +117,36 @@ def test_output_stays_in_float32(build, images):
 @pytest.mark.parametrize(
     ("name", "original", "preprocess"),
     [
-        ("mobilenet_v2", keras.applications.MobileNetV2, keras.applications.mobilenet_v2.preprocess_input),
+        (
+            "mobilenet_v2",
+            keras.applications.MobileNetV2,
+            keras.applications.mobilenet_v2.preprocess_input,
+        ),
         ("vgg16", keras.applications.VGG16, keras.applications.vgg16.preprocess_input),
     ],
 )
-def test_backbone_is_that_of_keras_with_its_preprocessing(name, original, preprocess, tmp_path):
-    """The file is written by Keras's own network, with its order of layers and VGG16's order of colors."""
+def test_backbone_is_that_of_keras_with_its_preprocessing(
+    name, original, preprocess, tmp_path
+):
+    """The file is written by Keras's own network, with its order of layers and VGG16's
+    order of colors.
+    """
     network = original(weights=None, classifier_activation=None)
     make_statistics(network)
-    network.save(tmp_path / "file.h5")  # the old format, in which Keras publishes weights
-    pictures = np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
+    network.save(
+        tmp_path / "file.h5"
+    )  # the old format, in which Keras publishes weights
+    pictures = np.random.default_rng(1).integers(
+        0, 256, (2, 224, 224, 3), dtype=np.uint8
+    )
     expected = network.predict(preprocess(pictures.astype("float32")), verbose=0)
     model = backbones.build_backbone(name, tmp_path / "file.h5")
-    np.testing.assert_allclose(model.predict(pictures, verbose=0), expected, rtol=1e-3, atol=1e-3 * np.ptp(expected))
+    np.testing.assert_allclose(
+        model.predict(pictures, verbose=0),
+        expected,
+        rtol=1e-3,
+        atol=1e-3 * np.ptp(expected),
+    )
     assert model.get_layer("features").output.shape[1] in (1280, 4096)
     maps = [model.get_layer(depth).output.shape[1] for depth in backbones.DEPTHS[name]]
     assert maps == sorted(maps, reverse=True)
@@ -113,7 +157,12 @@ def make_statistics(network):
     random = np.random.default_rng(0)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
+            layer.set_weights(
+                [
+                    random.uniform(0.5, 1.5, weight.shape)
+                    for weight in layer.get_weights()
+                ]
+            )
 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenet_v2"])
@@ -122,14 +171,22 @@ def test_folded_backbone_has_the_same_features(name):
     make_statistics(network)
     network = keras.Model(network.inputs[0], network.get_layer("features").output)
     folded = backbones.fold_normalization(network)
-    assert not [layer for layer in folded.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert not [
+        layer
+        for layer in folded.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
     pictures = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     expected = network(pictures).numpy()
-    np.testing.assert_allclose(folded(pictures), expected, rtol=1e-4, atol=1e-5 * np.ptp(expected))
+    np.testing.assert_allclose(
+        folded(pictures), expected, rtol=1e-4, atol=1e-5 * np.ptp(expected)
+    )
 
 
 def test_only_what_can_be_folded_is_folded():
-    """The first convolution has an activation, the second is read twice, the third has a bias and channels of two."""
+    """The first convolution has an activation, the second is read twice, the third has
+    a bias and channels of two.
+    """
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(4, 3, activation="relu")(inputs)
     x = second = keras.layers.Conv2D(4, 1)(keras.layers.BatchNormalization()(x))
@@ -138,36 +195,61 @@ def test_only_what_can_be_folded_is_folded():
     network = keras.Model(inputs, keras.layers.BatchNormalization()(x))
     make_statistics(network)
     folded = backbones.fold_normalization(network)
-    assert sum(isinstance(layer, keras.layers.BatchNormalization) for layer in folded.layers) == 2
+    assert (
+        sum(
+            isinstance(layer, keras.layers.BatchNormalization)
+            for layer in folded.layers
+        )
+        == 2
+    )
     pictures = np.random.default_rng(1).normal(size=(2, 8, 8, 3))
-    np.testing.assert_allclose(folded(pictures), network(pictures), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        folded(pictures), network(pictures), rtol=1e-4, atol=1e-5
+    )
     assert backbones.fold_normalization(folded) is folded
 
 
 def test_backbone_refuses_what_it_cannot_take(tmp_path):
-    with pytest.raises(ValueError, match="vgg16 cannot take images of 256 x 256 pixels, expected 224"):
+    with pytest.raises(
+        ValueError, match="vgg16 cannot take images of 256 x 256 pixels, expected 224"
+    ):
         backbones.build_backbone("vgg16", size=256)
-    with pytest.raises(ValueError, match="mobilenet_v2 cannot take images of 100 x 100 pixels, expected a multiple"):
+    with pytest.raises(
+        ValueError,
+        match="mobilenet_v2 cannot take images of 100 x 100 pixels, expected a multiple",
+    ):
         backbones.build_backbone("mobilenet_v2", size=100)
     for name, content in (("empty.h5", b""), ("page.h5", b"<html>login</html>")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(ValueError, match=f"{name} does not hold weights of mobilenet_v2"):
+        with pytest.raises(
+            ValueError, match=f"{name} does not hold weights of mobilenet_v2"
+        ):
             backbones.build_backbone("mobilenet_v2", tmp_path / name)
 
 
 def test_histogram_counts_colors():
-    colors = np.array([[(0, 0, 0), (63, 63, 63)], [(64, 0, 0), (255, 255, 255)]], np.uint8)
+    colors = np.array(
+        [[(0, 0, 0), (63, 63, 63)], [(64, 0, 0), (255, 255, 255)]], np.uint8
+    )
     (vector,) = features.count_colors(colors[np.newaxis])
     assert vector.shape == (64,)
-    assert {index: round(float(value) * 6**0.5) for index, value in enumerate(vector) if value} == {0: 2, 1: 1, 63: 1}
-    (grays,) = features.count_colors(np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1))
+    assert {
+        index: round(float(value) * 6**0.5)
+        for index, value in enumerate(vector)
+        if value
+    } == {0: 2, 1: 1, 63: 1}
+    (grays,) = features.count_colors(
+        np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    )
     np.testing.assert_allclose(grays, np.full(16, 0.25))
 
 
 def test_hog_tells_directions():
     rows = np.zeros((1, 28, 28, 1), np.uint8)
     rows[:, ::7] = 255
-    flat, upright = features.compute_hog(np.concatenate([rows, rows.transpose(0, 2, 1, 3)]))
+    flat, upright = features.compute_hog(
+        np.concatenate([rows, rows.transpose(0, 2, 1, 3)])
+    )
     assert flat.shape == (324,)
     assert np.linalg.norm(flat) == pytest.approx(1)
     assert flat @ upright < 0.1
@@ -182,15 +264,21 @@ def test_features_of_a_network_are_what_its_last_layer_gets(images):
     logits = model.predict(images, verbose=0) - bias
     again = vectors @ kernel
     lengths = np.linalg.norm(logits, axis=1) / np.linalg.norm(again, axis=1)
-    np.testing.assert_allclose(again * lengths[:, np.newaxis], logits, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(
+        again * lengths[:, np.newaxis], logits, rtol=1e-3, atol=1e-5
+    )
 
 
 def test_dense_is_matrix_products():
     model = dense.build_dense(2, (5, 4), 3, dropout=0.5, activation="sigmoid")
-    kernel1, bias1, kernel2, bias2, kernel3, bias3 = (weight.numpy() for weight in model.weights)
+    kernel1, bias1, kernel2, bias2, kernel3, bias3 = (
+        weight.numpy() for weight in model.weights
+    )
     x = np.random.default_rng(0).normal(size=(7, 2))
     hidden = np.maximum(np.maximum(x @ kernel1 + bias1, 0) @ kernel2 + bias2, 0)
-    np.testing.assert_allclose(model(x), 1 / (1 + np.exp(-(hidden @ kernel3 + bias3))), atol=1e-6)
+    np.testing.assert_allclose(
+        model(x), 1 / (1 + np.exp(-(hidden @ kernel3 + bias3))), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("parameters", [1000, 1234, 4000, 100_000])
@@ -199,4 +287,6 @@ def test_networks_of_equal_size(depth, parameters):
     units = dense.choose_units(2, depth, 3, parameters)
     assert len(units) == depth
     assert max(units) - min(units) <= 1
-    assert dense.build_dense(2, units, 3).count_params() == pytest.approx(parameters, rel=0.02)
+    assert dense.build_dense(2, units, 3).count_params() == pytest.approx(
+        parameters, rel=0.02
+    )

@@ -29,7 +29,10 @@ def load(folder):
 
 
 def counts(dataset):
-    return [np.bincount(split.labels, minlength=len(dataset.class_names)).tolist() for split in dataset[:3]]
+    return [
+        np.bincount(split.labels, minlength=len(dataset.class_names)).tolist()
+        for split in dataset[:3]
+    ]
 
 
 def pictures_of(split):
@@ -45,7 +48,9 @@ def test_splits_are_drawn_from_each_class_without_overlap(folder):
         assert split.images.dtype == np.uint8
         assert split.images.shape[1:] == (32, 32, 3)
         yellow = split.images[..., 2].mean(axis=(1, 2)) < 90
-        np.testing.assert_array_equal(yellow, split.labels == 0)  # the flower has no blue
+        np.testing.assert_array_equal(
+            yellow, split.labels == 0
+        )  # the flower has no blue
     again = load(folder)
     for split, same in zip(dataset[:3], again[:3], strict=True):
         np.testing.assert_array_equal(split.images, same.images)
@@ -58,7 +63,9 @@ def test_single_held_out_folder_is_the_test(folder, held_out):
     for name in ("temples", "flowers"):
         (folder / held_out / name).mkdir()
         for index in (3, 5, 7):
-            (folder / name / f"照片 {index}.png").rename(folder / held_out / name / f"{index}.png")
+            (folder / name / f"照片 {index}.png").rename(
+                folder / held_out / name / f"{index}.png"
+            )
         (folder / name).rename(folder / "train" / name)
     assert counts(load(folder)) == [[6, 6], [1, 1], [3, 3]]
 
@@ -69,7 +76,9 @@ def test_three_folders(folder):
     for name in ("temples", "flowers"):
         for index, split in ((0, "valid"), (1, "test"), (2, "test")):
             (folder / split / name).mkdir(exist_ok=True)
-            (folder / name / f"照片 {index}.png").rename(folder / split / name / f"{index}.png")
+            (folder / name / f"照片 {index}.png").rename(
+                folder / split / name / f"{index}.png"
+            )
         (folder / name).rename(folder / "train" / name)
     assert counts(load(folder)) == [[7, 7], [1, 1], [2, 2]]
 
@@ -85,24 +94,41 @@ def test_files_that_cannot_be_used_are_counted_and_named(folder, capsys):
     Image.fromarray(FLOWER).save(flowers / "moving.gif")
     (flowers / ".DS_Store").touch()
     assert counts(load(folder)) == [[6, 6], [2, 2], [2, 2]]
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Left out")]
+    lines = [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("Left out")
+    ]
     assert len(lines) == 1
     assert lines[0].startswith("Left out 6 of 26 files: ")
     assert lines[0].endswith(" and 1 more")
-    for said in ("flowers/cut.png (is a damaged picture", "flowers/dot.png (has 1 x 1 pixels", "empty.jpg (is not a"):
+    for said in (
+        "flowers/cut.png (is a damaged picture",
+        "flowers/dot.png (has 1 x 1 pixels",
+        "empty.jpg (is not a",
+    ):
         assert said in lines[0]
 
 
 def test_every_kind_of_picture_is_read(folder):
     image = Image.fromarray(FLOWER[:100, :100])
     flowers = folder / "flowers"
-    for mode, ending in (("L", "png"), ("RGBA", "png"), ("CMYK", "jpg"), ("1", "png"), ("P", "png")):
+    for mode, ending in (
+        ("L", "png"),
+        ("RGBA", "png"),
+        ("CMYK", "jpg"),
+        ("1", "png"),
+        ("P", "png"),
+    ):
         image.convert(mode).save(flowers / f"{mode}.{ending}")
     Image.fromarray(np.uint16(FLOWER[:90, :90, 0]) * 257).save(flowers / "deep.png")
     assert sum(count[0] for count in counts(load(folder))) == 16
 
 
-@pytest.mark.parametrize("where", ["train/flowers/again.bmp", "test/flowers/twice.png", "train/temples/other.png"])
+@pytest.mark.parametrize(
+    "where",
+    ["train/flowers/again.bmp", "test/flowers/twice.png", "train/temples/other.png"],
+)
 def test_the_same_picture_is_used_once_and_stays_in_the_test(folder, where, capsys):
     for split in ("train", "test"):
         for name in ("temples", "flowers"):
@@ -110,19 +136,26 @@ def test_the_same_picture_is_used_once_and_stays_in_the_test(folder, where, caps
     for name in ("temples", "flowers"):
         for index in range(10):
             split = "test" if index < 3 else "train"
-            (folder / name / f"照片 {index}.png").rename(folder / split / name / f"{index}.png")
+            (folder / name / f"照片 {index}.png").rename(
+                folder / split / name / f"{index}.png"
+            )
         (folder / name).rmdir()
     before = load(folder)
     capsys.readouterr()
     Image.open(folder / "test/flowers/1.png").save(folder / where)
     after = load(folder)
-    assert f"{where} (the same picture as test/flowers/1.png)" in capsys.readouterr().out
+    assert (
+        f"{where} (the same picture as test/flowers/1.png)" in capsys.readouterr().out
+    )
     for split, same in zip(before[:3], after[:3], strict=True):
         np.testing.assert_array_equal(split.images, same.images)
 
 
 def test_what_cannot_be_learned_is_refused(folder, tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match="nowhere is not a folder, expected one with a subfolder of photos for each"):
+    with pytest.raises(
+        ValueError,
+        match="nowhere is not a folder, expected one with a subfolder of photos for each",
+    ):
         load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"照片 1.png is not a folder"):
         load(folder / "flowers" / "照片 1.png")
@@ -150,7 +183,9 @@ def test_what_cannot_be_learned_is_refused(folder, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["test", "val"])
 def test_held_out_folder_without_one_to_learn_from(folder, name):
     shutil.copytree(folder / "flowers", folder / name / "flowers")
-    with pytest.raises(ValueError, match=f"has a folder '{name}' and none named 'train', expected both"):
+    with pytest.raises(
+        ValueError, match=f"has a folder '{name}' and none named 'train', expected both"
+    ):
         load(folder)
 
 
@@ -160,7 +195,8 @@ def test_class_that_only_the_test_has(folder):
     shutil.copytree(folder / "temples", folder / "test" / "temples")
     shutil.copytree(folder / "temples", folder / "train" / "towers")
     with pytest.raises(
-        ValueError, match=r"test has a folder 'temples', expected the classes to learn: flowers, towers"
+        ValueError,
+        match=r"test has a folder 'temples', expected the classes to learn: flowers, towers",
     ):
         load(folder)
 
@@ -173,12 +209,15 @@ def test_test_folder_without_photos(folder, content):
         if content:
             (folder / "test" / name / "a.jpg").write_text(content)
     with pytest.raises(
-        ValueError, match="test holds no usable photos, expected a folder of them for each class: flowers, temples"
+        ValueError,
+        match="test holds no usable photos, expected a folder of them for each class: flowers, temples",
     ):
         load(folder)
 
 
-def test_index_keeps_what_was_described_before_an_interruption(folder, tmp_path, monkeypatch):
+def test_index_keeps_what_was_described_before_an_interruption(
+    folder, tmp_path, monkeypatch
+):
     monkeypatch.setattr(photo_index, "BATCH", 8)
     files, path = photo_index.list_files(folder), tmp_path / "runs/first/index.npz"
     path.parent.mkdir(parents=True)
@@ -204,7 +243,9 @@ def test_index_keeps_what_was_described_before_an_interruption(folder, tmp_path,
     other = tmp_path / "runs/third/index.npz"
     other.parent.mkdir()
     described.clear()
-    photo_index.update_index(other, "other vectors", dict(list(files.items())[:3]), compute, 32)
+    photo_index.update_index(
+        other, "other vectors", dict(list(files.items())[:3]), compute, 32
+    )
     assert len(described) == 3
 
 
@@ -212,9 +253,14 @@ def test_link_to_nowhere_is_left_out(folder, capsys):
     (folder / "gone.jpg").symlink_to(folder / "nowhere.jpg")
     path = folder / "index.npz"
     files = photo_index.list_files(folder)
-    index = photo_index.update_index(path, "means", files, lambda images: np.float32(images.mean(axis=(1, 2))), 32)
+    index = photo_index.update_index(
+        path, "means", files, lambda images: np.float32(images.mean(axis=(1, 2))), 32
+    )
     assert len(index.names) == 20
-    assert "Left out 1 of 21 files: gone.jpg (No such file or directory)" in capsys.readouterr().out
+    assert (
+        "Left out 1 of 21 files: gone.jpg (No such file or directory)"
+        in capsys.readouterr().out
+    )
 
 
 def test_folder_that_cannot_be_read(folder, monkeypatch):
@@ -226,11 +272,16 @@ def test_folder_that_cannot_be_read(folder, monkeypatch):
         load(folder)
 
 
-def test_ants_and_bees_as_published_and_unpacked(course_data, monkeypatch, tmp_path, capsys):
+def test_ants_and_bees_as_published_and_unpacked(
+    course_data, monkeypatch, tmp_path, capsys
+):
     if not (course_data / "hymenoptera_data.zip").is_file():
         pytest.skip("needs hymenoptera_data.zip in COURSE_DATA")
     zipped = photo_folders.load_ants_and_bees(64)
-    assert "Left out 1 of 398 files: train/ants/imageNotFound.gif" in capsys.readouterr().out
+    assert (
+        "Left out 1 of 398 files: train/ants/imageNotFound.gif"
+        in capsys.readouterr().out
+    )
     assert zipped.class_names == ("ants", "bees")
     assert counts(zipped)[2] == [70, 83]
     assert np.sum(counts(zipped)[:2]) == 244
@@ -246,16 +297,25 @@ def test_ants_and_bees_as_published_and_unpacked(course_data, monkeypatch, tmp_p
 def test_damaged_archive(content, monkeypatch, tmp_path):
     (tmp_path / "hymenoptera_data.zip").write_bytes(content)
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    with pytest.raises(ValueError, match=r"cannot be read as a zip archive.*delete or replace it"):
+    with pytest.raises(
+        ValueError, match=r"cannot be read as a zip archive.*delete or replace it"
+    ):
         photo_folders.load_ants_and_bees(64)
 
 
 def test_digits_where_there_are_no_photos(capsys):
     new, known = photo_folders.load_photos_or_digits(None, 64)
-    assert "No photos of ants and bees: hymenoptera_data.zip is neither in COURSE_DATA" in capsys.readouterr().out
+    assert (
+        "No photos of ants and bees: hymenoptera_data.zip is neither in COURSE_DATA"
+        in capsys.readouterr().out
+    )
     assert new.class_names == tuple("56789")
     assert counts(new)[0] == [10] * 5
     assert known.class_names == tuple("01234")
     for dataset in (new, known):
-        assert {label for split in dataset[:3] for label in split.labels} == set(range(5))
-    assert not set.union(*map(pictures_of, new[:3])) & set.union(*map(pictures_of, known[:3]))
+        assert {label for split in dataset[:3] for label in split.labels} == set(
+            range(5)
+        )
+    assert not set.union(*map(pictures_of, new[:3])) & set.union(
+        *map(pictures_of, known[:3])
+    )

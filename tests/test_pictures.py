@@ -17,9 +17,12 @@ def test_photographed_digits_are_read(small_run):  # noqa: F811
     """At least 18 of 20, by the network that a learner gets without any download."""
     model = keras.models.load_model(small_run("course_3_cnn").folder / "model.keras")
     drawings = [
-        pictures.cut_out_drawing(photograph(digit, hand, 2 * digit + hand)) for digit, hand in np.ndindex(10, 2)
+        pictures.cut_out_drawing(photograph(digit, hand, 2 * digit + hand))
+        for digit, hand in np.ndindex(10, 2)
     ]
-    answers = model.predict(np.stack([drawing.image for drawing in drawings]), verbose=0).argmax(axis=1)
+    answers = model.predict(
+        np.stack([drawing.image for drawing in drawings]), verbose=0
+    ).argmax(axis=1)
     assert (answers == np.repeat(range(10), 2)).sum() >= 18
 
 
@@ -37,7 +40,9 @@ def test_drawing_has_the_form_of_mnist(course_data):
     with np.load(course_data / "mnist.npz") as archive:
         originals = archive["x_test"][:50]
     for original in originals:
-        again = pictures.cut_out_drawing(np.repeat(original[..., np.newaxis], 3, axis=2))
+        again = pictures.cut_out_drawing(
+            np.repeat(original[..., np.newaxis], 3, axis=2)
+        )
         assert not again.dark_on_light
         assert np.corrcoef(again.image.ravel(), original.ravel())[0, 1] > 0.8
 
@@ -45,7 +50,9 @@ def test_drawing_has_the_form_of_mnist(course_data):
 def test_drawing_is_centered_and_20_pixels_long():
     y, x = np.mgrid[:28, :28]
     for seed in range(6):
-        image = pictures.cut_out_drawing(photograph(8, 0, seed)).image[..., 0].astype(float)
+        image = (
+            pictures.cut_out_drawing(photograph(8, 0, seed)).image[..., 0].astype(float)
+        )
         rows = np.flatnonzero(image.max(axis=1) > 30)
         assert 18 <= rows[-1] - rows[0] + 1 <= 21
         assert (x * image).sum() / image.sum() == pytest.approx(14, abs=0.5)
@@ -71,7 +78,9 @@ def test_formats_and_modes(tmp_path):
     for picture in (
         save(tmp_path / "color.png", image),
         save(tmp_path / "color.jpg", image, quality=95),
-        save(tmp_path / "palette.png", image.convert("P", palette=Image.Palette.ADAPTIVE)),
+        save(
+            tmp_path / "palette.png", image.convert("P", palette=Image.Palette.ADAPTIVE)
+        ),
         save(tmp_path / "cmyk.jpg", image.convert("CMYK"), quality=95),
         save(tmp_path / "opaque.png", image.convert("RGBA")),
         save(tmp_path / "我的 照片.png", image),
@@ -114,8 +123,18 @@ def test_odd_exif_data_are_no_matter(tmp_path):
     """Only the orientation is read; a resolution that is text is passed over."""
     orientation = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
     resolution = struct.pack("<HHI4s", 0x011A, 2, 4, b"odd")
-    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + orientation + resolution + bytes(4)
-    assert save(tmp_path / "odd.jpg", Image.fromarray(RED), exif=exif).shape == (30, 20, 3)
+    exif = (
+        b"Exif\0\0II*\0"
+        + struct.pack("<IH", 8, 2)
+        + orientation
+        + resolution
+        + bytes(4)
+    )
+    assert save(tmp_path / "odd.jpg", Image.fromarray(RED), exif=exif).shape == (
+        30,
+        20,
+        3,
+    )
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -125,7 +144,9 @@ def test_each_orientation_is_turned_as_pillow_does(orientation, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     picture = save(tmp_path / "turned.png", Image.fromarray(noise), exif=exif)
     with Image.open(tmp_path / "turned.png") as image:
-        np.testing.assert_array_equal(picture, np.asarray(ImageOps.exif_transpose(image)))
+        np.testing.assert_array_equal(
+            picture, np.asarray(ImageOps.exif_transpose(image))
+        )
 
 
 def bad_files(folder):
@@ -139,21 +160,35 @@ def bad_files(folder):
         "empty.png": (b"", "is not a picture"),
         "cut.png": (whole.read_bytes()[:3000], "damaged"),
         "cut.jpg": (photo.read_bytes()[:3000], "damaged"),
-        "flipped.png": (whole.read_bytes()[:1000] + bytes(200) + whole.read_bytes()[1200:], "damaged"),
+        "flipped.png": (
+            whole.read_bytes()[:1000] + bytes(200) + whole.read_bytes()[1200:],
+            "damaged",
+        ),
     }
     turned = io.BytesIO()
-    Image.effect_noise((40, 30), 90).save(turned, "TIFF", compression="tiff_adobe_deflate")
+    Image.effect_noise((40, 30), 90).save(
+        turned, "TIFF", compression="tiff_adobe_deflate"
+    )
     tiff = turned.getvalue()
-    cases["packed.tif"] = (tiff[:30] + bytes(60) + tiff[90:], "damaged")  # libtiff complains past Python's stderr
+    cases["packed.tif"] = (
+        tiff[:30] + bytes(60) + tiff[90:],
+        "damaged",
+    )  # libtiff complains past Python's stderr
     cases["tags.tif"] = (tiff[:-8], "damaged|not a picture")  # Pillow warns
-    cases["header.png"] = (b"\x89PNG\r\n\x1a\n\0\0\0\x05IHDR" + bytes(9), "damaged")  # a ValueError of Pillow's
+    cases["header.png"] = (
+        b"\x89PNG\r\n\x1a\n\0\0\0\x05IHDR" + bytes(9),
+        "damaged",
+    )  # a ValueError of Pillow's
     for name, (content, said) in cases.items():
         (folder / name).write_bytes(content)
         yield folder / name, said
     Image.new("L", (1, 1)).save(folder / "dot.png")
     yield folder / "dot.png", "1 x 1 pixels, expected at least 8 x 8"
     Image.new("1", (20_000, 20_000)).save(folder / "huge.png")
-    yield folder / "huge.png", "too many pixels|20000 x 20000 pixels, expected at most 50 million"
+    yield (
+        folder / "huge.png",
+        "too many pixels|20000 x 20000 pixels, expected at most 50 million",
+    )
 
 
 def test_bad_files(tmp_path, capfd):

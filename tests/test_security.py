@@ -11,7 +11,11 @@ import time
 import zipfile
 from pathlib import Path
 
-from lessons import course_3_fooling_a_cnn, course_3_inside_a_cnn, course_4_pretrained_features
+from lessons import (
+    course_3_fooling_a_cnn,
+    course_3_inside_a_cnn,
+    course_4_pretrained_features,
+)
 from lessons.__main__ import ROOT, run_command
 from training import checkpoints, predict, runs
 
@@ -26,7 +30,9 @@ from tests.test_bad_input import PICTURE
 from tests.test_disks import run_process
 
 SOURCES = [
-    path for folder in ("data", "models", "training", "lessons", "benchmarks") for path in (ROOT / folder).rglob("*.py")
+    path
+    for folder in ("data", "models", "training", "lessons", "benchmarks")
+    for path in (ROOT / folder).rglob("*.py")
 ]
 
 
@@ -42,7 +48,9 @@ def answers(host, port):
         return probe.connect_ex((host, port)) == 0
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of the machine")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of the machine"
+)
 @pytest.mark.parametrize("way", ["command", "printed"])
 def test_tensorboard_listens_on_this_machine_only(way, tmp_path):
     """A server that listens on all addresses would answer on 127.0.0.2 as well."""
@@ -71,13 +79,23 @@ def crafted_run(tmp_path):
     marker = tmp_path / "attacked"
 
     name = str(marker)
-    code = keras.layers.Lambda(lambda x: (__import__("pathlib").Path(name).touch(), x)[1])
-    layers = [keras.Input((28, 28, 1)), code, keras.layers.Flatten(), keras.layers.Dense(10)]
+    code = keras.layers.Lambda(
+        lambda x: (__import__("pathlib").Path(name).touch(), x)[1]
+    )
+    layers = [
+        keras.Input((28, 28, 1)),
+        code,
+        keras.layers.Flatten(),
+        keras.layers.Dense(10),
+    ]
     folder = tmp_path / "runs/course_3_cnn/crafted"
     (folder / "figures").mkdir(parents=True)
     keras.Sequential(layers).save(folder / "model.keras")
     marker.unlink()
-    versions = {"versions": {"keras": keras.__version__}, "class_names": list("0123456789")}
+    versions = {
+        "versions": {"keras": keras.__version__},
+        "class_names": list("0123456789"),
+    }
     config = {
         "lesson": "course_3_cnn",
         "hyperparameters": {},
@@ -86,7 +104,9 @@ def crafted_run(tmp_path):
         "source": "-",
     }
     (folder / "config.json").write_text(json.dumps(config | versions))
-    (folder / "metrics.json").write_text(json.dumps({"lesson": "course_3_cnn", "status": "finished", "seconds": 1}))
+    (folder / "metrics.json").write_text(
+        json.dumps({"lesson": "course_3_cnn", "status": "finished", "seconds": 1})
+    )
     return folder, marker
 
 
@@ -102,7 +122,9 @@ def test_the_crafted_model_is_an_attack(crafted_run):
     "use",
     [
         lambda folder: run_command(["predict", str(folder), PICTURE]),
-        lambda folder: course_3_inside_a_cnn.main(course_3_inside_a_cnn.Config(run=str(folder), logdir=folder / "out")),
+        lambda folder: course_3_inside_a_cnn.main(
+            course_3_inside_a_cnn.Config(run=str(folder), logdir=folder / "out")
+        ),
         lambda folder: course_3_fooling_a_cnn.main(
             course_3_fooling_a_cnn.Config(run=str(folder), logdir=folder / "out")
         ),
@@ -122,12 +144,20 @@ def test_functions_named_in_a_saved_model_are_refused(crafted_run):
     folder, marker = crafted_run
     whole = (folder / "model.keras").read_bytes()
     shutil.copy(folder / "model.keras", folder / "old.zip")
-    with zipfile.ZipFile(folder / "old.zip") as old, zipfile.ZipFile(folder / "model.keras", "w") as new:
+    with (
+        zipfile.ZipFile(folder / "old.zip") as old,
+        zipfile.ZipFile(folder / "model.keras", "w") as new,
+    ):
         for name in old.namelist():
             content = old.read(name)
             if name == "config.json":
                 model = json.loads(content)
-                layer = {"module": "os", "class_name": "system", "config": f"touch {marker}", "registered_name": None}
+                layer = {
+                    "module": "os",
+                    "class_name": "system",
+                    "config": f"touch {marker}",
+                    "registered_name": None,
+                }
                 model["config"]["layers"][1] = layer
                 content = json.dumps(model)
             new.writestr(name, content)
@@ -166,7 +196,9 @@ def test_pickles_in_numpy_files_are_refused(tmp_path, capsys):
 
 
 def test_pickle_in_a_file_of_weights_is_refused(tmp_path):
-    """As the flag --weights gives it to a lesson; tests/test_torch_file.py has more of them."""
+    """As the flag --weights gives it to a lesson; tests/test_torch_file.py has more of
+    them.
+    """
     marker, path = tmp_path / "attacked", tmp_path / "weights.pth"
     path.write_bytes(b"cposix\nsystem\n(S'touch " + str(marker).encode() + b"'\ntR.")
     lesson = course_4_pretrained_features
@@ -181,7 +213,11 @@ def test_archives_are_read_in_place(tmp_path, monkeypatch, capsys):
     folder.mkdir(parents=True)
     monkeypatch.setenv("COURSE_DATA", str(folder))
     with zipfile.ZipFile(folder / "hymenoptera_data.zip", "w") as archive:
-        for name in ("../../evil.png", "/evil.png", "hymenoptera_data/train/ants/../../../../../evil.png"):
+        for name in (
+            "../../evil.png",
+            "/evil.png",
+            "hymenoptera_data/train/ants/../../../../../evil.png",
+        ):
             archive.write(PICTURE, name)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ValueError, match="hymenoptera_data"):
@@ -191,38 +227,67 @@ def test_archives_are_read_in_place(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["allow_pickle", "enable_unsafe_deserialization", "extractall", "shell=True", "os.system"]
+    "pattern",
+    [
+        "allow_pickle",
+        "enable_unsafe_deserialization",
+        "extractall",
+        "shell=True",
+        "os.system",
+    ],
 )
 def test_sources_ask_for_nothing_unsafe(pattern):
-    assert not [path for path in SOURCES if re.search(re.escape(pattern), path.read_text("utf-8"))]
+    assert not [
+        path
+        for path in SOURCES
+        if re.search(re.escape(pattern), path.read_text("utf-8"))
+    ]
 
 
 def test_models_are_loaded_in_one_place():
-    found = [path.relative_to(ROOT).as_posix() for path in SOURCES if "models.load_model(" in path.read_text("utf-8")]
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in SOURCES
+        if "models.load_model(" in path.read_text("utf-8")
+    ]
     assert found == ["training/predict.py"]
     assert "load_model(path, safe_mode=True)" in (ROOT / found[0]).read_text("utf-8")
 
 
 def test_a_run_tells_nothing_of_its_machine(tmp_path):
-    """Home folder, user, machine and environment, in the bytes and the names of all that a run writes."""
+    """Home folder, user, machine and environment, in the bytes and the names of all
+    that a run writes.
+    """
     home, photo = tmp_path / "home/zoe_of_tests", tmp_path / "photo.jpg"
     home.mkdir(parents=True)
     exif = Image.Exif()
     exif[0x010F], exif[0x8825] = "CameraOfZoe", {2: (48.0, 8.0, 15.0)}  # maker, place
     Image.open(PICTURE).save(photo, exif=exif)
     assert b"CameraOfZoe" in photo.read_bytes()
-    variables = {"HOME": str(home), "USER": "zoe_of_tests", "LOGNAME": "zoe_of_tests", "MY_TOKEN": "token_of_zoe"}
-    variables |= {"KERAS_HOME": None, "MPLCONFIGDIR": matplotlib.get_configdir()}  # whose list of fonts takes a while
+    variables = {
+        "HOME": str(home),
+        "USER": "zoe_of_tests",
+        "LOGNAME": "zoe_of_tests",
+        "MY_TOKEN": "token_of_zoe",
+    }
+    variables |= {
+        "KERAS_HOME": None,
+        "MPLCONFIGDIR": matplotlib.get_configdir(),
+    }  # whose list of fonts takes a while
     logdir = tmp_path / "runs"
     photo_flags = ("--pictures", photo.name)
     for lesson, flags in (
         ("course_4_pretrained_features", photo_flags),
         ("course_2_mlp", ("--epochs", 1, "--units", 8)),
     ):
-        code, out, err = run_process(lesson, *flags, "--logdir", logdir, folder=tmp_path, **variables)
+        code, out, err = run_process(
+            lesson, *flags, "--logdir", logdir, folder=tmp_path, **variables
+        )
         assert (code, err) == (0, ""), out
     written = [path for path in logdir.rglob("*") if path.is_file()]
-    assert {"config.json", "metrics.json", "model.keras", "projector_config.pbtxt"} <= {path.name for path in written}
+    assert {"config.json", "metrics.json", "model.keras", "projector_config.pbtxt"} <= {
+        path.name for path in written
+    }
     machine = socket.gethostname()
     secrets = [
         "zoe_of_tests",

@@ -14,7 +14,9 @@ from models import mlp
 
 
 def train(fast: bool, **settings) -> list[np.ndarray]:
-    """Returns the weights and the optimizer's variables after an epoch on 1,000 real digits, in batches of 96."""
+    """Returns the weights and the optimizer's variables after an epoch on 1,000 real
+    digits, in batches of 96.
+    """
     keras.utils.set_random_seed(0)
     images, labels = (part[:1000] for part in digits.load_digits().train)
     with speed.faster() if fast else contextlib.nullcontext():
@@ -22,12 +24,19 @@ def train(fast: bool, **settings) -> list[np.ndarray]:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(1e-3, **settings), loss)
         model.fit(images, labels, batch_size=96, epochs=1, verbose=0)
-    return [variable.numpy() for variable in [*model.trainable_variables, *model.optimizer.variables]]
+    return [
+        variable.numpy()
+        for variable in [*model.trainable_variables, *model.optimizer.variables]
+    ]
 
 
-@pytest.mark.parametrize("settings", [{}, {"amsgrad": True}, {"clipnorm": 0.1, "weight_decay": 0.01}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"amsgrad": True}, {"clipnorm": 0.1, "weight_decay": 0.01}]
+)
 def test_adam_in_one_operation_ends_at_the_weights_of_keras(settings):
-    for fast, plain in zip(train(True, **settings), train(False, **settings), strict=True):
+    for fast, plain in zip(
+        train(True, **settings), train(False, **settings), strict=True
+    ):
         np.testing.assert_allclose(fast, plain, rtol=1e-4, atol=1e-6)
 
 
@@ -49,15 +58,23 @@ def test_adam_in_one_operation_is_the_published_one():
 
 def test_adam_is_one_operation_but_for_gradients_of_some_rows():
     def kinds(gradient) -> set[str]:
-        adam, variable = keras.optimizers.Adam(), keras.Variable(np.ones((4, 2), np.float32))
+        adam, variable = (
+            keras.optimizers.Adam(),
+            keras.Variable(np.ones((4, 2), np.float32)),
+        )
         adam.build([variable])
         update = tf.function(lambda: adam.apply([gradient()], [variable]))
-        return {operation.type for operation in update.get_concrete_function().graph.get_operations()}
+        return {
+            operation.type
+            for operation in update.get_concrete_function().graph.get_operations()
+        }
 
     rows = tf.constant([1, 2])
     with speed.faster():
         assert "ResourceApplyAdam" in kinds(lambda: tf.ones((4, 2)))
-        assert "ResourceApplyAdam" not in kinds(lambda: tf.IndexedSlices(tf.ones((2, 2)), rows, tf.constant([4, 2])))
+        assert "ResourceApplyAdam" not in kinds(
+            lambda: tf.IndexedSlices(tf.ones((2, 2)), rows, tf.constant([4, 2]))
+        )
     assert "ResourceApplyAdam" not in kinds(lambda: tf.ones((4, 2)))
 
 
@@ -65,9 +82,15 @@ def test_adam_is_one_operation_but_for_gradients_of_some_rows():
 def test_keras_is_as_it_was_after_a_run(debug):
     before = keras.optimizers.Adam.update_step, speed.ArrayDataAdapter.get_tf_dataset
     with device.computing("float32", debug):
-        during = keras.optimizers.Adam.update_step, speed.ArrayDataAdapter.get_tf_dataset
+        during = (
+            keras.optimizers.Adam.update_step,
+            speed.ArrayDataAdapter.get_tf_dataset,
+        )
     assert (during == before) is debug
-    assert (keras.optimizers.Adam.update_step, speed.ArrayDataAdapter.get_tf_dataset) == before
+    assert (
+        keras.optimizers.Adam.update_step,
+        speed.ArrayDataAdapter.get_tf_dataset,
+    ) == before
 
 
 def test_batches_are_those_of_keras_without_tuning():
@@ -75,8 +98,12 @@ def test_batches_are_those_of_keras_without_tuning():
 
     def draw() -> tuple[list, bool | None]:
         tf.random.set_seed(1)
-        dataset = speed.ArrayDataAdapter(images, labels, batch_size=4, shuffle=True).get_tf_dataset()
-        return [part.numpy().tolist() for batch in dataset for part in batch], dataset.options().autotune.enabled
+        dataset = speed.ArrayDataAdapter(
+            images, labels, batch_size=4, shuffle=True
+        ).get_tf_dataset()
+        return [
+            part.numpy().tolist() for batch in dataset for part in batch
+        ], dataset.options().autotune.enabled
 
     plain, tuned = draw()
     with speed.faster():

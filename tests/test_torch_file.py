@@ -1,4 +1,6 @@
-"""The reader of PyTorch's files, with crafted ones, and with PyTorch itself where it is installed."""
+"""The reader of PyTorch's files, with crafted ones, and with PyTorch itself where it is
+installed.
+"""
 
 import collections
 import io
@@ -26,7 +28,14 @@ class Tensor:
     """Is pickled as PyTorch pickles a tensor."""
 
     def __init__(self, key, count, offset, shape, strides):
-        self.parts = Storage(key, count), offset, shape, strides, False, collections.OrderedDict()
+        self.parts = (
+            Storage(key, count),
+            offset,
+            shape,
+            strides,
+            False,
+            collections.OrderedDict(),
+        )
 
     def __reduce__(self):
         return REBUILD, self.parts
@@ -43,15 +52,26 @@ REBUILD = named("torch._utils", "_rebuild_tensor_v2")
 
 
 class Pickler(pickle._Pickler):
-    """Writes names of PyTorch's without having PyTorch, in Python's own pickler of protocol 2."""
+    """Writes names of PyTorch's without having PyTorch, in Python's own pickler of
+    protocol 2.
+    """
 
     def persistent_id(self, value):
         if isinstance(value, Storage):
-            return ("storage", named("torch", "FloatStorage"), value.key, "cpu", value.count, None)
+            return (
+                "storage",
+                named("torch", "FloatStorage"),
+                value.key,
+                "cpu",
+                value.count,
+                None,
+            )
         return None
 
     def save_global(self, value, name=None):
-        self.write(pickle.GLOBAL + f"{value.__module__}\n{value.__qualname__}\n".encode())
+        self.write(
+            pickle.GLOBAL + f"{value.__module__}\n{value.__qualname__}\n".encode()
+        )
         self.memoize(value)
 
     dispatch: ClassVar = {**pickle._Pickler.dispatch, types.FunctionType: save_global}
@@ -60,7 +80,13 @@ class Pickler(pickle._Pickler):
 def write(path, tensors, numbers, magic=torch_file.MAGIC):
     """Writes a file in the old form of `torch.save`."""
     file = io.BytesIO()
-    for part in (magic, torch_file.VERSION, {"little_endian": True}, tensors, list(numbers)):
+    for part in (
+        magic,
+        torch_file.VERSION,
+        {"little_endian": True},
+        tensors,
+        list(numbers),
+    ):
         Pickler(file, 2).dump(part)
     for values in numbers.values():
         file.write(struct.pack("<q", len(values)) + np.asarray(values, "<f4").tobytes())
@@ -76,7 +102,9 @@ def test_tensors_with_offsets_and_strides(tmp_path):
         part=Tensor("a", 12, 5, (2,), (3,)),
         scalar=Tensor("b", 1, 0, (), ()),
     )
-    read = torch_file.read_tensors(write(tmp_path / "file.pth", tensors, {"a": numbers, "b": [7.0]}))
+    read = torch_file.read_tensors(
+        write(tmp_path / "file.pth", tensors, {"a": numbers, "b": [7.0]})
+    )
     assert list(read) == list(tensors)
     np.testing.assert_array_equal(read["straight"], numbers.reshape(3, 4))
     np.testing.assert_array_equal(read["transposed"], numbers.reshape(3, 4).T)
@@ -89,37 +117,72 @@ def test_crafted_pickle_runs_nothing(where, tmp_path):
     marker = tmp_path / "attacked"
     command = b"cposix\nsystem\n(S'touch " + str(marker).encode() + b"'\ntR."
     path = tmp_path / "file.pth"
-    before = [torch_file.MAGIC, torch_file.VERSION, {"little_endian": True}] if where == "tensors" else []
+    before = (
+        [torch_file.MAGIC, torch_file.VERSION, {"little_endian": True}]
+        if where == "tensors"
+        else []
+    )
     path.write_bytes(b"".join(pickle.dumps(part, 2) for part in before) + command)
-    with pytest.raises(ValueError, match=r"cannot be read as a file of PyTorch tensors .*posix.system.*no tensor"):
+    with pytest.raises(
+        ValueError,
+        match=r"cannot be read as a file of PyTorch tensors .*posix.system.*no tensor",
+    ):
         torch_file.read_tensors(path)
     assert not marker.exists()
 
 
 @pytest.mark.parametrize(
     ("offset", "shape", "strides"),
-    [(0, (13,), (1,)), (10, (3,), (1,)), (-1, (2,), (1,)), (0, (2, 2), (1, 11)), (5, (3,), (-3,)), (0, (-2,), (1,))],
+    [
+        (0, (13,), (1,)),
+        (10, (3,), (1,)),
+        (-1, (2,), (1,)),
+        (0, (2, 2), (1, 11)),
+        (5, (3,), (-3,)),
+        (0, (-2,), (1,)),
+    ],
 )
 def test_tensor_beyond_its_numbers(offset, shape, strides, tmp_path):
     tensors = {"beyond": Tensor("a", 12, offset, shape, strides)}
     with pytest.raises(ValueError, match="beyond its numbers"):
-        torch_file.read_tensors(write(tmp_path / "file.pth", tensors, {"a": np.arange(12)}))
+        torch_file.read_tensors(
+            write(tmp_path / "file.pth", tensors, {"a": np.arange(12)})
+        )
 
 
 def test_damaged_files(tmp_path):
-    path = write(tmp_path / "file.pth", {"a": Tensor("a", 12, 0, (12,), (1,))}, {"a": np.arange(12)})
+    path = write(
+        tmp_path / "file.pth",
+        {"a": Tensor("a", 12, 0, (12,), (1,))},
+        {"a": np.arange(12)},
+    )
     whole = path.read_bytes()
-    for content in (b"", b"no pickle", whole[:20], whole[:100], whole[:-1], pickle.dumps([1, 2])):
+    for content in (
+        b"",
+        b"no pickle",
+        whole[:20],
+        whole[:100],
+        whole[:-1],
+        pickle.dumps([1, 2]),
+    ):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"file.pth cannot be read as a file of PyTorch tensors"):
+        with pytest.raises(
+            ValueError, match=r"file.pth cannot be read as a file of PyTorch tensors"
+        ):
             torch_file.read_tensors(path)
-    write(path, {"_conv_stem.weight": Tensor("a", 12, 0, (12,), (1,))}, {"a": np.arange(12)})
+    write(
+        path,
+        {"_conv_stem.weight": Tensor("a", 12, 0, (12,), (1,))},
+        {"a": np.arange(12)},
+    )
     with pytest.raises(ValueError, match="does not hold weights of EfficientNet-Lite0"):
         efficientnet_lite.build_efficientnet_lite0(path)
 
 
 def test_network_against_pytorch():
-    """The same file read by PyTorch, and the same network in PyTorch's functions, with Keras's padding written out."""
+    """The same file read by PyTorch, and the same network in PyTorch's functions, with
+    Keras's padding written out.
+    """
     torch = pytest.importorskip("torch", reason="needs PyTorch")
     functional = torch.nn.functional
     path = imagenet.find_efficientnet_lite0().path
@@ -132,13 +195,28 @@ def test_network_against_pytorch():
         size = kernel.shape[-1]
         missing = max(0, (-(-x.shape[-1] // stride) - 1) * stride + size - x.shape[-1])
         x = functional.pad(x, [missing // 2, missing - missing // 2] * 2)
-        x = functional.conv2d(x, kernel, stride=stride, groups=x.shape[1] if depthwise else 1)
-        parts = [tensors[f"{normalization}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
+        x = functional.conv2d(
+            x, kernel, stride=stride, groups=x.shape[1] if depthwise else 1
+        )
+        parts = [
+            tensors[f"{normalization}.{part}"]
+            for part in ("running_mean", "running_var", "weight", "bias")
+        ]
         x = functional.batch_norm(x, *parts, eps=1e-3)
         return functional.relu6(x) if activation else x
 
-    squares = np.stack([pictures.cut_out_square(photo.picture, 224) for photo in photos.load_photos().values()])
-    x = convolve((torch.tensor(squares).permute(0, 3, 1, 2).float() - 127) / 128, "_conv_stem", "_bn0", 2)
+    squares = np.stack(
+        [
+            pictures.cut_out_square(photo.picture, 224)
+            for photo in photos.load_photos().values()
+        ]
+    )
+    x = convolve(
+        (torch.tensor(squares).permute(0, 3, 1, 2).float() - 127) / 128,
+        "_conv_stem",
+        "_bn0",
+        2,
+    )
     strides = [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1]
     for block, stride in enumerate(strides):
         name, before = f"_blocks.{block}.", x
@@ -151,4 +229,6 @@ def test_network_against_pytorch():
     expected = (x @ tensors["_fc.weight"].T + tensors["_fc.bias"]).numpy()
     model = efficientnet_lite.build_efficientnet_lite0(path)
     assert isinstance(model, keras.Model)
-    np.testing.assert_allclose(model.predict(squares, verbose=0), expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        model.predict(squares, verbose=0), expected, rtol=0, atol=1e-4
+    )

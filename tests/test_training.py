@@ -28,12 +28,20 @@ class Config(options.Options):
     learning_rate: float = 0.01
 
 
-EXAMPLES = Examples((np.zeros((20, 4)), np.zeros(20)), (np.zeros((20, 4)), np.zeros(20)))
+EXAMPLES = Examples(
+    (np.zeros((20, 4)), np.zeros(20)), (np.zeros((20, 4)), np.zeros(20))
+)
 
 
 @pytest.fixture
 def model():
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu"), keras.layers.Dense(2)])
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(3, activation="relu"),
+            keras.layers.Dense(2),
+        ]
+    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.1), loss, metrics=["accuracy"])
     return model
@@ -57,11 +65,19 @@ def read_curve(folder, tag):
 
 
 def run_python(code, **keywords):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, **keywords)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **keywords,
+    )
 
 
 def test_import_leaves_stderr_empty():
-    process = run_python("from training import quiet; import tensorflow as tf; tf.ones(3) + 1")
+    process = run_python(
+        "from training import quiet; import tensorflow as tf; tf.ones(3) + 1"
+    )
     assert (process.returncode, process.stderr) == (0, "")
 
 
@@ -71,8 +87,12 @@ def test_what_the_import_makes_is_no_garbage():
 
 
 def test_failed_import_gives_back_what_was_written(tmp_path):
-    (tmp_path / "tensorflow.py").write_text("import os; os.write(2, b'reason\\n'); raise ImportError('broken')")
-    process = run_python(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from training import quiet")
+    (tmp_path / "tensorflow.py").write_text(
+        "import os; os.write(2, b'reason\\n'); raise ImportError('broken')"
+    )
+    process = run_python(
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from training import quiet"
+    )
     assert process.returncode == 1
     assert process.stderr.startswith("reason\n")
     assert process.stderr.endswith("ImportError: broken\n")
@@ -80,7 +100,9 @@ def test_failed_import_gives_back_what_was_written(tmp_path):
 
 def test_aborted_import_names_the_place(tmp_path):
     (tmp_path / "tensorflow.py").write_text("import os; os.abort()")
-    process = run_python(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from training import quiet")
+    process = run_python(
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from training import quiet"
+    )
     assert process.returncode != 0
     assert "Fatal Python error: Aborted" in process.stderr
     assert "tensorflow.py" in process.stderr
@@ -111,9 +133,14 @@ def test_two_unnamed_runs_never_share_a_folder(tmp_path):
 
 def test_status_while_running_and_after_failure_and_interruption(tmp_path, capsys):
     def read(name):
-        return json.loads((tmp_path / "test_training" / name / "metrics.json").read_text())
+        return json.loads(
+            (tmp_path / "test_training" / name / "metrics.json").read_text()
+        )
 
-    with pytest.raises(RuntimeError), runs.start(Config(logdir=tmp_path, name="failed"), EXAMPLES):
+    with (
+        pytest.raises(RuntimeError),
+        runs.start(Config(logdir=tmp_path, name="failed"), EXAMPLES),
+    ):
         assert read("failed")["status"] == "running"
         raise RuntimeError("out of\nmemory")
     assert read("failed") | {"seconds": 0} == {
@@ -122,34 +149,61 @@ def test_status_while_running_and_after_failure_and_interruption(tmp_path, capsy
         "error": "out of memory",
         "seconds": 0,
     }
-    with pytest.raises(KeyboardInterrupt), runs.start(Config(logdir=tmp_path, name="stopped"), EXAMPLES):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        runs.start(Config(logdir=tmp_path, name="stopped"), EXAMPLES),
+    ):
         raise KeyboardInterrupt
     assert read("stopped")["status"] == "interrupted"
-    assert keras.config.dtype_policy().name == "float32", "a run gives back the precision it found"
+    assert keras.config.dtype_policy().name == "float32", (
+        "a run gives back the precision it found"
+    )
 
 
 def test_config_holds_every_hyperparameter(tmp_path):
     with runs.start(Config(logdir=tmp_path, name="a", seed=7), EXAMPLES) as run:
         run.finish()
     config = json.loads((run.folder / "config.json").read_text())
-    assert config["hyperparameters"] == {"epochs": 2, "batch_size": 10, "learning_rate": 0.01}
+    assert config["hyperparameters"] == {
+        "epochs": 2,
+        "batch_size": 10,
+        "learning_rate": 0.01,
+    }
     assert config["options"]["seed"] == 7
     assert config["source"] == "here"
 
 
 def test_stop_on_divergence(model, examples):
-    model.compile(keras.optimizers.SGD(1e30), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    with pytest.raises(FloatingPointError, match=r"learning rate of 1e\+30.*--learning-rate"):
-        model.fit(*examples, verbose=0, callbacks=[recorder.StopOnDivergence()], epochs=5)
+    model.compile(
+        keras.optimizers.SGD(1e30),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    with pytest.raises(
+        FloatingPointError, match=r"learning rate of 1e\+30.*--learning-rate"
+    ):
+        model.fit(
+            *examples, verbose=0, callbacks=[recorder.StopOnDivergence()], epochs=5
+        )
 
 
 @pytest.fixture
 def recorded(model, examples, tmp_path):
-    """The model after a recorded training of 2 x 60 updates, Keras's history of it, and the folder."""
-    with runs.start(Config(logdir=tmp_path, name="a"), Examples(examples, examples)) as run:
+    """The model after a recorded training of 2 x 60 updates, Keras's history of it, and
+    the folder.
+    """
+    with runs.start(
+        Config(logdir=tmp_path, name="a"), Examples(examples, examples)
+    ) as run:
         start = [weight.numpy() for weight in model.weights]
         callbacks = run.callbacks()
-        history = model.fit(*examples, batch_size=10, epochs=2, callbacks=callbacks, verbose=0, shuffle=False)
+        history = model.fit(
+            *examples,
+            batch_size=10,
+            epochs=2,
+            callbacks=callbacks,
+            verbose=0,
+            shuffle=False,
+        )
     return model, start, history.history, run.folder
 
 
@@ -160,7 +214,11 @@ def test_training_curve_adds_up_to_keras_epochs(recorded):
         assert len(curve) >= 100
         assert max(curve) == 120
         for epoch, mean in enumerate(history[tag]):
-            values = [value for step, value in curve.items() if epoch * 60 < step <= (epoch + 1) * 60]
+            values = [
+                value
+                for step, value in curve.items()
+                if epoch * 60 < step <= (epoch + 1) * 60
+            ]
             assert np.mean(values) == pytest.approx(mean, rel=1e-4)
 
 
@@ -168,7 +226,9 @@ def test_validation_curve_ends_at_the_final_model(recorded, examples):
     model, _, _, folder = recorded
     curve = read_curve(folder / "validation", "loss")
     assert len(curve) >= 10
-    assert curve[120] == pytest.approx(model.evaluate(*examples, verbose=0)[0], rel=1e-5)
+    assert curve[120] == pytest.approx(
+        model.evaluate(*examples, verbose=0)[0], rel=1e-5
+    )
 
 
 def test_gradient_norm_against_finite_differences(recorded, examples):
@@ -203,12 +263,19 @@ def test_histograms_and_graph(recorded):
 
 
 def test_update_to_weight_ratio(recorded):
-    """After the first update, against the weights before and after it: a training of one update ends there."""
+    """After the first update, against the weights before and after it: a training of
+    one update ends there.
+    """
     model, start, _, folder = recorded
-    ratios = read_curve(folder / "train", f"update_to_weight/{model.layers[0].kernel.path}")
+    ratios = read_curve(
+        folder / "train", f"update_to_weight/{model.layers[0].kernel.path}"
+    )
     assert len(ratios) == 120
-    # The sum of the updates is at most the sum of their lengths, each relative to a weight that changes little.
-    travelled = np.linalg.norm(model.weights[0].numpy() - start[0]) / np.linalg.norm(start[0])
+    # The sum of the updates is at most the sum of their lengths, each relative to a
+    # weight that changes little.
+    travelled = np.linalg.norm(model.weights[0].numpy() - start[0]) / np.linalg.norm(
+        start[0]
+    )
     assert travelled / 2 < sum(ratios.values())
     assert 0 < max(ratios.values()) < 0.2
 
@@ -225,11 +292,22 @@ def test_recording_does_not_change_the_training(examples, tmp_path):
     for recording in (False, True):
         keras.utils.set_random_seed(0)
         model = keras.Sequential(
-            [keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dropout(0.5), keras.layers.Dense(2)]
+            [
+                keras.Input((4,)),
+                keras.layers.Dense(8),
+                keras.layers.Dropout(0.5),
+                keras.layers.Dense(2),
+            ]
         )
-        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+        model.compile(
+            "adam",
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
         writers = runs.Writers(checkpoints.States(tmp_path, resumed=False))
-        callbacks = [recorder.Recorder(writers, examples, examples)] if recording else []
+        callbacks = (
+            [recorder.Recorder(writers, examples, examples)] if recording else []
+        )
         model.fit(*examples, epochs=2, verbose=0, callbacks=callbacks)
         results.append([weight.numpy() for weight in model.weights])
     for plain, recorded in zip(*results, strict=True):
@@ -249,15 +327,24 @@ def test_first_update_is_traced_once(examples, tmp_path):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, metrics=["accuracy"])
     writers = runs.Writers(checkpoints.States(tmp_path, resumed=False))
-    model.fit(*examples, batch_size=len(examples[1]), callbacks=[recorder.Recorder(writers, examples)], verbose=0)
+    model.fit(
+        *examples,
+        batch_size=len(examples[1]),
+        callbacks=[recorder.Recorder(writers, examples)],
+        verbose=0,
+    )
     assert len(calls) == 1
 
 
 def test_profile_of_a_training_that_ends_early(model, examples, tmp_path):
-    """12 updates, then a second training: it could not start its profiler if the first had left its own running."""
+    """12 updates, then a second training: it could not start its profiler if the first
+    had left its own running.
+    """
     for name in ("first", "second"):
         writers = runs.Writers(checkpoints.States(tmp_path / name, resumed=False))
-        callback = recorder.Recorder(writers, examples, examples, profile=tmp_path / name)
+        callback = recorder.Recorder(
+            writers, examples, examples, profile=tmp_path / name
+        )
         model.fit(*examples, batch_size=50, verbose=0, callbacks=[callback])
         assert len(list((tmp_path / name).glob("**/*.xplane.pb"))) == 1
 
@@ -265,9 +352,17 @@ def test_profile_of_a_training_that_ends_early(model, examples, tmp_path):
 def test_precision(monkeypatch):
     assert device.choose_precision("float32") == "float32"
     assert device.choose_precision("bfloat16") == "bfloat16"
-    for flags, expected in (("avx2 avx512_bf16", "bfloat16"), ("amx_bf16", "bfloat16"), ("avx2 avx512f", "float32")):
-        monkeypatch.setattr(device.Path, "read_text", lambda path, flags=flags: f"flags : {flags}\n")
-        assert device.choose_precision("auto") == (expected if sys.platform == "linux" else "float32")
+    for flags, expected in (
+        ("avx2 avx512_bf16", "bfloat16"),
+        ("amx_bf16", "bfloat16"),
+        ("avx2 avx512f", "float32"),
+    ):
+        monkeypatch.setattr(
+            device.Path, "read_text", lambda path, flags=flags: f"flags : {flags}\n"
+        )
+        assert device.choose_precision("auto") == (
+            expected if sys.platform == "linux" else "float32"
+        )
 
 
 def test_debug_runs_the_model_eagerly_and_checks_numbers(examples):
@@ -280,7 +375,9 @@ def test_debug_runs_the_model_eagerly_and_checks_numbers(examples):
 
     with device.computing("float32", debug=True):
         model = keras.Sequential([keras.Input((4,)), Look(), keras.layers.Dense(2)])
-        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model.compile(
+            "sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        )
         model.fit(*examples, batch_size=300, verbose=0)
         assert seen.count("EagerTensor") == 2
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?i)nan|inf"):

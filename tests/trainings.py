@@ -1,7 +1,8 @@
-"""Small trainings on real data, faulty and healthy, for the doctor: each a function of a seed, under the code it earns.
+"""Small trainings on real data, faulty and healthy, for the doctor: each a function of
+a seed, under the code it earns.
 
-`python -m tests.trainings` prints what the doctor says of each one; with `--set-aside` of those that were not looked at
-while its rules were written.
+`python -m tests.trainings` prints what the doctor says of each one; with `--set-aside`
+of those that were not looked at while its rules were written.
 """
 
 import argparse
@@ -26,7 +27,9 @@ layers = keras.layers
 
 
 def case(code: str | None, collection: dict = CASES):
-    """Registers a training under the code that the doctor should name first, None for a healthy one."""
+    """Registers a training under the code that the doctor should name first, None for a
+    healthy one.
+    """
 
     def register(function):
         collection[function.__name__] = code, function
@@ -61,15 +64,30 @@ def table(name):
 
 def mlp(inputs, *units, out=10, last=None, activation="relu", **arguments):
     hidden = [layers.Dense(n, activation=activation, **arguments) for n in units]
-    return keras.Sequential([keras.Input((inputs,)), *hidden, layers.Dense(out, activation=last)])
+    return keras.Sequential(
+        [keras.Input((inputs,)), *hidden, layers.Dense(out, activation=last)]
+    )
 
 
 def logits(classes=True):
-    kind = keras.losses.SparseCategoricalCrossentropy if classes else keras.losses.BinaryCrossentropy
+    kind = (
+        keras.losses.SparseCategoricalCrossentropy
+        if classes
+        else keras.losses.BinaryCrossentropy
+    )
     return kind(from_logits=True)
 
 
-def fit(model, data, loss, optimizer="adam", metrics=("accuracy",), epochs=10, batch_size=32, **arguments):
+def fit(
+    model,
+    data,
+    loss,
+    optimizer="adam",
+    metrics=("accuracy",),
+    epochs=10,
+    batch_size=32,
+    **arguments,
+):
     (x, y), validation = data
     model.compile(optimizer, loss, metrics=list(metrics))
     return model, {
@@ -97,7 +115,12 @@ def deep_mlp_on_digits(seed):
 
 @case(None)
 def softmax_output(seed):
-    return fit(mlp(64, 64, last="softmax"), digits(), "sparse_categorical_crossentropy", epochs=15)
+    return fit(
+        mlp(64, 64, last="softmax"),
+        digits(),
+        "sparse_categorical_crossentropy",
+        epochs=15,
+    )
 
 
 @case(None)
@@ -138,7 +161,12 @@ def cnn_on_digits(seed):
             layers.Dense(10),
         ]
     )
-    return fit(model, ((x.reshape(-1, 8, 8, 1), y), (v.reshape(-1, 8, 8, 1), w)), logits(), epochs=20)
+    return fit(
+        model,
+        ((x.reshape(-1, 8, 8, 1), y), (v.reshape(-1, 8, 8, 1), w)),
+        logits(),
+        epochs=20,
+    )
 
 
 @case(None)
@@ -160,7 +188,12 @@ def batch_norm_and_dropout(seed):
 def pixels_scaled_inside(seed):
     (x, y), (v, w) = digits()
     model = keras.Sequential(
-        [keras.Input((64,)), layers.Rescaling(1 / 255), layers.Dense(64, "relu"), layers.Dense(10)]
+        [
+            keras.Input((64,)),
+            layers.Rescaling(1 / 255),
+            layers.Dense(64, "relu"),
+            layers.Dense(10),
+        ]
     )
     return fit(model, ((x * 255, y), (v * 255, w)), logits(), epochs=25)
 
@@ -172,18 +205,33 @@ def plain_gradient_descent(seed):
 
 @case(None)
 def momentum(seed):
-    return fit(mlp(64, 64), digits(), logits(), keras.optimizers.SGD(0.02, momentum=0.9), epochs=15)
+    return fit(
+        mlp(64, 64),
+        digits(),
+        logits(),
+        keras.optimizers.SGD(0.02, momentum=0.9),
+        epochs=15,
+    )
 
 
 @case(None)
 def rmsprop_large_batches(seed):
-    return fit(mlp(64, 64), digits(), logits(), keras.optimizers.RMSprop(3e-3), epochs=25, batch_size=128)
+    return fit(
+        mlp(64, 64),
+        digits(),
+        logits(),
+        keras.optimizers.RMSprop(3e-3),
+        epochs=25,
+        batch_size=128,
+    )
 
 
 @case(None)
 def falling_learning_rate(seed):
     schedule = keras.optimizers.schedules.CosineDecay(5e-3, 420)
-    return fit(mlp(64, 64), digits(), logits(), keras.optimizers.Adam(schedule), epochs=10)
+    return fit(
+        mlp(64, 64), digits(), logits(), keras.optimizers.Adam(schedule), epochs=10
+    )
 
 
 @case(None)
@@ -204,7 +252,11 @@ def pipeline(seed):
     model = mlp(64, 64)
     model.compile("adam", logits(), metrics=["accuracy"])
     data = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(2000, seed=seed).batch(32)
-    return model, {"x": data, "validation_data": tf.data.Dataset.from_tensor_slices((v, w)).batch(64), "epochs": 15}
+    return model, {
+        "x": data,
+        "validation_data": tf.data.Dataset.from_tensor_slices((v, w)).batch(64),
+        "epochs": 15,
+    }
 
 
 @case(None)
@@ -224,7 +276,11 @@ def no_validation(seed):
 @case(None)
 def zeros_in_the_last_layer(seed):
     model = keras.Sequential(
-        [keras.Input((64,)), layers.Dense(64, "relu"), layers.Dense(10, kernel_initializer="zeros")]
+        [
+            keras.Input((64,)),
+            layers.Dense(64, "relu"),
+            layers.Dense(10, kernel_initializer="zeros"),
+        ]
     )
     return fit(model, digits(), logits(), epochs=15)
 
@@ -264,14 +320,26 @@ def yes_or_no_with_logits(seed):
 
 @case(None)
 def few_examples(seed):
-    return fit(mlp(13, 16, out=3), table("wine"), logits(), keras.optimizers.Adam(5e-3), epochs=30)
+    return fit(
+        mlp(13, 16, out=3),
+        table("wine"),
+        logits(),
+        keras.optimizers.Adam(5e-3),
+        epochs=30,
+    )
 
 
 @case(None)
 def regression(seed):
     (x, y), (v, w) = table("diabetes")
     y, w = (y - 150) / 77, (w - 150) / 77
-    return fit(mlp(10, 16, out=1), ((x, y), (v, w)), "mean_squared_error", metrics=("mae",), epochs=15)
+    return fit(
+        mlp(10, 16, out=1),
+        ((x, y), (v, w)),
+        "mean_squared_error",
+        metrics=("mae",),
+        epochs=15,
+    )
 
 
 @case(None)
@@ -280,7 +348,11 @@ def mild_imbalance_with_weights(seed):
     kept = (y != 0) | (np.arange(len(y)) % 3 == 0)
     data = (x[kept], np.int64(y[kept] == 0)), (v, np.int64(w == 0))
     return fit(
-        mlp(64, 32, out=1, last="sigmoid"), data, "binary_crossentropy", epochs=20, class_weight={0: 1.0, 1: 5.0}
+        mlp(64, 32, out=1, last="sigmoid"),
+        data,
+        "binary_crossentropy",
+        epochs=20,
+        class_weight={0: 1.0, 1: 5.0},
     )
 
 
@@ -298,8 +370,17 @@ def rare_class_that_is_learned(seed):
 @case(None)
 def autoencoder(seed):
     (x, _), (v, _) = digits()
-    model = keras.Sequential([keras.Input((64,)), layers.Dense(32, "relu"), layers.Dense(64, "sigmoid")])
-    return fit(model, ((x, x), (v, v)), "mean_squared_error", keras.optimizers.Adam(3e-3), metrics=(), epochs=20)
+    model = keras.Sequential(
+        [keras.Input((64,)), layers.Dense(32, "relu"), layers.Dense(64, "sigmoid")]
+    )
+    return fit(
+        model,
+        ((x, x), (v, v)),
+        "mean_squared_error",
+        keras.optimizers.Adam(3e-3),
+        metrics=(),
+        epochs=20,
+    )
 
 
 @case(None)
@@ -314,7 +395,9 @@ def residual_network(seed):
     inputs = keras.Input((64,))
     x = layers.Dense(32)(inputs)
     for _ in range(6):
-        x = layers.Add()([x, layers.Dense(32)(layers.ReLU()(layers.LayerNormalization()(x)))])
+        x = layers.Add()(
+            [x, layers.Dense(32)(layers.ReLU()(layers.LayerNormalization()(x)))]
+        )
     return fit(keras.Model(inputs, layers.Dense(10)(x)), digits(), logits(), epochs=12)
 
 
@@ -323,7 +406,9 @@ def some_dead_units(seed):
     model = keras.Sequential(
         [
             keras.Input((64,)),
-            layers.Dense(200, "relu", bias_initializer=keras.initializers.RandomNormal(-0.5, 0.8)),
+            layers.Dense(
+                200, "relu", bias_initializer=keras.initializers.RandomNormal(-0.5, 0.8)
+            ),
             layers.Dense(10),
         ]
     )
@@ -357,18 +442,24 @@ def sgd_that_diverges(seed):
 
 @case("learning_rate_too_high")
 def momentum_at_2(seed):
-    return fit(mlp(64, 64, 64), digits(), logits(), keras.optimizers.SGD(3.0, momentum=0.9))
+    return fit(
+        mlp(64, 64, 64), digits(), logits(), keras.optimizers.SGD(3.0, momentum=0.9)
+    )
 
 
 @case("learning_rate_too_low")
 def warm_up_to_a_millionth(seed):
-    schedule = keras.optimizers.schedules.CosineDecay(1e-8, 200, warmup_target=1e-6, warmup_steps=100)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        1e-8, 200, warmup_target=1e-6, warmup_steps=100
+    )
     return fit(mlp(64, 64), digits(), logits(), keras.optimizers.Adam(schedule))
 
 
 @case("learning_rate_too_high")
 def warm_up_to_1(seed):
-    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 400, warmup_target=1.0, warmup_steps=100)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        1e-3, 400, warmup_target=1.0, warmup_steps=100
+    )
     return fit(mlp(64, 64), digits(), logits(), keras.optimizers.Adam(schedule))
 
 
@@ -385,14 +476,22 @@ def sgd_at_a_ten_thousandth(seed):
 @case("learning_rate_too_low")
 def yes_or_no_too_slowly(seed):
     return fit(
-        mlp(30, 16, out=1, last="sigmoid"), table("breast_cancer"), "binary_crossentropy", keras.optimizers.Adam(1e-6)
+        mlp(30, 16, out=1, last="sigmoid"),
+        table("breast_cancer"),
+        "binary_crossentropy",
+        keras.optimizers.Adam(1e-6),
     )
 
 
 @case("input_not_normalized")
 def pixels_to_255_with_sgd(seed):
     (x, y), (v, w) = digits()
-    return fit(mlp(64, 64, 64), ((x * 255, y), (v * 255, w)), logits(), keras.optimizers.SGD(0.1))
+    return fit(
+        mlp(64, 64, 64),
+        ((x * 255, y), (v * 255, w)),
+        logits(),
+        keras.optimizers.SGD(0.1),
+    )
 
 
 @case("input_not_normalized")
@@ -407,13 +506,25 @@ def table_as_it_came(seed):
 
 @case("input_not_normalized")
 def wine_as_it_came(seed):
-    return fit(mlp(13, 16, out=3), split(*load("wine")), logits(), keras.optimizers.Adam(1e-3), epochs=20)
+    return fit(
+        mlp(13, 16, out=3),
+        split(*load("wine")),
+        logits(),
+        keras.optimizers.Adam(1e-3),
+        epochs=20,
+    )
 
 
 @case("input_not_normalized")
 def scaled_twice(seed):
     (x, y), (v, w) = digits()
-    return fit(mlp(64, 64), ((x / 255, y), (v / 255, w)), logits(), keras.optimizers.SGD(0.1), epochs=15)
+    return fit(
+        mlp(64, 64),
+        ((x / 255, y), (v / 255, w)),
+        logits(),
+        keras.optimizers.SGD(0.1),
+        epochs=15,
+    )
 
 
 @case("activation_loss_mismatch")
@@ -429,20 +540,29 @@ def softmax_twice(seed):
 
 @case("activation_loss_mismatch")
 def softmax_reshape_logits(seed):
-    model = keras.Sequential([*mlp(64, 64, last="softmax").layers, layers.Reshape((10,))])
+    model = keras.Sequential(
+        [*mlp(64, 64, last="softmax").layers, layers.Reshape((10,))]
+    )
     return fit(model, digits(), logits())
 
 
 @case("activation_loss_mismatch")
 def softmax_on_one_unit(seed):
-    return fit(mlp(30, 16, out=1, last="softmax"), table("breast_cancer"), "binary_crossentropy")
+    return fit(
+        mlp(30, 16, out=1, last="softmax"),
+        table("breast_cancer"),
+        "binary_crossentropy",
+    )
 
 
 @case("activation_loss_mismatch")
 def relu_on_the_output(seed):
     (x, y), (v, w) = table("diabetes")
     return fit(
-        mlp(10, 16, out=1, last="relu"), ((x, (y - 150) / 77), (v, (w - 150) / 77)), "mean_squared_error", metrics=()
+        mlp(10, 16, out=1, last="relu"),
+        ((x, (y - 150) / 77), (v, (w - 150) / 77)),
+        "mean_squared_error",
+        metrics=(),
     )
 
 
@@ -471,21 +591,39 @@ def binary_cross_entropy_for_ten_classes(seed):
 @case("wrong_loss")
 def binary_cross_entropy_for_quantities(seed):
     (x, y), (v, w) = table("diabetes")
-    return fit(mlp(10, 16, out=1, last="sigmoid"), ((x, y / 77), (v, w / 77)), "binary_crossentropy", metrics=())
+    return fit(
+        mlp(10, 16, out=1, last="sigmoid"),
+        ((x, y / 77), (v, w / 77)),
+        "binary_crossentropy",
+        metrics=(),
+    )
 
 
 @case("wrong_loss")
 def categorical_cross_entropy_for_several_labels(seed):
     (x, y), (v, w) = digits()
-    several = [np.float32(np.stack([part % 2, part > 4, part % 3 == 0], axis=1)) for part in (y, w)]
+    several = [
+        np.float32(np.stack([part % 2, part > 4, part % 3 == 0], axis=1))
+        for part in (y, w)
+    ]
     data = (x, several[0]), (v, several[1])
-    return fit(mlp(64, 32, out=3, last="sigmoid"), data, "categorical_crossentropy", metrics=("binary_accuracy",))
+    return fit(
+        mlp(64, 32, out=3, last="sigmoid"),
+        data,
+        "categorical_crossentropy",
+        metrics=("binary_accuracy",),
+    )
 
 
 @case("wrong_loss")
 def loss_of_counts_for_signed_quantities(seed):
     (x, y), (v, w) = table("diabetes")
-    return fit(mlp(10, 16, out=1), ((x, (y - 150) / 77), (v, (w - 150) / 77)), "poisson", metrics=())
+    return fit(
+        mlp(10, 16, out=1),
+        ((x, (y - 150) / 77), (v, (w - 150) / 77)),
+        "poisson",
+        metrics=(),
+    )
 
 
 @case("wrong_loss")
@@ -503,18 +641,30 @@ def schedule_over_a_tenth_of_the_updates(seed):
 
 @case("dead_relu")
 def biases_far_below(seed):
-    return fit(mlp(64, 64, 64, bias_initializer=keras.initializers.Constant(-10.0)), digits(), logits())
+    return fit(
+        mlp(64, 64, 64, bias_initializer=keras.initializers.Constant(-10.0)),
+        digits(),
+        logits(),
+    )
 
 
 @case("dead_relu")
 def negative_weights(seed):
-    return fit(mlp(64, 64, 64, kernel_initializer=keras.initializers.RandomUniform(-0.5, -0.1)), digits(), logits())
+    return fit(
+        mlp(
+            64, 64, 64, kernel_initializer=keras.initializers.RandomUniform(-0.5, -0.1)
+        ),
+        digits(),
+        logits(),
+    )
 
 
 @case("dead_relu")
 def one_dead_layer(seed):
     model = mlp(64, 64, 32, 32)
-    model.layers[1].set_weights([model.layers[1].kernel.numpy(), np.full(32, -20, "float32")])
+    model.layers[1].set_weights(
+        [model.layers[1].kernel.numpy(), np.full(32, -20, "float32")]
+    )
     return fit(model, digits(), logits())
 
 
@@ -527,14 +677,22 @@ def ten_sigmoid_layers(seed):
 def fifteen_layers_with_small_weights(seed):
     small = keras.initializers.RandomNormal(0, 0.02)
     return fit(
-        mlp(64, *[32] * 12, activation="tanh", kernel_initializer=small), digits(), logits(), keras.optimizers.SGD(0.1)
+        mlp(64, *[32] * 12, activation="tanh", kernel_initializer=small),
+        digits(),
+        logits(),
+        keras.optimizers.SGD(0.1),
     )
 
 
 @case("exploding_gradient")
 def weights_far_too_large(seed):
     large = keras.initializers.RandomNormal(0, 2.0)
-    return fit(mlp(64, *[64] * 6, kernel_initializer=large), digits(), logits(), keras.optimizers.SGD(0.05))
+    return fit(
+        mlp(64, *[64] * 6, kernel_initializer=large),
+        digits(),
+        logits(),
+        keras.optimizers.SGD(0.05),
+    )
 
 
 @case("exploding_gradient")
@@ -603,8 +761,14 @@ def sorted_pipeline(seed):
     order = np.argsort(y, kind="stable")
     model = mlp(64, 64)
     model.compile("adam", logits(), metrics=["accuracy"])
-    data = tf.data.Dataset.from_tensor_slices((x[order], y[order])).shuffle(50).batch(32)
-    return model, {"x": data, "validation_data": tf.data.Dataset.from_tensor_slices((v, w)).batch(64), "epochs": 10}
+    data = (
+        tf.data.Dataset.from_tensor_slices((x[order], y[order])).shuffle(50).batch(32)
+    )
+    return model, {
+        "x": data,
+        "validation_data": tf.data.Dataset.from_tensor_slices((v, w)).batch(64),
+        "epochs": 10,
+    }
 
 
 @case("unshuffled_data")
@@ -619,14 +783,24 @@ def last_classes_for_validation(seed):
 @case("labels_broken")
 def permuted(seed):
     (x, y), validation = digits()
-    return fit(mlp(64, 64), ((x, np.random.default_rng(seed).permutation(y)), validation), logits(), epochs=20)
+    return fit(
+        mlp(64, 64),
+        ((x, np.random.default_rng(seed).permutation(y)), validation),
+        logits(),
+        epochs=20,
+    )
 
 
 @case("labels_broken")
 def permuted_everywhere(seed):
     (x, y), (v, w) = digits()
     random = np.random.default_rng(seed)
-    return fit(mlp(64, 128), ((x, random.permutation(y)), (v, random.permutation(w))), logits(), epochs=60)
+    return fit(
+        mlp(64, 128),
+        ((x, random.permutation(y)), (v, random.permutation(w))),
+        logits(),
+        epochs=60,
+    )
 
 
 @case("labels_broken")
@@ -662,7 +836,10 @@ def hundred_digits_by_heart(seed):
         (
             ((x + noise)[:150], y[:150]),
             (
-                validation[0] + np.random.default_rng(1).normal(0, 0.35, validation[0].shape).astype("float32"),
+                validation[0]
+                + np.random.default_rng(1)
+                .normal(0, 0.35, validation[0].shape)
+                .astype("float32"),
                 validation[1],
             ),
         ),
@@ -676,13 +853,24 @@ def diabetes_by_heart(seed):
     (x, y), (v, w) = table("diabetes")
     data = (x[:150], (y[:150] - 150) / 77), (v, (w - 150) / 77)
     return fit(
-        mlp(10, 256, 256, out=1), data, "mean_squared_error", keras.optimizers.Adam(3e-3), metrics=(), epochs=100
+        mlp(10, 256, 256, out=1),
+        data,
+        "mean_squared_error",
+        keras.optimizers.Adam(3e-3),
+        metrics=(),
+        epochs=100,
     )
 
 
 @case("underfitting")
 def two_units(seed):
-    return fit(mlp(64, 2, activation="tanh"), digits(), logits(), keras.optimizers.Adam(5e-3), epochs=20)
+    return fit(
+        mlp(64, 2, activation="tanh"),
+        digits(),
+        logits(),
+        keras.optimizers.Adam(5e-3),
+        epochs=20,
+    )
 
 
 @case("underfitting")
@@ -692,7 +880,12 @@ def a_single_epoch(seed):
 
 @case("underfitting")
 def far_too_much_weight_decay(seed):
-    return fit(mlp(64, 32, kernel_regularizer=keras.regularizers.L2(1.0)), digits(), logits(), epochs=15)
+    return fit(
+        mlp(64, 32, kernel_regularizer=keras.regularizers.L2(1.0)),
+        digits(),
+        logits(),
+        epochs=15,
+    )
 
 
 @case("class_imbalance_collapse")
@@ -702,7 +895,10 @@ def one_in_fifty(seed):
     noise = np.random.default_rng(seed).normal(0, 0.5, x.shape).astype("float32")
     data = (
         ((x + noise)[kept], np.int64(y[kept] == 8)),
-        (v + np.random.default_rng(1).normal(0, 0.5, v.shape).astype("float32"), np.int64(w == 8)),
+        (
+            v + np.random.default_rng(1).normal(0, 0.5, v.shape).astype("float32"),
+            np.int64(w == 8),
+        ),
     )
     return fit(mlp(64, 8, out=1, last="sigmoid"), data, "binary_crossentropy", epochs=4)
 
@@ -732,7 +928,12 @@ def infinite_target(seed):
     (x, y), (v, w) = table("diabetes")
     y = (y - 150) / 77
     y[5] = np.inf
-    return fit(mlp(10, 16, out=1), ((x, y), (v, (w - 150) / 77)), "mean_squared_error", metrics=())
+    return fit(
+        mlp(10, 16, out=1),
+        ((x, y), (v, (w - 150) / 77)),
+        "mean_squared_error",
+        metrics=(),
+    )
 
 
 # Set aside: looked at only once, when the rules were done. Other data, other networks.
@@ -744,7 +945,9 @@ aside = functools.partial(case, collection=SET_ASIDE)
 def mnist():
     """2,000 training and 500 validation images of MNIST, uint8 `(n, 28, 28, 1)`."""
     loaded = course_digits.load_digits()
-    return (loaded.train.images[:2000], loaded.train.labels[:2000]), tuple(loaded.validation)
+    return (loaded.train.images[:2000], loaded.train.labels[:2000]), tuple(
+        loaded.validation
+    )
 
 
 def cnn(*before, out=10, last=None, **arguments):
@@ -800,7 +1003,12 @@ def gru_over_rows(seed):
 @aside(None)
 def half_moons(seed):
     return fit(
-        mlp(2, 32, 32, out=1), moons(), logits(classes=False), keras.optimizers.Adam(5e-3), metrics=(), epochs=30
+        mlp(2, 32, 32, out=1),
+        moons(),
+        logits(classes=False),
+        keras.optimizers.Adam(5e-3),
+        metrics=(),
+        epochs=30,
     )
 
 
@@ -859,9 +1067,21 @@ def words(seed):
         random.integers(21, 200, (800, 20)),
     )
     model = keras.Sequential(
-        [keras.Input((20,)), layers.Embedding(200, 8), layers.GlobalAveragePooling1D(), layers.Dense(1)]
+        [
+            keras.Input((20,)),
+            layers.Embedding(200, 8),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(1),
+        ]
     )
-    return fit(model, split(x, y), logits(classes=False), keras.optimizers.Adam(0.01), metrics=(), epochs=15)
+    return fit(
+        model,
+        split(x, y),
+        logits(classes=False),
+        keras.optimizers.Adam(0.01),
+        metrics=(),
+        epochs=15,
+    )
 
 
 @aside(None)
@@ -879,12 +1099,24 @@ def huber_on_diabetes(seed):
 
 @aside("learning_rate_too_high")
 def cnn_at_a_tenth(seed):
-    return fit(cnn(layers.Rescaling(1 / 255)), mnist(), logits(), keras.optimizers.Adam(0.15), epochs=3)
+    return fit(
+        cnn(layers.Rescaling(1 / 255)),
+        mnist(),
+        logits(),
+        keras.optimizers.Adam(0.15),
+        epochs=3,
+    )
 
 
 @aside("learning_rate_too_low")
 def cnn_at_a_hundred_thousandth(seed):
-    return fit(cnn(layers.Rescaling(1 / 255)), mnist(), logits(), keras.optimizers.SGD(1e-5, momentum=0.9), epochs=3)
+    return fit(
+        cnn(layers.Rescaling(1 / 255)),
+        mnist(),
+        logits(),
+        keras.optimizers.SGD(1e-5, momentum=0.9),
+        epochs=3,
+    )
 
 
 @aside("input_not_normalized")
@@ -895,7 +1127,12 @@ def cnn_on_raw_pixels_with_sgd(seed):
 @aside("activation_loss_mismatch")
 def softmax_and_softmax_layer_with_logits(seed):
     return fit(
-        keras.Sequential([*cnn(layers.Rescaling(1 / 255), last="softmax").layers, layers.Activation("softmax")]),
+        keras.Sequential(
+            [
+                *cnn(layers.Rescaling(1 / 255), last="softmax").layers,
+                layers.Activation("softmax"),
+            ]
+        ),
         mnist(),
         logits(),
         epochs=3,
@@ -904,29 +1141,57 @@ def softmax_and_softmax_layer_with_logits(seed):
 
 @aside("activation_loss_mismatch")
 def sigmoid_for_a_wave(seed):
-    return fit(mlp(1, 64, 64, out=1, last="sigmoid"), waves(), "mean_squared_error", metrics=(), epochs=20)
+    return fit(
+        mlp(1, 64, 64, out=1, last="sigmoid"),
+        waves(),
+        "mean_squared_error",
+        metrics=(),
+        epochs=20,
+    )
 
 
 @aside("wrong_loss")
 def absolute_error_on_ids(seed):
-    return fit(cnn(layers.Rescaling(1 / 255), last="softmax"), mnist(), "mean_absolute_error", epochs=3)
+    return fit(
+        cnn(layers.Rescaling(1 / 255), last="softmax"),
+        mnist(),
+        "mean_absolute_error",
+        epochs=3,
+    )
 
 
 @aside("wrong_loss")
 def binary_cross_entropy_on_ids(seed):
-    return fit(mlp(4, 16, out=1, last="sigmoid"), table("iris"), "binary_crossentropy", epochs=10)
+    return fit(
+        mlp(4, 16, out=1, last="sigmoid"),
+        table("iris"),
+        "binary_crossentropy",
+        epochs=10,
+    )
 
 
 @aside("dead_relu")
 def dead_convolution(seed):
     return fit(
-        cnn(layers.Rescaling(1 / 255), bias_initializer=keras.initializers.Constant(-5.0)), mnist(), logits(), epochs=3
+        cnn(
+            layers.Rescaling(1 / 255),
+            bias_initializer=keras.initializers.Constant(-5.0),
+        ),
+        mnist(),
+        logits(),
+        epochs=3,
     )
 
 
 @aside("vanishing_gradient")
 def twelve_sigmoids_on_moons(seed):
-    return fit(mlp(2, *[16] * 12, out=1, activation="sigmoid"), moons(), logits(classes=False), metrics=(), epochs=10)
+    return fit(
+        mlp(2, *[16] * 12, out=1, activation="sigmoid"),
+        moons(),
+        logits(classes=False),
+        metrics=(),
+        epochs=10,
+    )
 
 
 @aside("exploding_gradient")
@@ -936,7 +1201,14 @@ def large_weights_on_mnist(seed):
             keras.Input((28, 28, 1)),
             layers.Rescaling(1 / 255),
             layers.Flatten(),
-            *[layers.Dense(64, "relu", kernel_initializer=keras.initializers.RandomNormal(0, 1.5)) for _ in range(5)],
+            *[
+                layers.Dense(
+                    64,
+                    "relu",
+                    kernel_initializer=keras.initializers.RandomNormal(0, 1.5),
+                )
+                for _ in range(5)
+            ],
             layers.Dense(10),
         ]
     )
@@ -945,7 +1217,12 @@ def large_weights_on_mnist(seed):
 
 @aside("zero_init_symmetry")
 def equal_filters(seed):
-    return fit(cnn(layers.Rescaling(1 / 255), kernel_initializer="ones"), mnist(), logits(), epochs=3)
+    return fit(
+        cnn(layers.Rescaling(1 / 255), kernel_initializer="ones"),
+        mnist(),
+        logits(),
+        epochs=3,
+    )
 
 
 @aside("nothing_trainable")
@@ -973,7 +1250,12 @@ def sorted_moons(seed):
 @aside("labels_broken")
 def two_places_off(seed):
     (x, y), validation = mnist()
-    return fit(cnn(layers.Rescaling(1 / 255)), ((x, np.roll(y, -2)), validation), logits(), epochs=3)
+    return fit(
+        cnn(layers.Rescaling(1 / 255)),
+        ((x, np.roll(y, -2)), validation),
+        logits(),
+        epochs=3,
+    )
 
 
 @aside("labels_broken")
@@ -1004,7 +1286,14 @@ def noisy_moons_by_heart(seed):
 
 @aside("underfitting")
 def line_through_a_wave(seed):
-    return fit(mlp(1, out=1), waves(), "mean_squared_error", keras.optimizers.Adam(0.01), metrics=(), epochs=30)
+    return fit(
+        mlp(1, out=1),
+        waves(),
+        "mean_squared_error",
+        keras.optimizers.Adam(0.01),
+        metrics=(),
+        epochs=30,
+    )
 
 
 @aside("class_imbalance_collapse")
@@ -1029,7 +1318,9 @@ def missing_in_a_table(seed):
 
 
 def run(name: str, seed: int) -> tuple[str | None, list[doctor.Finding], float]:
-    """Returns the code that a training earns, the findings, and the seconds that it took."""
+    """Returns the code that a training earns, the findings, and the seconds that it
+    took.
+    """
     code, build = {**CASES, **SET_ASIDE}[name]
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
@@ -1056,7 +1347,8 @@ def main() -> None:
             right[kind] += first == code
             mark = "  " if first == code else "X "
             print(
-                f"{mark}{name:45} {seed} {code} -> {first} {seconds:.1f} s  {findings[0].evidence if findings else ''}",
+                f"{mark}{name:45} {seed} {code} -> {first} {seconds:.1f} s  "
+                f"{findings[0].evidence if findings else ''}",
                 flush=True,
             )
     for kind in counts:

@@ -1,1 +1,3 @@
-"""What every run shares and no lesson teaches: the command line, the run folder, TensorBoard, the device."""
+"""What every run shares and no lesson teaches: the command line, the run folder,
+TensorBoard, the device.
+"""

@@ -1,4 +1,6 @@
-"""What TensorBoard shows of a trained classifier: its mistakes, its filters, its vectors, its precision and recall."""
+"""What TensorBoard shows of a trained classifier: its mistakes, its filters, its
+vectors, its precision and recall.
+"""
 
 from pathlib import Path
 
@@ -23,38 +25,57 @@ def draw_network(model: keras.Model, picture: np.ndarray) -> dict[str, np.ndarra
         picture: `(height, width, 1 or 3)` in [0, 255].
 
     Returns:
-        "filters": at most 64 of the first layer's, if they can be seen as small pictures. "feature_maps": what the
-        convolutions and poolings give, if there are any.
+        "filters": at most 64 of the first layer's, if they can be seen as small
+        pictures. "feature_maps": what the convolutions and poolings give, if there are
+        any.
     """
     drawn = {}
     first = next((layer for layer in model.layers if hasattr(layer, "kernel")), None)
     if first is not None:
         kernel = first.kernel.numpy()
         if isinstance(first, keras.layers.Conv2D):
-            weights = np.moveaxis(kernel, -1, 0)[:64]  # (filters, height, width, channels)
+            weights = np.moveaxis(kernel, -1, 0)[
+                :64
+            ]  # (filters, height, width, channels)
             if weights.shape[-1] == 3:
                 drawn["filters"] = figures.draw_colored(weights)
             else:
                 drawn["filters"] = figures.draw_signed(weights.mean(axis=-1))
         elif kernel.shape[0] == picture[..., 0].size:
-            drawn["filters"] = figures.draw_signed(kernel.T[:64].reshape(-1, *picture.shape[:2]))
-    spatial = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.MaxPooling2D)]
+            drawn["filters"] = figures.draw_signed(
+                kernel.T[:64].reshape(-1, *picture.shape[:2])
+            )
+    spatial = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.MaxPooling2D)
+    ]
     if spatial:
-        outputs = keras.Model(model.inputs[0], [layer.output for layer in spatial])(picture[np.newaxis])
-        maps = {layer.name: np.float32(output[0]) for layer, output in zip(spatial, outputs, strict=True)}
+        outputs = keras.Model(model.inputs[0], [layer.output for layer in spatial])(
+            picture[np.newaxis]
+        )
+        maps = {
+            layer.name: np.float32(output[0])
+            for layer, output in zip(spatial, outputs, strict=True)
+        }
         drawn["feature_maps"] = figures.draw_feature_maps(picture, maps)
     return drawn
 
 
 def find_probabilities(outputs: np.ndarray) -> np.ndarray:
-    """Returns a classifier's outputs, float `(n, classes)`, as probabilities: as they are, or the softmax of logits."""
+    """Returns a classifier's outputs, float `(n, classes)`, as probabilities: as they
+    are, or the softmax of logits.
+    """
     if (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
         return outputs
     return tf.nn.softmax(outputs).numpy()
 
 
-def write_precision_recall(labels: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...]) -> None:
-    """Writes a curve for each class to the current summary writer, for TensorBoard's page PR Curves.
+def write_precision_recall(
+    labels: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...]
+) -> None:
+    """Writes a curve for each class to the current summary writer, for TensorBoard's
+    page PR Curves.
 
     Args:
         labels: integers `(n,)`.
@@ -62,15 +83,24 @@ def write_precision_recall(labels: np.ndarray, probabilities: np.ndarray, class_
         class_names: the name of each class.
     """
     for index, name in enumerate(class_names):
-        curve = pr_curve.pb(f"class_{index}", labels == index, probabilities[:, index], 101, display_name=name)
+        curve = pr_curve.pb(
+            f"class_{index}",
+            labels == index,
+            probabilities[:, index],
+            101,
+            display_name=name,
+        )
         tf.summary.experimental.write_raw_pb(curve.SerializeToString(), step=0)
 
 
-def write_projector(folder: Path, title: str, vectors: np.ndarray, images: np.ndarray, names: list[str]) -> None:
+def write_projector(
+    folder: Path, title: str, vectors: np.ndarray, images: np.ndarray, names: list[str]
+) -> None:
     """Writes vectors with pictures and names, for TensorBoard's page Projector.
 
     Args:
-        folder: of the run; must hold an event file. The files go into its subfolder `projector`.
+        folder: of the run; must hold an event file. The files go into its subfolder
+            `projector`.
         title: what the vectors are.
         vectors: float `(n, features)`; the first 1,000 are used.
         images: uint8 `(n, height, width, 1 or 3)` in [0, 255].
@@ -79,12 +109,16 @@ def write_projector(folder: Path, title: str, vectors: np.ndarray, images: np.nd
     vectors, images, names = vectors[:PROJECTED], images[:PROJECTED], names[:PROJECTED]
     (folder / "projector").mkdir()
     np.savetxt(folder / "projector/vectors.tsv", vectors, fmt="%.5g", delimiter="\t")
-    lines = "".join(f"{' '.join(name.split())}\n" for name in names)  # a tab or line break would begin a new column
+    lines = "".join(
+        f"{' '.join(name.split())}\n" for name in names
+    )  # a tab or line break would begin a new column
     (folder / "projector/labels.tsv").write_text(lines, "utf-8", "backslashreplace")
     side = int(np.ceil(len(images) ** 0.5))
     sprites = Image.new("RGB", (side * SPRITE, side * SPRITE), "white")
     for index, picture in enumerate(images):
-        tile = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).resize((SPRITE, SPRITE))
+        tile = Image.fromarray(
+            picture.squeeze(-1) if picture.shape[-1] == 1 else picture
+        ).resize((SPRITE, SPRITE))
         sprites.paste(tile, (index % side * SPRITE, index // side * SPRITE))
     sprites.save(folder / "projector/sprites.png")
 

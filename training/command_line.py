@@ -11,28 +11,37 @@ from pathlib import Path
 import tyro
 
 OUT_OF_MEMORY = "the memory is too small for this: try less of what was asked for, such as units, images or pixels"
-FULL_DISK = "no space is left on the disk: make some, or name a folder elsewhere with --logdir"
+FULL_DISK = (
+    "no space is left on the disk: make some, or name a folder elsewhere with --logdir"
+)
 
 
 def run(main: Callable, config_class: type) -> None:
     """Reads the command line into a `Config` and calls the lesson's `main` with it.
 
-    The process ends with exit code 2 and one line on stderr for input that cannot be used, 1 for a training that
-    diverged, 130 after Ctrl-C. Any other error is a mistake in the code and keeps its traceback.
+    The process ends with exit code 2 and one line on stderr for input that cannot be
+    used, 1 for a training that diverged, 130 after Ctrl-C. Any other error is a mistake
+    in the code and keeps its traceback.
 
     Args:
         main: function of one argument, the configuration.
-        config_class: dataclass whose fields become the flags, with their trailing comments as help.
+        config_class: dataclass whose fields become the flags, with their trailing
+            comments as help.
     """
     program = Path(sys.argv[0]).name
     description = sys.modules[main.__module__].__doc__
-    guard(program, lambda: main(parse(config_class, sys.argv[1:], program, description)))
+    guard(
+        program, lambda: main(parse(config_class, sys.argv[1:], program, description))
+    )
 
 
 def guard(program: str, function: Callable[[], None]) -> None:
-    """Calls `function`; what the user should know of an error becomes one line, and the process ends as `run` says."""
+    """Calls `function`; what the user should know of an error becomes one line, and the
+    process ends as `run` says.
+    """
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character gets a question mark instead of a crash.
+        # A terminal that cannot show a character gets a question mark instead of a
+        # crash.
         stream.reconfigure(errors="replace")
     try:
         function()
@@ -48,7 +57,9 @@ def guard(program: str, function: Callable[[], None]) -> None:
         sys.exit(2)
 
 
-def parse(config_class: type, arguments: list[str], program: str, description: str | None):
+def parse(
+    config_class: type, arguments: list[str], program: str, description: str | None
+):
     """Returns a `config_class` made from `arguments`.
 
     Raises:
@@ -58,7 +69,9 @@ def parse(config_class: type, arguments: list[str], program: str, description: s
     box = io.StringIO()
     try:
         with contextlib.redirect_stderr(box):
-            return tyro.cli(config_class, args=arguments, prog=program, description=description)
+            return tyro.cli(
+                config_class, args=arguments, prog=program, description=description
+            )
     except SystemExit as stop:
         if not stop.code:
             raise
@@ -66,24 +79,39 @@ def parse(config_class: type, arguments: list[str], program: str, description: s
 
 
 def unbox(box: str) -> str:
-    """Returns tyro's message, which has a title, a frame, rules and several lines, as one line."""
+    """Returns tyro's message, which has a title, a frame, rules and several lines, as
+    one line.
+    """
     _title, *lines = (line.strip("│| ") for line in box.splitlines())
     text = " ".join(line for line in lines if line.strip("╰╯─-+"))
     text = re.sub(r"^Error parsing \w+:", "", text).replace("Error parsing ", "")
-    text = re.sub(r"invalid literal for int\(\) with base 10: (\S+)", r"\1 is not a whole number", text)
-    text = re.sub(r"could not convert string to float: (\S+)", r"\1 is not a number", text)
-    text = text.partition("For full helptext")[0].replace("Argument helptext:", "- expected:")
+    text = re.sub(
+        r"invalid literal for int\(\) with base 10: (\S+)",
+        r"\1 is not a whole number",
+        text,
+    )
+    text = re.sub(
+        r"could not convert string to float: (\S+)", r"\1 is not a number", text
+    )
+    text = text.partition("For full helptext")[0].replace(
+        "Argument helptext:", "- expected:"
+    )
     text = " ".join(text.split())
-    return text.replace("Unrecognized options:", "Unrecognized options: ''") if text.endswith(":") else text
+    return (
+        text.replace("Unrecognized options:", "Unrecognized options: ''")
+        if text.endswith(":")
+        else text
+    )
 
 
 def is_message(error: Exception) -> bool:
     """True if the error speaks to the user, false if it is a mistake in the code.
 
-    It speaks to the user if it comes from the system (a full disk, a missing right, no memory left), or if `data`,
-    `models`, `training`, `lessons.exercises`, a `__main__.py` or a `Config` raised it themselves. A `ValueError` from
-    deeper down, such as Keras's about shapes that do not fit, is a matter of code: there the traceback shows the line
-    to look at.
+    It speaks to the user if it comes from the system (a full disk, a missing right, no
+    memory left), or if `data`, `models`, `training`, `lessons.exercises`, a
+    `__main__.py` or a `Config` raised it themselves. A `ValueError` from deeper down,
+    such as Keras's about shapes that do not fit, is a matter of code: there the
+    traceback shows the line to look at.
     """
     if isinstance(error, OSError) or is_exhausted(error):
         return True
@@ -91,16 +119,25 @@ def is_message(error: Exception) -> bool:
     module = frame.f_globals["__name__"]
     ours = re.match(r"(data|models|training|lessons\.exercises)\.", module)
     ours = ours or Path(frame.f_code.co_filename).name == "__main__.py"
-    return isinstance(error, ValueError) and bool(ours or frame.f_code.co_name == "__post_init__")
+    return isinstance(error, ValueError) and bool(
+        ours or frame.f_code.co_name == "__post_init__"
+    )
 
 
 def is_exhausted(error: Exception) -> bool:
-    """True for the errors of Python, NumPy and TensorFlow (known by its name: it need not be loaded) without memory."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+    """True for the errors of Python, NumPy and TensorFlow (known by its name: it need
+    not be loaded) without memory.
+    """
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"
+    )
 
 
 def explain(error: Exception) -> str:
     """Returns what the user should know of an error, in one line."""
-    if "No space left on device" in str(error) and not isinstance(error, ConnectionError):  # which names its own disk
+    if "No space left on device" in str(error) and not isinstance(
+        error, ConnectionError
+    ):  # which names its own disk
         return FULL_DISK
     return OUT_OF_MEMORY if is_exhausted(error) else " ".join(str(error).split())

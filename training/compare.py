@@ -1,4 +1,6 @@
-"""Reads run folders and shows runs side by side: only what differs between them, best first."""
+"""Reads run folders and shows runs side by side: only what differs between them, best
+first.
+"""
 
 import json
 import sys
@@ -33,8 +35,14 @@ class Record(NamedTuple):
 
     @property
     def results(self) -> dict[str, float]:
-        """The final metrics, such as `validation_accuracy`; empty if the run is not finished."""
-        return {f"{split}_{name}": value for split in SPLITS for name, value in self.metrics.get(split, {}).items()}
+        """The final metrics, such as `validation_accuracy`; empty if the run is not
+        finished.
+        """
+        return {
+            f"{split}_{name}": value
+            for split in SPLITS
+            for name, value in self.metrics.get(split, {}).items()
+        }
 
 
 def read_run(folder: Path) -> Record:
@@ -44,18 +52,26 @@ def read_run(folder: Path) -> Record:
         ValueError: it is no run folder, is incomplete, or was written in another form.
     """
     if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder, expected the folder of a run, such as runs/LESSON/NAME")
+        raise ValueError(
+            f"{folder} is not a folder, expected the folder of a run, such as "
+            "runs/LESSON/NAME"
+        )
     try:
         config, metrics = (
-            json.loads((folder / name).read_text(encoding="utf-8")) for name in ("config.json", "metrics.json")
+            json.loads((folder / name).read_text(encoding="utf-8"))
+            for name in ("config.json", "metrics.json")
         )
         record = Record(folder, config, metrics)
         check_types(record)
         return record
     except FileNotFoundError as error:
-        raise ValueError(f"{folder} is no complete run folder: it has no {Path(error.filename).name}") from None
+        raise ValueError(
+            f"{folder} is no complete run folder: it has no {Path(error.filename).name}"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{folder} was not written by this version, or is damaged ({error!r})") from None
+        raise ValueError(
+            f"{folder} was not written by this version, or is damaged ({error!r})"
+        ) from None
 
 
 def check_types(record: Record) -> None:
@@ -67,7 +83,13 @@ def check_types(record: Record) -> None:
     config, names = record.config, record.config.get("class_names", [])
     if not isinstance(names, list) or not isinstance(record.settings, dict):
         raise TypeError(f"class_names are {names!r}, expected a list")
-    for text in (config["lesson"], config["precision"], config["versions"]["keras"], record.metrics["status"], *names):
+    for text in (
+        config["lesson"],
+        config["precision"],
+        config["versions"]["keras"],
+        record.metrics["status"],
+        *names,
+    ):
         if not isinstance(text, str):
             raise TypeError(f"received {text!r}, expected text")
     for number in record.results.values():
@@ -76,12 +98,15 @@ def check_types(record: Record) -> None:
 
 
 def read_runs(logdir: Path, lesson: str | None = None) -> list[Record]:
-    """Reads all runs of a lesson, or of every lesson; says on stderr which folders are no runs.
+    """Reads all runs of a lesson, or of every lesson; says on stderr which folders are
+    no runs.
 
     Raises:
         ValueError: there are none.
     """
-    folders = sorted(path for path in logdir.glob(f"{lesson or '*'}/*") if path.is_dir())
+    folders = sorted(
+        path for path in logdir.glob(f"{lesson or '*'}/*") if path.is_dir()
+    )
     records = []
     for folder in folders:
         try:
@@ -89,12 +114,17 @@ def read_runs(logdir: Path, lesson: str | None = None) -> list[Record]:
         except ValueError as error:
             print(f"left out: {error}", file=sys.stderr)
     if not records:
-        raise ValueError(f"{logdir / (lesson or '')} holds no runs: run a lesson first, or choose another --logdir")
+        raise ValueError(
+            f"{logdir / (lesson or '')} holds no runs: run a lesson first, or choose "
+            "another --logdir"
+        )
     return records
 
 
 def rank(record: Record) -> tuple:
-    """Sorts the best first: by validation accuracy, then validation loss, else training loss; never by the test."""
+    """Sorts the best first: by validation accuracy, then validation loss, else training
+    loss; never by the test.
+    """
     results = record.results
     accuracy = results.get("validation_accuracy", 0.0)
     loss = results.get("validation_loss", results.get("train_loss", float("inf")))
@@ -102,22 +132,39 @@ def rank(record: Record) -> tuple:
 
 
 def print_table(records: list[Record]) -> None:
-    """Prints the runs of one lesson: name, the settings in which they differ, final metrics, seconds, status."""
+    """Prints the runs of one lesson: name, the settings in which they differ, final
+    metrics, seconds, status.
+    """
     records = sorted(records, key=rank)
     settings = dict.fromkeys(name for record in records for name in record.settings)
-    varied = [name for name in settings if len({str(record.settings.get(name)) for record in records}) > 1]
+    varied = [
+        name
+        for name in settings
+        if len({str(record.settings.get(name)) for record in records}) > 1
+    ]
     metrics = list(dict.fromkeys(name for record in records for name in record.results))
     rows = [["run", *varied, *metrics, "seconds", "status"]]
     for record in records:
         row = [record.folder.name]
         row += [format_setting(record.settings.get(name, "")) for name in varied]
-        row += [f"{record.results[name]:.4f}" if name in record.results else "" for name in metrics]
-        rows.append([*row, str(record.metrics.get("seconds", "")), record.metrics["status"]])
+        row += [
+            f"{record.results[name]:.4f}" if name in record.results else ""
+            for name in metrics
+        ]
+        rows.append(
+            [*row, str(record.metrics.get("seconds", "")), record.metrics["status"]]
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(
+            "  ".join(
+                f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
+            ).rstrip()
+        )
 
 
 def format_setting(value) -> str:
-    """Returns a hyperparameter as text; several values, such as the units of two layers, as "256 512"."""
+    """Returns a hyperparameter as text; several values, such as the units of two
+    layers, as "256 512".
+    """
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

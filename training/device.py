@@ -16,22 +16,28 @@ import tensorflow as tf
 
 
 def describe(devices: int = 1) -> str:
-    """Returns what computes, such as "CPU (2 cores)" or "GPU (NVIDIA GeForce RTX 4090)".
+    """Returns what computes, such as "CPU (2 cores)" or "GPU (NVIDIA GeForce RTX
+    4090)".
 
     Args:
         devices: how many share a batch; above 1, the text begins with their number.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
+    names = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+        for gpu in gpus
+    ]
     one = f"GPU ({', '.join(names)})" if gpus else f"CPU ({os.cpu_count()} cores)"
     return one if devices == 1 else f"{devices} mirrored devices, {one}"
 
 
 def choose_strategy(strategy: str) -> tf.distribute.Strategy:
-    """Returns TensorFlow's strategy for a training on one device, or on all of this machine.
+    """Returns TensorFlow's strategy for a training on one device, or on all of this
+    machine.
 
     Args:
-        strategy: "one", or "mirrored" for all GPUs (all CPUs where TensorFlow was told of several, and has no GPU).
+        strategy: "one", or "mirrored" for all GPUs (all CPUs where TensorFlow was told
+            of several, and has no GPU).
 
     Raises:
         ValueError: "mirrored", and there is only one.
@@ -42,7 +48,8 @@ def choose_strategy(strategy: str) -> tf.distribute.Strategy:
     devices = [device.name for device in tf.config.list_logical_devices(kind)]
     if len(devices) < 2:
         raise ValueError(
-            f"--strategy is mirrored, but TensorFlow finds {len(devices)} {kind} here, expected two GPUs or more: "
+            f"--strategy is mirrored, but TensorFlow finds {len(devices)} {kind} here, "
+            "expected two GPUs or more: "
             "leave the flag out"
         )
     with quiet.hold_stderr():
@@ -53,14 +60,20 @@ def choose_precision(precision: str) -> str:
     """Returns "bfloat16" or "float32".
 
     Args:
-        precision: one of these, or "auto" for bfloat16 where the device computes it natively: a GPU of compute
-            capability 8.0 (Ampere, 2020) or above, a CPU on Linux with the instructions AVX512_BF16 or AMX_BF16.
+        precision: one of these, or "auto" for bfloat16 where the device computes it
+            natively: a GPU of compute capability 8.0 (Ampere, 2020) or above, a CPU on
+            Linux with the instructions AVX512_BF16 or AMX_BF16.
     """
     if precision != "auto":
         return precision
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
-        capabilities = [tf.config.experimental.get_device_details(gpu).get("compute_capability", (0,)) for gpu in gpus]
+        capabilities = [
+            tf.config.experimental.get_device_details(gpu).get(
+                "compute_capability", (0,)
+            )
+            for gpu in gpus
+        ]
         native = min(capabilities) >= (8, 0)
     else:
         cpu = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
@@ -69,12 +82,20 @@ def choose_precision(precision: str) -> str:
 
 
 def free_memory() -> int | None:
-    """Returns how many bytes of memory are free, None for a GPU, of which TensorFlow does not say it."""
-    return None if tf.config.list_physical_devices("GPU") else psutil.virtual_memory().available
+    """Returns how many bytes of memory are free, None for a GPU, of which TensorFlow
+    does not say it.
+    """
+    return (
+        None
+        if tf.config.list_physical_devices("GPU")
+        else psutil.virtual_memory().available
+    )
 
 
 def time_call(function, *arguments) -> float:
-    """Returns how many seconds the second call of a function takes; with the first one, TensorFlow prepares."""
+    """Returns how many seconds the second call of a function takes; with the first one,
+    TensorFlow prepares.
+    """
     function(*arguments)
     started = time.perf_counter()
     function(*arguments)
@@ -82,7 +103,8 @@ def time_call(function, *arguments) -> float:
 
 
 def run_on_devices(function, *arguments):
-    """Calls a function that computes gradients, on each device of a mirrored training; returns what the first one gave.
+    """Calls a function that computes gradients, on each device of a mirrored training;
+    returns what the first one gave.
 
     Outside of the devices, TensorFlow has no gradient for a variable that is mirrored.
     """
@@ -90,22 +112,30 @@ def run_on_devices(function, *arguments):
     if strategy.num_replicas_in_sync == 1:
         return function(*arguments)
     results = tf.function(strategy.run)(function, arguments)
-    return tf.nest.map_structure(lambda values: strategy.experimental_local_results(values)[0], results)
+    return tf.nest.map_structure(
+        lambda values: strategy.experimental_local_results(values)[0], results
+    )
 
 
 @contextlib.contextmanager
-def computing(precision: str, debug: bool, strategy: tf.distribute.Strategy | None = None) -> Iterator[None]:
+def computing(
+    precision: str, debug: bool, strategy: tf.distribute.Strategy | None = None
+) -> Iterator[None]:
     """Sets the precision of the layers made inside the block, and makes Keras faster.
 
     If `debug`, it runs the layers eagerly with numeric checks instead.
 
     Args:
-        precision: "float32", or "bfloat16": Keras's `mixed_bfloat16`, which keeps the weights in float32.
+        precision: "float32", or "bfloat16": Keras's `mixed_bfloat16`, which keeps the
+            weights in float32.
         debug: whether every operation runs eagerly and raises on a NaN or infinity.
-        strategy: what `choose_strategy` returned, for the models made inside the block; one device if not given.
+        strategy: what `choose_strategy` returned, for the models made inside the block;
+            one device if not given.
     """
     previous = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    keras.config.set_dtype_policy(
+        "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    )
     try:
         with contextlib.ExitStack() as stack:
             if strategy is not None and strategy.num_replicas_in_sync > 1:
@@ -123,8 +153,12 @@ def debugging() -> Iterator[None]:
     tf.debugging.enable_check_numerics()
     try:
         with warnings.catch_warnings():
-            # TensorFlow warns that input pipelines are not run eagerly. What is debugged here are the models.
-            warnings.filterwarnings("ignore", message="Even though the `tf.config.experimental_run_functions_eagerly`")
+            # TensorFlow warns that input pipelines are not run eagerly. What is
+            # debugged here are the models.
+            warnings.filterwarnings(
+                "ignore",
+                message="Even though the `tf.config.experimental_run_functions_eagerly`",
+            )
             yield
     finally:
         tf.debugging.disable_check_numerics()

@@ -1,7 +1,8 @@
 """Pictures for the run folder and for TensorBoard.
 
-`draw_*` return a picture, uint8 `(height, width, 3)` in [0, 255], within milliseconds, so that they can be drawn
-while a network trains. `plot_*` draw curves with Matplotlib, save a PNG and return its path.
+`draw_*` return a picture, uint8 `(height, width, 3)` in [0, 255], within milliseconds,
+so that they can be drawn while a network trains. `plot_*` draw curves with Matplotlib,
+save a PNG and return its path.
 """
 
 import contextlib
@@ -30,7 +31,9 @@ OTHER_FONTS = (
 LINE = 17  # pixels, height of a line of text
 
 
-def draw_grid(pictures, captions: list[str] | None = None, columns: int = 10) -> np.ndarray:
+def draw_grid(
+    pictures, captions: list[str] | None = None, columns: int = 10
+) -> np.ndarray:
     """Draws pictures in rows, each with its caption below.
 
     Args:
@@ -40,28 +43,50 @@ def draw_grid(pictures, captions: list[str] | None = None, columns: int = 10) ->
     """
     cell = WIDTH // columns
     scales = [(cell - 6) / max(picture.shape[:2]) for picture in pictures]
-    below = 6 + max((round(len(picture) * scale) for picture, scale in zip(pictures, scales, strict=True)), default=0)
-    lines = max((caption.count("\n") + 1 for caption in captions), default=0) if captions else 0
+    below = 6 + max(
+        (
+            round(len(picture) * scale)
+            for picture, scale in zip(pictures, scales, strict=True)
+        ),
+        default=0,
+    )
+    lines = (
+        max((caption.count("\n") + 1 for caption in captions), default=0)
+        if captions
+        else 0
+    )
     pitch = below + LINE * lines
-    canvas = Image.new("RGB", (cell * columns, pitch * max(1, -(-len(pictures) // columns))), "white")
+    canvas = Image.new(
+        "RGB", (cell * columns, pitch * max(1, -(-len(pictures) // columns))), "white"
+    )
     draw = ImageDraw.Draw(canvas)
     for index, (picture, scale) in enumerate(zip(pictures, scales, strict=True)):
         x, y = index % columns * cell, index // columns * pitch
         height, width, channels = picture.shape
         size = (round(width * scale), round(height * scale))
         smooth = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
-        tile = Image.fromarray(np.asarray(picture, np.uint8).squeeze(-1) if channels == 1 else np.uint8(picture))
+        tile = Image.fromarray(
+            np.asarray(picture, np.uint8).squeeze(-1)
+            if channels == 1
+            else np.uint8(picture)
+        )
         canvas.paste(tile.resize(size, smooth), (x + 3, y + 3))
         if captions:
             draw.multiline_text(
-                (x + 4, y + below - 1), captions[index], "black", choose_font(captions[index]), spacing=3
+                (x + 4, y + below - 1),
+                captions[index],
+                "black",
+                choose_font(captions[index]),
+                spacing=3,
             )
     return np.asarray(canvas)
 
 
 @functools.cache
 def load_other_font() -> ImageFont.FreeTypeFont:
-    """Loads a font for what is not ASCII: the system's Chinese one, else Matplotlib's for Latin, Greek and Cyrillic."""
+    """Loads a font for what is not ASCII: the system's Chinese one, else Matplotlib's
+    for Latin, Greek and Cyrillic.
+    """
     for name in (*OTHER_FONTS, str(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf")):
         try:
             return ImageFont.truetype(name, 13)
@@ -76,7 +101,8 @@ def choose_font(text: str):
 
 
 def draw_signed(values: np.ndarray, columns: int = 16) -> np.ndarray:
-    """Draws weights in color: blue below zero, white at zero, red above, each picture to its own largest value.
+    """Draws weights in color: blue below zero, white at zero, red above, each picture
+    to its own largest value.
 
     Args:
         values: float `(n, height, width)`.
@@ -89,19 +115,28 @@ def draw_signed(values: np.ndarray, columns: int = 16) -> np.ndarray:
 
 
 def draw_colored(weights: np.ndarray, columns: int = 16) -> np.ndarray:
-    """Draws weights for red, green and blue as small pictures, each from its own lowest value to its highest.
+    """Draws weights for red, green and blue as small pictures, each from its own lowest
+    value to its highest.
 
     Args:
         weights: float `(n, height, width, 3)`.
         columns: pictures in a row.
     """
-    low, high = weights.min(axis=(1, 2, 3), keepdims=True), weights.max(axis=(1, 2, 3), keepdims=True)
+    low, high = (
+        weights.min(axis=(1, 2, 3), keepdims=True),
+        weights.max(axis=(1, 2, 3), keepdims=True),
+    )
     return draw_grid(255 * (weights - low) / (high - low + 1e-12), columns=columns)
 
 
-@np.errstate(over="ignore", invalid="ignore")  # numbers that explode are to be seen, not warned of
-def draw_feature_maps(picture: np.ndarray, maps: dict[str, np.ndarray], columns: int = 12) -> np.ndarray:
-    """Draws a picture and the first feature maps that each layer makes of it, a row a layer.
+@np.errstate(
+    over="ignore", invalid="ignore"
+)  # numbers that explode are to be seen, not warned of
+def draw_feature_maps(
+    picture: np.ndarray, maps: dict[str, np.ndarray], columns: int = 12
+) -> np.ndarray:
+    """Draws a picture and the first feature maps that each layer makes of it, a row a
+    layer.
 
     Args:
         picture: `(height, width, 1 or 3)` in [0, 255].
@@ -113,8 +148,14 @@ def draw_feature_maps(picture: np.ndarray, maps: dict[str, np.ndarray], columns:
         shown = np.moveaxis(values[..., :columns], -1, 0)[..., np.newaxis]
         low, high = shown.min(), shown.max()
         size = f"{values.shape[0]} x {values.shape[1]}"
-        rows.append(draw_heading(f"{name}: {len(shown)} of {values.shape[-1]} maps of {size} pixels"))
-        rows.append(draw_grid(255 * (shown - low) / max(1e-12, high - low), columns=columns))
+        rows.append(
+            draw_heading(
+                f"{name}: {len(shown)} of {values.shape[-1]} maps of {size} pixels"
+            )
+        )
+        rows.append(
+            draw_grid(255 * (shown - low) / max(1e-12, high - low), columns=columns)
+        )
     return np.concatenate(rows)
 
 
@@ -126,22 +167,34 @@ def draw_heading(text: str) -> np.ndarray:
 
 
 def draw_importance(images: np.ndarray, maps: dict[str, np.ndarray]) -> np.ndarray:
-    """Draws images in a row, and below them the same images, faded, with their important pixels in red.
+    """Draws images in a row, and below them the same images, faded, with their
+    important pixels in red.
 
     Args:
         images: `(n, height, width, 1)` in [0, 255].
-        maps: by the name of the method, how important each pixel is, float `(n, height, width)` in [0, 1].
+        maps: by the name of the method, how important each pixel is, float `(n, height,
+            width)` in [0, 1].
     """
     rows = [draw_heading("input"), draw_grid(images, columns=len(images))]
     for name, values in maps.items():
         faded = images[..., 0] * 0.5
-        colors = np.stack([faded + (255 - faded) * values, faded * (1 - values), faded * (1 - values)], axis=-1)
+        colors = np.stack(
+            [
+                faded + (255 - faded) * values,
+                faded * (1 - values),
+                faded * (1 - values),
+            ],
+            axis=-1,
+        )
         rows += [draw_heading(name), draw_grid(colors, columns=len(images))]
     return np.concatenate(rows)
 
 
-def draw_confusion(labels: np.ndarray, predicted: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
-    """Draws how often each true class (row) was given each answer (column); mistakes are the redder the more there are.
+def draw_confusion(
+    labels: np.ndarray, predicted: np.ndarray, class_names: tuple[str, ...]
+) -> np.ndarray:
+    """Draws how often each true class (row) was given each answer (column); mistakes
+    are the redder the more there are.
 
     Args:
         labels: integers `(n,)`, the true classes.
@@ -155,36 +208,62 @@ def draw_confusion(labels: np.ndarray, predicted: np.ndarray, class_names: tuple
     font = choose_font("".join(class_names))
     margin = 30 + max(round(font.getlength(name)) for name in class_names)
     cell = max(28, min(56, (WIDTH - margin) // classes))
-    canvas = Image.new("RGB", (margin + cell * classes + 10, 2 * margin + cell * classes), "white")
+    canvas = Image.new(
+        "RGB", (margin + cell * classes + 10, 2 * margin + cell * classes), "white"
+    )
     draw = ImageDraw.Draw(canvas)
-    draw.text((6, 6), f"{wrong.sum()} of {len(labels)} wrong; rows: truth, columns: answer", "black", FONT)
+    draw.text(
+        (6, 6),
+        f"{wrong.sum()} of {len(labels)} wrong; rows: truth, columns: answer",
+        "black",
+        FONT,
+    )
     for row, column in np.ndindex(classes, classes):
         corner = (margin + cell * column, margin + cell * row)
         fade = 255 - round(200 * wrong[row, column] / max(1, wrong.max()))
         color = (235, 245, 235) if row == column else (255, fade, fade)
-        draw.rectangle([*corner, corner[0] + cell - 1, corner[1] + cell - 1], fill=color, outline="white")
+        draw.rectangle(
+            [*corner, corner[0] + cell - 1, corner[1] + cell - 1],
+            fill=color,
+            outline="white",
+        )
         if counts[row, column]:
             center = (corner[0] + cell / 2, corner[1] + cell / 2)
-            draw.text(center, str(counts[row, column]), "gray" if row == column else "black", FONT, anchor="mm")
+            draw.text(
+                center,
+                str(counts[row, column]),
+                "gray" if row == column else "black",
+                FONT,
+                anchor="mm",
+            )
     for index, name in enumerate(class_names):
         middle = margin + cell * index + cell / 2
         draw.text((margin - 8, middle), name, "black", font, anchor="rm")
         if font.getlength(name) < cell:
-            draw.text((middle, margin + cell * classes + 8), name, "black", font, anchor="mt")
+            draw.text(
+                (middle, margin + cell * classes + 8), name, "black", font, anchor="mt"
+            )
             continue
         label = Image.new("RGB", (margin, LINE), "white")
-        ImageDraw.Draw(label).text((margin - 2, LINE / 2), name, "black", font, anchor="rm")
-        canvas.paste(label.rotate(90, expand=True), (round(middle - LINE / 2), margin + cell * classes + 4))
+        ImageDraw.Draw(label).text(
+            (margin - 2, LINE / 2), name, "black", font, anchor="rm"
+        )
+        canvas.paste(
+            label.rotate(90, expand=True),
+            (round(middle - LINE / 2), margin + cell * classes + 4),
+        )
     return np.asarray(canvas)
 
 
 def draw_boundary(model, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Draws the answers of a network of two inputs as a map, 320 x 320 pixels: blue for 0, white for 0.5, red for 1.
+    """Draws the answers of a network of two inputs as a map, 320 x 320 pixels: blue for
+    0, white for 0.5, red for 1.
 
     The more examples there are, the smaller they are drawn, and at most 400 of them.
 
     Args:
-        model: a function from float `(n, 2)` to probabilities, float `(n, 1)` in [0, 1].
+        model: a function from float `(n, 2)` to probabilities, float `(n, 1)` in [0,
+            1].
         x: float `(m, 2)`, examples.
         y: float `(m, 1)`, their true answers, 0 or 1.
     """
@@ -193,18 +272,35 @@ def draw_boundary(model, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     answers = np.asarray(model(points)).reshape(160, 160)
     red, blue = np.minimum(1, 2 * answers), np.minimum(1, 2 - 2 * answers)
-    colors = np.stack([red, np.minimum(red, blue), blue], axis=-1)[::-1]  # the second input points upwards
-    canvas = Image.fromarray(np.uint8(70 + 185 * colors)).resize((side, side), Image.Resampling.BILINEAR)
+    colors = np.stack([red, np.minimum(red, blue), blue], axis=-1)[
+        ::-1
+    ]  # the second input points upwards
+    canvas = Image.fromarray(np.uint8(70 + 185 * colors)).resize(
+        (side, side), Image.Resampling.BILINEAR
+    )
     draw = ImageDraw.Draw(canvas)
     places, radius = (x[:400] - low) / (high - low) * side, 9 if len(x) < 10 else 4
     for (column, row), answer in zip(places, y[:400].ravel(), strict=True):
-        box = (column - radius, side - row - radius, column + radius, side - row + radius)
-        draw.ellipse(box, fill=(220, 30, 30) if answer > 0.5 else (30, 60, 220), outline="white", width=1 + radius // 8)
+        box = (
+            column - radius,
+            side - row - radius,
+            column + radius,
+            side - row + radius,
+        )
+        draw.ellipse(
+            box,
+            fill=(220, 30, 30) if answer > 0.5 else (30, 60, 220),
+            outline="white",
+            width=1 + radius // 8,
+        )
     return np.asarray(canvas)
 
 
-def draw_mistakes(images, labels: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
-    """Draws the 24 wrongly answered images whose true class was held the least likely, the worst first.
+def draw_mistakes(
+    images, labels: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...]
+) -> np.ndarray:
+    """Draws the 24 wrongly answered images whose true class was held the least likely,
+    the worst first.
 
     Args:
         images: `(n, height, width, 1 or 3)` in [0, 255].
@@ -214,9 +310,12 @@ def draw_mistakes(images, labels: np.ndarray, probabilities: np.ndarray, class_n
     """
     predicted = probabilities.argmax(axis=1)
     truth = probabilities[np.arange(len(labels)), labels]
-    worst = [index for index in np.argsort(truth) if predicted[index] != labels[index]][:24]
+    worst = [index for index in np.argsort(truth) if predicted[index] != labels[index]][
+        :24
+    ]
     captions = [
-        f"said {class_names[answer]} ({probabilities[index, answer]:.0%})\nis {class_names[labels[index]]}"
+        f"said {class_names[answer]} ({probabilities[index, answer]:.0%})\nis "
+        f"{class_names[labels[index]]}"
         for index, answer in zip(worst, predicted[worst], strict=True)
     ]
     return draw_grid(images[worst], captions, columns=8)
@@ -238,7 +337,9 @@ def save_figure(figure: Figure, path: Path) -> Path:
 
 @contextlib.contextmanager
 def write_beside(path: Path) -> Iterator[Path]:
-    """Yields a path beside `path` to write to, which is renamed after the block, or removed if the block fails."""
+    """Yields a path beside `path` to write to, which is renamed after the block, or
+    removed if the block fails.
+    """
     partial = path.with_suffix(".partial.png")
     try:
         yield partial
@@ -248,7 +349,8 @@ def write_beside(path: Path) -> Iterator[Path]:
 
 
 def plot_costs(path: Path, train: np.ndarray, test: np.ndarray) -> Path:
-    """Draws the cost of training and test examples after each epoch, both axes logarithmic.
+    """Draws the cost of training and test examples after each epoch, both axes
+    logarithmic.
 
     Args:
         path: of the PNG.
@@ -267,7 +369,9 @@ def plot_costs(path: Path, train: np.ndarray, test: np.ndarray) -> Path:
     return save_figure(figure, path)
 
 
-def plot_fit(path: Path, train: tuple, test: tuple, x: np.ndarray, curves: dict[str, np.ndarray]) -> Path:
+def plot_fit(
+    path: Path, train: tuple, test: tuple, x: np.ndarray, curves: dict[str, np.ndarray]
+) -> Path:
     """Draws points and the curves that are to meet them.
 
     Args:
@@ -285,13 +389,21 @@ def plot_fit(path: Path, train: tuple, test: tuple, x: np.ndarray, curves: dict[
         axes.plot(x, values, style, label=label)
     known = np.concatenate([train[1], test[1]])
     margin = 0.3 * np.ptp(known)
-    axes.set(xlabel="x", ylabel="y", title="Fit", ylim=(known.min() - margin, known.max() + margin))
+    axes.set(
+        xlabel="x",
+        ylabel="y",
+        title="Fit",
+        ylim=(known.min() - margin, known.max() + margin),
+    )
     axes.legend()
     return save_figure(figure, path)
 
 
-def plot_path(path: Path, x: np.ndarray, y: np.ndarray, weights: np.ndarray, best: np.ndarray) -> Path:
-    """Draws the path of W and b over the surface of the cost sum((W x + b - y)^2) / (2 n).
+def plot_path(
+    path: Path, x: np.ndarray, y: np.ndarray, weights: np.ndarray, best: np.ndarray
+) -> Path:
+    """Draws the path of W and b over the surface of the cost sum((W x + b - y)^2) / (2
+    n).
 
     Args:
         path: of the PNG.
@@ -303,14 +415,26 @@ def plot_path(path: Path, x: np.ndarray, y: np.ndarray, weights: np.ndarray, bes
     corners = np.concatenate([weights, [best]])
     low, high = corners.min(axis=0), corners.max(axis=0)
     margin = 0.15 * np.maximum(high - low, 0.5)
-    w, b = np.meshgrid(*(np.linspace(start, end, 200) for start, end in zip(low - margin, high + margin, strict=True)))
+    w, b = np.meshgrid(
+        *(
+            np.linspace(start, end, 200)
+            for start, end in zip(low - margin, high + margin, strict=True)
+        )
+    )
     errors = w[..., np.newaxis] * x[:, 0] + b[..., np.newaxis] - y[:, 0]
     costs = np.mean(errors**2, axis=-1) / 2
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.subplots()
     levels = np.geomspace(costs.min() * 1.001, costs.max(), 20)
     axes.contourf(w, b, costs, levels, cmap="viridis", norm="log")
-    axes.plot(*weights.T, "o-", color="white", markersize=2, linewidth=1, label="after each epoch")
+    axes.plot(
+        *weights.T,
+        "o-",
+        color="white",
+        markersize=2,
+        linewidth=1,
+        label="after each epoch",
+    )
     axes.plot(*best, "r*", markersize=12, label="lowest cost")
     axes.set(xlabel="W", ylabel="b", title="The path over the cost surface")
     axes.legend()
@@ -318,7 +442,8 @@ def plot_path(path: Path, x: np.ndarray, y: np.ndarray, weights: np.ndarray, bes
 
 
 def plot_matrices(path: Path, matrices: dict[str, np.ndarray]) -> Path:
-    """Draws small matrices side by side with their numbers: blue below zero, white at zero, red above.
+    """Draws small matrices side by side with their numbers: blue below zero, white at
+    zero, red above.
 
     Args:
         path: of the PNG.
@@ -340,7 +465,9 @@ def plot_matrices(path: Path, matrices: dict[str, np.ndarray]) -> Path:
     return save_figure(figure, path)
 
 
-def plot_curves(path: Path, x: np.ndarray, panels: dict[str, dict[str, np.ndarray]], xlabel: str) -> Path:
+def plot_curves(
+    path: Path, x: np.ndarray, panels: dict[str, dict[str, np.ndarray]], xlabel: str
+) -> Path:
     """Draws curves over the same x, a panel beside the other.
 
     Args:
@@ -350,7 +477,9 @@ def plot_curves(path: Path, x: np.ndarray, panels: dict[str, dict[str, np.ndarra
         xlabel: label of the horizontal axis.
     """
     figure = Figure(figsize=(5.2 * len(panels), 4), layout="constrained")
-    for axes, (label, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+    for axes, (label, curves) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+    ):
         for name, values in curves.items():
             axes.plot(x, values, label=name)
         axes.set(xlabel=xlabel, ylabel=label)
@@ -359,24 +488,33 @@ def plot_curves(path: Path, x: np.ndarray, panels: dict[str, dict[str, np.ndarra
     return save_figure(figure, path)
 
 
-def plot_ranges(path: Path, panels: dict[str, dict], ylabel: str, yscale: str = "linear") -> Path:
-    """Draws the mean of repeated measurements as a line, and their range as a band, in panels side by side.
+def plot_ranges(
+    path: Path, panels: dict[str, dict], ylabel: str, yscale: str = "linear"
+) -> Path:
+    """Draws the mean of repeated measurements as a line, and their range as a band, in
+    panels side by side.
 
     Args:
         path: of the PNG.
-        panels: by the name of the horizontal axis: for each of its values, evenly spaced, the measurements of each
-            line, such as `{"units": {4: {"training": [0.1, 0.2], "validation": [0.2, 0.4]}}}`.
+        panels: by the name of the horizontal axis: for each of its values, evenly
+            spaced, the measurements of each line, such as `{"units": {4: {"training":
+            [0.1, 0.2], "validation": [0.2, 0.4]}}}`.
         ylabel: what was measured.
         yscale: "linear" or "log".
     """
     figure = Figure(figsize=(5 * len(panels), 4), layout="constrained")
     for axes, (xlabel, panel) in zip(
-        figure.subplots(1, len(panels), squeeze=False, sharey=True)[0], panels.items(), strict=True
+        figure.subplots(1, len(panels), squeeze=False, sharey=True)[0],
+        panels.items(),
+        strict=True,
     ):
         for label in next(iter(panel.values())):
             measured = [values[label] for values in panel.values()]
             axes.plot([np.mean(values) for values in measured], "o-", label=label)
-            low, high = [min(values) for values in measured], [max(values) for values in measured]
+            low, high = (
+                [min(values) for values in measured],
+                [max(values) for values in measured],
+            )
             axes.fill_between(range(len(panel)), low, high, alpha=0.2)
         axes.set_xticks(range(len(panel)), list(map(str, panel)))
         axes.set(xlabel=xlabel, yscale=yscale)
@@ -391,7 +529,8 @@ def plot_bars(path: Path, rows: dict[str, dict[str, float]], ylabel: str) -> Pat
 
     Args:
         path: of the PNG.
-        rows: by the name of the group, numbers in [0, 1] by the name of the bar; all groups have the same names.
+        rows: by the name of the group, numbers in [0, 1] by the name of the bar; all
+            groups have the same names.
         ylabel: what the numbers are.
     """
     names = list(next(iter(rows.values())))
@@ -400,7 +539,9 @@ def plot_bars(path: Path, rows: dict[str, dict[str, float]], ylabel: str) -> Pat
     axes = figure.subplots()
     for index, name in enumerate(names):
         places = np.arange(len(rows)) + (index - (len(names) - 1) / 2) * width
-        bars = axes.bar(places, [row[name] for row in rows.values()], 0.9 * width, label=name)
+        bars = axes.bar(
+            places, [row[name] for row in rows.values()], 0.9 * width, label=name
+        )
         axes.bar_label(bars, fmt="{:.1%}", fontsize=8)
     axes.set_xticks(range(len(rows)), [name.replace("_", " ") for name in rows])
     axes.set(ylabel=ylabel, ylim=(0, 1.08))
@@ -419,10 +560,16 @@ def plot_descent(path: Path, surface, paths: dict[str, np.ndarray]) -> Path:
     x, y = np.meshgrid(np.linspace(-2, 2, 200), np.linspace(-2, 2, 200))
     figure = Figure(figsize=(6.4, 5.2), layout="constrained")
     axes = figure.subplots()
-    axes.contourf(x, y, surface(x, y), np.linspace(-0.4, 8, 22), cmap="Greys", extend="max")
-    for (name, places), color in zip(paths.items(), ("tab:blue", "tab:orange", "tab:green"), strict=False):
+    axes.contourf(
+        x, y, surface(x, y), np.linspace(-0.4, 8, 22), cmap="Greys", extend="max"
+    )
+    for (name, places), color in zip(
+        paths.items(), ("tab:blue", "tab:orange", "tab:green"), strict=False
+    ):
         axes.plot(*places.T, ".-", color=color, markersize=4, linewidth=1, label=name)
         axes.plot(*places[-1], "o", color=color, markersize=9, markeredgecolor="white")
-    axes.set(xlabel="x", ylabel="y", xlim=(-2, 2), ylim=(-2, 2), title="Three ways down")
+    axes.set(
+        xlabel="x", ylabel="y", xlim=(-2, 2), ylim=(-2, 2), title="Three ways down"
+    )
     axes.legend(loc="lower right")
     return save_figure(figure, path)

@@ -1,8 +1,9 @@
 """Imports TensorFlow without its log lines, and keeps those of Matplotlib back.
 
-TensorFlow writes to file descriptor 2 from C++ while it is imported, looks for a GPU and first compiles, and no
-setting holds all of it back. `hold_stderr` does, and gives back what was written if its block fails. The modules of
-`training` that need TensorFlow import this one first, and lessons import `training` before anything else.
+TensorFlow writes to file descriptor 2 from C++ while it is imported, looks for a GPU
+and first compiles, and no setting holds all of it back. `hold_stderr` does, and gives
+back what was written if its block fails. The modules of `training` that need TensorFlow
+import this one first, and lessons import `training` before anything else.
 """
 
 import contextlib
@@ -18,10 +19,11 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def hold_stderr() -> Iterator[None]:
-    """Holds back what is written to file descriptor 2, and writes it out after all if the block raises.
+    """Holds back what is written to file descriptor 2, and writes it out after all if
+    the block raises.
 
-    If the process dies inside the block (TensorFlow aborts on a CPU without AVX), Python's fault handler still names
-    the place on the real stderr.
+    If the process dies inside the block (TensorFlow aborts on a CPU without AVX),
+    Python's fault handler still names the place on the real stderr.
     """
     sys.stderr.flush()
     stderr = os.dup(2)
@@ -51,20 +53,26 @@ def hold_stderr() -> Iterator[None]:
 
 
 def prepare_devices() -> None:
-    """Lets TensorFlow write now what it writes when it first looks for a GPU and first compiles."""
+    """Lets TensorFlow write now what it writes when it first looks for a GPU and first
+    compiles.
+    """
     tf.config.list_logical_devices()
     tf.function(lambda x: x / tf.sqrt(x), jit_compile=True)(tf.constant(1.0))
 
 
-# Otherwise, Matplotlib tells on stderr where it keeps its fonts if the home folder cannot be written.
+# Otherwise, Matplotlib tells on stderr where it keeps its fonts if the home folder
+# cannot be written.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 if "tensorflow" not in sys.modules:
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    # Of an error that it raises as well, TensorFlow logs a warning; in a cluster, of another worker's end, an error.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if "TF_CONFIG" in os.environ else "2")
-    # What the import makes stays: to look through it for what can be freed takes a quarter of the import, and later a
-    # fifth of a second each time.
+    # Of an error that it raises as well, TensorFlow logs a warning; in a cluster, of
+    # another worker's end, an error.
+    os.environ.setdefault(
+        "TF_CPP_MIN_LOG_LEVEL", "3" if "TF_CONFIG" in os.environ else "2"
+    )
+    # What the import makes stays: to look through it for what can be freed takes a
+    # quarter of the import, and later a fifth of a second each time.
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -75,7 +83,9 @@ if "tensorflow" not in sys.modules:
             # Memory growth must be set before the GPU is first used.
             for gpu in tf.config.list_physical_devices("GPU"):
                 tf.config.experimental.set_memory_growth(gpu, True)
-            if "TF_CONFIG" not in os.environ:  # a cluster is joined before the devices are first used
+            if (
+                "TF_CONFIG" not in os.environ
+            ):  # a cluster is joined before the devices are first used
                 prepare_devices()
     except KeyboardInterrupt:
         sys.exit(130)

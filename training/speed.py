@@ -1,6 +1,8 @@
-"""What makes Keras faster while a lesson runs, with the same results: two of its functions are replaced meanwhile.
+"""What makes Keras faster while a lesson runs, with the same results: two of its
+functions are replaced meanwhile.
 
-Both are inner parts of Keras, and a new version may have others: tests/test_speed.py then fails.
+Both are inner parts of Keras, and a new version may have others: tests/test_speed.py
+then fails.
 """
 
 import contextlib
@@ -16,16 +18,23 @@ update_step = keras.optimizers.Adam.update_step
 get_tf_dataset = ArrayDataAdapter.get_tf_dataset
 
 
-def update_at_once(adam: keras.optimizers.Adam, gradient, variable, learning_rate) -> None:
-    """Updates a variable as `Adam.update_step` does, in one operation of TensorFlow instead of a dozen.
+def update_at_once(
+    adam: keras.optimizers.Adam, gradient, variable, learning_rate
+) -> None:
+    """Updates a variable as `Adam.update_step` does, in one operation of TensorFlow
+    instead of a dozen.
 
-    A step of a small network takes a fifth less time with it. The weights are equal up to rounding (Kingma and Ba,
-    "Adam", 2014, the order of computation at the end of section 2).
+    A step of a small network takes a fifth less time with it. The weights are equal up
+    to rounding (Kingma and Ba, "Adam", 2014, the order of computation at the end of
+    section 2).
 
     Args:
-        adam: the optimizer. With `amsgrad`, for which there is no such operation, Keras's own update is made.
-        gradient: of the variable; if only some of its rows have one (`tf.IndexedSlices`), the same holds.
-        variable: that is updated, and whose index in the optimizer's variables is known.
+        adam: the optimizer. With `amsgrad`, for which there is no such operation,
+            Keras's own update is made.
+        gradient: of the variable; if only some of its rows have one
+            (`tf.IndexedSlices`), the same holds.
+        variable: that is updated, and whose index in the optimizer's variables is
+            known.
         learning_rate: a scalar.
     """
     if adam.amsgrad or isinstance(gradient, tf.IndexedSlices):
@@ -47,10 +56,12 @@ def update_at_once(adam: keras.optimizers.Adam, gradient, variable, learning_rat
 
 
 def make_untuned_dataset(adapter: ArrayDataAdapter) -> tf.data.Dataset:
-    """Returns the batches of arrays that `fit`, `evaluate` and `predict` take, without tuning the number of threads.
+    """Returns the batches of arrays that `fit`, `evaluate` and `predict` take, without
+    tuning the number of threads.
 
-    The thread that tunes sleeps 10, 20, 40 ms and so on, and the end of an epoch often waits until it wakes: 0.3 s for
-    the features of 49 photos, 8 s after an epoch of 12 s. There is nothing to tune: a batch is some rows of an array.
+    The thread that tunes sleeps 10, 20, 40 ms and so on, and the end of an epoch often
+    waits until it wakes: 0.3 s for the features of 49 photos, 8 s after an epoch of 12
+    s. There is nothing to tune: a batch is some rows of an array.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -20,36 +20,56 @@ OWN = ("logdir", "name", "resume")  # options that the sweep sets itself
 
 
 def parse_grid(config_class: type, words: list[str]) -> dict[str, list[str]]:
-    """Reads words such as "learning_rate=1e-3,1e-2" into the values of each hyperparameter, as text.
+    """Reads words such as "learning_rate=1e-3,1e-2" into the values of each
+    hyperparameter, as text.
 
     Raises:
-        ValueError: a word of another form, an unknown hyperparameter (the near names are given), or one named twice.
+        ValueError: a word of another form, an unknown hyperparameter (the near names
+            are given), or one named twice.
     """
-    known = [field.name for field in dataclasses.fields(config_class) if field.name not in OWN]
+    known = [
+        field.name
+        for field in dataclasses.fields(config_class)
+        if field.name not in OWN
+    ]
     grid = {}
     for word in words:
         name, equals, values = word.partition("=")
         name = name.strip("-").replace("-", "_")
         if not equals or not values.strip(",") or not all(values.split(",")):
-            raise ValueError(f"received {word!r}, expected a hyperparameter and its values, such as seed=0,1,2")
+            raise ValueError(
+                f"received {word!r}, expected a hyperparameter and its values, such as "
+                "seed=0,1,2"
+            )
         if name not in known:
             near = difflib.get_close_matches(name, known) or known
-            raise ValueError(f"unknown hyperparameter {name!r}; perhaps you meant {' or '.join(near)}")
+            raise ValueError(
+                f"unknown hyperparameter {name!r}; perhaps you meant "
+                f"{' or '.join(near)}"
+            )
         if name in grid:
-            raise ValueError(f"{name} is named twice: give all its values at once, such as {name}=1,2,3")
+            raise ValueError(
+                f"{name} is named twice: give all its values at once, such as "
+                f"{name}=1,2,3"
+            )
         grid[name] = list(dict.fromkeys(values.split(",")))
     if not grid:
-        raise ValueError("expected at least one hyperparameter and its values, such as learning_rate=1e-3,1e-2")
+        raise ValueError(
+            "expected at least one hyperparameter and its values, such as "
+            "learning_rate=1e-3,1e-2"
+        )
     return grid
 
 
-def make_configs(config_class: type, grid: dict[str, list[str]], logdir: Path) -> list[Options]:
+def make_configs(
+    config_class: type, grid: dict[str, list[str]], logdir: Path
+) -> list[Options]:
     """Returns a `Config` for each combination; its name says which.
 
     Args:
         config_class: of the lesson.
-        grid: the values of each hyperparameter, as on the command line; several values of one run are joined by "x",
-            such as "256x512".
+        grid: the values of each hyperparameter, as on the command line; several values
+            of one run are joined by "x", such as "256x512".
         logdir: folder for the runs.
 
     Raises:
@@ -58,7 +78,12 @@ def make_configs(config_class: type, grid: dict[str, list[str]], logdir: Path) -
     configs = []
     for values in itertools.product(*grid.values()):
         chosen = dict(zip(grid, values, strict=True))
-        arguments = ["--logdir", str(logdir), "--name", ",".join(f"{name}={value}" for name, value in chosen.items())]
+        arguments = [
+            "--logdir",
+            str(logdir),
+            "--name",
+            ",".join(f"{name}={value}" for name, value in chosen.items()),
+        ]
         for name, value in chosen.items():
             option, kind = flag(name), str(config_class.__dataclass_fields__[name].type)
             if kind == str(bool):
@@ -66,19 +91,24 @@ def make_configs(config_class: type, grid: dict[str, list[str]], logdir: Path) -
                     raise ValueError(f"{name} is {value!r}, expected true or false")
                 arguments.append(option if value == "true" else f"--no-{option[2:]}")
             else:
-                arguments += [option, *(value.split("x") if "tuple" in kind else [value])]
+                arguments += [
+                    option,
+                    *(value.split("x") if "tuple" in kind else [value]),
+                ]
         configs.append(command_line.parse(config_class, arguments, "sweep", None))
     return configs
 
 
 def run(lesson: ModuleType, words: list[str], logdir: Path) -> None:
-    """Runs the product of the values in `words`, then prints the table and draws the figure.
+    """Runs the product of the values in `words`, then prints the table and draws the
+    figure.
 
-    A run that fails is recorded as such. Combinations that are done are not run again, so that the same call goes on
-    where an interrupted one stopped.
+    A run that fails is recorded as such. Combinations that are done are not run again,
+    so that the same call goes on where an interrupted one stopped.
 
     Raises:
-        ValueError: see `parse_grid` and `make_configs`; or a folder of that name holds a run with other settings.
+        ValueError: see `parse_grid` and `make_configs`; or a folder of that name holds
+            a run with other settings.
     """
     grid = parse_grid(lesson.Config, words)
     configs = make_configs(lesson.Config, grid, logdir)
@@ -90,11 +120,16 @@ def run(lesson: ModuleType, words: list[str], logdir: Path) -> None:
     for number, config in enumerate(waiting, done + 1):
         started = time.perf_counter()
         bar = "#" * round(20 * number / len(configs))
-        print(f"[{bar:20}] {number} of {len(configs)}: {config.name}", end=" ", flush=True)
+        print(
+            f"[{bar:20}] {number} of {len(configs)}: {config.name}", end=" ", flush=True
+        )
         outcome = run_one(lesson, config)
         durations.append(time.perf_counter() - started)
         left = statistics.mean(durations) * (len(configs) - number)
-        print(f"- {outcome}" + (f", {left / 60:.1f} minutes left" if left else ""), flush=True)
+        print(
+            f"- {outcome}" + (f", {left / 60:.1f} minutes left" if left else ""),
+            flush=True,
+        )
 
     records = []
     for config in configs:
@@ -107,11 +142,15 @@ def run(lesson: ModuleType, words: list[str], logdir: Path) -> None:
     figure = plot_sweep(logdir / name / f"sweep,{','.join(grid)}.png", records, varied)
     if figure:
         print(f"\nFigure: {figure}")
-    print(f"In TensorBoard, the page HParams (http://localhost:6006/#hparams):\n  {runs.tensorboard_command(logdir)}")
+    print(
+        "In TensorBoard, the page HParams (http://localhost:6006/#hparams):\n  "
+        f"{runs.tensorboard_command(logdir)}"
+    )
 
 
 def is_done(folder: Path, config: Options) -> bool:
-    """True if this combination was run to its end before; what is left of one that was not is removed.
+    """True if this combination was run to its end before; what is left of one that was
+    not is removed.
 
     Raises:
         ValueError: the folder holds another run than this.
@@ -125,7 +164,8 @@ def is_done(folder: Path, config: Options) -> bool:
         value = list(value) if isinstance(value, tuple) else value
         if name not in OWN and value is not None and used.get(name) != value:
             raise ValueError(
-                f"{folder} holds a run with {name}={used.get(name)}, expected {value}: rename or remove it"
+                f"{folder} holds a run with {name}={used.get(name)}, expected {value}: "
+                "rename or remove it"
             )
     if record.metrics["status"] in ("finished", "failed"):
         return True
@@ -141,41 +181,73 @@ def run_one(lesson: ModuleType, config: Options) -> str:
     except Exception as error:  # whatever ends one run must not end the others; the run's folder holds the reason
         return f"failed: {' '.join(str(error).split())[:160]}"
     split = "validation" if "validation" in metrics else "train"
-    results = ", ".join(f"{name} {value:.4f}" for name, value in metrics.get(split, {}).items())
+    results = ", ".join(
+        f"{name} {value:.4f}" for name, value in metrics.get(split, {}).items()
+    )
     return f"{split} {results}"
 
 
-def plot_sweep(path: Path, records: list[compare.Record], names: list[str]) -> Path | None:
-    """Draws results against the first hyperparameter other than the seed: means and ranges over seeds.
+def plot_sweep(
+    path: Path, records: list[compare.Record], names: list[str]
+) -> Path | None:
+    """Draws results against the first hyperparameter other than the seed: means and
+    ranges over seeds.
 
     Args:
         path: of the PNG.
         records: the runs.
-        names: the hyperparameters of the sweep; the second, if there is one, makes a line for each of its values.
+        names: the hyperparameters of the sweep; the second, if there is one, makes a
+            line for each of its values.
 
     Returns:
         `path`, or None if there is nothing to draw.
     """
     records = [record for record in records if record.results]
     names = [name for name in names if name != "seed"] or names
-    metrics = [metric for metric in ("accuracy", "loss") if any(f"test_{metric}" in r.results for r in records)][:1]
+    metrics = [
+        metric
+        for metric in ("accuracy", "loss")
+        if any(f"test_{metric}" in r.results for r in records)
+    ][:1]
     if not metrics:
         return None
-    splits = [split for split in ("validation", "test") if any(f"{split}_{metrics[0]}" in r.results for r in records)]
+    splits = [
+        split
+        for split in ("validation", "test")
+        if any(f"{split}_{metrics[0]}" in r.results for r in records)
+    ]
     figure = Figure(figsize=(6 * len(splits), 4.2), layout="constrained")
-    for axes, split in zip(figure.subplots(1, len(splits), squeeze=False)[0], splits, strict=True):
+    for axes, split in zip(
+        figure.subplots(1, len(splits), squeeze=False)[0], splits, strict=True
+    ):
         lines = {}
         for record in records:
-            line = ", ".join(f"{name} {compare.format_setting(record.settings[name])}" for name in names[1:])
+            line = ", ".join(
+                f"{name} {compare.format_setting(record.settings[name])}"
+                for name in names[1:]
+            )
             value = record.settings[names[0]]
             value = value if is_number(value) else compare.format_setting(value)
-            lines.setdefault(line, {}).setdefault(value, []).append(record.results[f"{split}_{metrics[0]}"])
+            lines.setdefault(line, {}).setdefault(value, []).append(
+                record.results[f"{split}_{metrics[0]}"]
+            )
         for line, points in lines.items():
             x = sorted(points) if all(map(is_number, points)) else list(points)
             means = [statistics.mean(points[value]) for value in x]
-            low = [mean - min(points[value]) for mean, value in zip(means, x, strict=True)]
-            high = [max(points[value]) - mean for mean, value in zip(means, x, strict=True)]
-            axes.errorbar(x, means, [low, high], marker="o", capsize=5, label=line or "mean and range over seeds")
+            low = [
+                mean - min(points[value]) for mean, value in zip(means, x, strict=True)
+            ]
+            high = [
+                max(points[value]) - mean for mean, value in zip(means, x, strict=True)
+            ]
+            axes.errorbar(
+                x,
+                means,
+                [low, high],
+                marker="o",
+                capsize=5,
+                label=line or "mean and range over seeds",
+            )
         if all(map(is_number, x)) and min(x) > 0 and max(x) >= 20 * min(x):
             axes.set_xscale("log")
         axes.set(xlabel=names[0], ylabel=f"{split} {metrics[0]}")

@@ -1,1 +1,3 @@
-"""Exercises: trainings that fail as learners' own do, to be repaired by flags or by changing a line."""
+"""Exercises: trainings that fail as learners' own do, to be repaired by flags or by
+changing a line.
+"""

@@ -1,4 +1,7 @@
-"""Hints and solutions of the exercises. Whoever wants to find out for themselves does not read on."""
+"""Hints and solutions of the exercises.
+
+Whoever wants to find out for themselves does not read on.
+"""
 
 from typing import NamedTuple
 
@@ -10,7 +13,8 @@ class Answer(NamedTuple):
         hints: three, each saying more.
         why: what was wrong, and why the change repairs it.
         flags: of a solution on the command line.
-        changes: of a solution in the script: each a text that stands in it once, and what takes its place.
+        changes: of a solution in the script: each a text that stands in it once, and
+            what takes its place.
     """
 
     hints: tuple[str, str, str]
@@ -22,205 +26,295 @@ class Answer(NamedTuple):
 ANSWERS = {
     1: Answer(
         (
-            "Loss and accuracy say that it goes wrong, not why. How far does one update move the weights?",
-            "The first updates are three quarters as large as the weights themselves: what these were before is gone.",
-            "--learning-rate is 0.3. Adam's steps are about as long as the learning rate, whatever the gradient is.",
+            "Loss and accuracy say that it goes wrong, not why. How far does one "
+            "update move the weights?",
+            "The first updates are three quarters as large as the weights themselves: "
+            "what these were before is gone.",
+            "--learning-rate is 0.3. Adam's steps are about as long as the learning "
+            "rate, whatever the gradient is.",
         ),
-        "The learning rate is too high. Adam divides the gradient by its usual size, so that each weight moves by "
-        "about the learning rate at each update; the weights themselves are below 0.1. Usual for Adam is 0.001, and a"
+        "The learning rate is too high. Adam divides the gradient by its usual size, "
+        "so that each weight moves by "
+        "about the learning rate at each update; the weights themselves are below 0.1. "
+        "Usual for Adam is 0.001, and a"
         " factor of ten to either side still works here.",
         flags=("--learning-rate", "0.003"),
     ),
     2: Answer(
         (
-            "A loss that still falls at the end is no failure: the training is not over. But how long would it take?",
-            "More epochs help little by themselves. Compare the learning rate with the one of course_1_tf_lr, or try "
+            "A loss that still falls at the end is no failure: the training is not "
+            "over. But how long would it take?",
+            "More epochs help little by themselves. Compare the learning rate with the "
+            "one of course_1_tf_lr, or try "
             "ten times as much: does the loss fall ten times as fast?",
-            "Plain gradient descent, unlike Adam, works with 0.1 and more here. And two passes are 80 updates.",
+            "Plain gradient descent, unlike Adam, works with 0.1 and more here. And "
+            "two passes are 80 updates.",
         ),
-        "The learning rate is too low and the training too short. Each alone would do with enough of the other: 0.001"
-        " with thousands of epochs. The rule of thumb: first find the largest learning rate at which the loss falls "
+        "The learning rate is too low and the training too short. Each alone would do "
+        "with enough of the other: 0.001"
+        " with thousands of epochs. The rule of thumb: first find the largest learning "
+        "rate at which the loss falls "
         "without jumping, then train until the validation loss no longer falls.",
         flags=("--learning-rate", "0.3", "--epochs", "10"),
     ),
     3: Answer(
         (
-            "Bad on the training images too: it is no overfitting. The loss has levelled off: nor are epochs missing.",
-            "What the network knows of an image after its hidden layer is a few numbers. How many?",
-            "--units is 3: three numbers are to tell ten digits in all their handwritings apart.",
+            "Bad on the training images too: it is no overfitting. The loss has "
+            "levelled off: nor are epochs missing.",
+            "What the network knows of an image after its hidden layer is a few "
+            "numbers. How many?",
+            "--units is 3: three numbers are to tell ten digits in all their "
+            "handwritings apart.",
         ),
-        "The network is too small. Three rectified units give the last layer a point in a corner of a space of three "
-        "dimensions, and no planes through it separate ten digits well. From ten units on it reads most of them, and "
+        "The network is too small. Three rectified units give the last layer a point "
+        "in a corner of a space of three "
+        "dimensions, and no planes through it separate ten digits well. From ten units "
+        "on it reads most of them, and "
         "from a few dozen on a wider layer brings little.",
         flags=("--units", "128"),
     ),
     4: Answer(
         (
-            "Where do the two losses part? What is there to gain after that from images that are all read right?",
-            "Three kinds of remedy: a network that can do less, a training that ends earlier, a penalty on being "
+            "Where do the two losses part? What is there to gain after that from "
+            "images that are all read right?",
+            "Three kinds of remedy: a network that can do less, a training that ends "
+            "earlier, a penalty on being "
             "sure. Look at where the validation loss is lowest.",
-            "It is lowest in the first ten epochs. Dropout slows down what comes after, so combine the two; or shrink"
+            "It is lowest in the first ten epochs. Dropout slows down what comes "
+            "after, so combine the two; or shrink"
             " the weights at every update, with a --weight-decay of several.",
         ),
-        "Overfitting. After a few epochs the network reads all training images right, and from then on it only grows "
-        "surer, of its mistakes on other images as well. Ending early is the cheapest remedy; with dropout, what is "
-        "learned until then holds for more images. Weight decay alone does it too. Fewer units or dropout alone do "
+        "Overfitting. After a few epochs the network reads all training images right, "
+        "and from then on it only grows "
+        "surer, of its mistakes on other images as well. Ending early is the cheapest "
+        "remedy; with dropout, what is "
+        "learned until then holds for more images. Weight decay alone does it too. "
+        "Fewer units or dropout alone do "
         "not: 60 epochs are enough to learn 500 images by heart in spite of them.",
         flags=("--dropout", "0.5", "--epochs", "10"),
     ),
     5: Answer(
         (
-            "The picture hardly changes from the first step on. What does the sum that falls consist of?",
-            "The style's loss is 8 at the start and weighs 0.01; the content's is a fraction and weighs 50. Which of "
+            "The picture hardly changes from the first step on. What does the sum that "
+            "falls consist of?",
+            "The style's loss is 8 at the start and weighs 0.01; the content's is a "
+            "fraction and weighs 50. Which of "
             "the two would an optimizer care for?",
-            "What counts is the ratio of --style-weight to --content-weight: now 1 to 5,000. Take one that is above "
+            "What counts is the ratio of --style-weight to --content-weight: now 1 to "
+            "5,000. Take one that is above "
             "1, and not so high that the content's share vanishes in turn.",
         ),
-        "The weights give nothing to the style: any change of the picture costs more content than it gains style. "
-        "Only the ratio of the two weights matters. From about 1 on the painting shows, at 1,000 nothing of the "
+        "The weights give nothing to the style: any change of the picture costs more "
+        "content than it gains style. "
+        "Only the ratio of the two weights matters. From about 1 on the painting "
+        "shows, at 1,000 nothing of the "
         "photograph is left.",
         flags=("--content-weight", "1", "--style-weight", "10"),
     ),
     6: Answer(
         (
-            "The first update already ruins it, so look at what there is before it: at the numbers that come in.",
-            "Pixels are 0 to 255. The gradient of a weight in the first layer is a sum of products with them.",
-            "Elsewhere, the first layer of every network here is keras.layers.Rescaling(1 / 255).",
+            "The first update already ruins it, so look at what there is before it: at "
+            "the numbers that come in.",
+            "Pixels are 0 to 255. The gradient of a weight in the first layer is a sum "
+            "of products with them.",
+            "Elsewhere, the first layer of every network here is "
+            "keras.layers.Rescaling(1 / 255).",
         ),
-        "The inputs are not scaled. Pixels of up to 255 make the hidden units, and with them the gradients, hundreds "
-        "of times as large as usual; one step at a usual learning rate drives the units to where they answer to "
-        "nothing any more. A tiny learning rate avoids that, but it starts from answers that are hundreds of times "
-        "too sure, and wrong, and five epochs of tiny steps cannot undo that. The scaling belongs into the model, so "
+        "The inputs are not scaled. Pixels of up to 255 make the hidden units, and "
+        "with them the gradients, hundreds "
+        "of times as large as usual; one step at a usual learning rate drives the "
+        "units to where they answer to "
+        "nothing any more. A tiny learning rate avoids that, but it starts from "
+        "answers that are hundreds of times "
+        "too sure, and wrong, and five epochs of tiny steps cannot undo that. The "
+        "scaling belongs into the model, so "
         "that whoever uses it can give it pictures as they are.",
         changes=(
             (
                 "            keras.layers.Flatten(),\n",
-                "            keras.layers.Rescaling(1 / 255),\n            keras.layers.Flatten(),\n",
+                "            keras.layers.Rescaling(1 / 255),\n            "
+                "keras.layers.Flatten(),\n",
             ),
         ),
     ),
     7: Answer(
         (
-            "The order of the ten answers is right, their size is not. What makes probabilities of any ten numbers?",
+            "The order of the ten answers is right, their size is not. What makes "
+            "probabilities of any ten numbers?",
             "Softmax of ten numbers between 0 and 1 gives e / (e + 9) = 0.23 at most.",
-            "There are two of them: softmax as the last layer's activation, and a layer of its own after it.",
+            "There are two of them: softmax as the last layer's activation, and a "
+            "layer of its own after it.",
         ),
-        "Softmax is applied twice. The first one gives numbers between 0 and 1, of which the second one cannot make a"
-        " probability above 0.23. The loss stays above -ln 0.23 = 1.46, and the gradient asks for ever larger weights"
+        "Softmax is applied twice. The first one gives numbers between 0 and 1, of "
+        "which the second one cannot make a"
+        " probability above 0.23. The loss stays above -ln 0.23 = 1.46, and the "
+        "gradient asks for ever larger weights"
         " in vain. One softmax, or none with from_logits=True in the loss, is right.",
         changes=(("            keras.layers.Softmax(),\n", ""),),
     ),
     8: Answer(
         (
-            "A network that cannot even learn its training images, with settings that work elsewhere: look at the "
+            "A network that cannot even learn its training images, with settings that "
+            "work elsewhere: look at the "
             "data, as it reaches `fit`.",
-            "figures.draw_grid or matplotlib: draw images[:40] with labels[:40]. From which image on are they wrong?",
-            "Images are left out somewhere in the middle, and as many labels at the end.",
+            "figures.draw_grid or matplotlib: draw images[:40] with labels[:40]. From "
+            "which image on are they wrong?",
+            "Images are left out somewhere in the middle, and as many labels at the "
+            "end.",
         ),
-        "The labels are out of step with the images. Leaving out a faint image moves all later images forward, while "
-        "the labels stay and lose their tail. After the first gap, each image has the label of another. Whatever is "
+        "The labels are out of step with the images. Leaving out a faint image moves "
+        "all later images forward, while "
+        "the labels stay and lose their tail. After the first gap, each image has the "
+        "label of another. Whatever is "
         "done to images must be done to labels with the same index.",
         changes=(
             (
-                "    images = images[images.mean(axis=(1, 2, 3)) > 20]  # without the faintest ones\n"
+                "    images = images[images.mean(axis=(1, 2, 3)) > 20]  # without the "
+                "faintest ones\n"
                 "    labels = labels[: len(images)]\n",
-                "    clear = images.mean(axis=(1, 2, 3)) > 20  # not the faintest ones\n"
+                "    clear = images.mean(axis=(1, 2, 3)) > 20  # not the faintest "
+                "ones\n"
                 "    images, labels = images[clear], labels[clear]\n",
             ),
         ),
     ),
     9: Answer(
         (
-            "The loss leaps ten times an epoch. What else is there ten of, and in which order does it come?",
-            "Print the labels of a few batches. shuffle(n) does not mix the whole data set: what does its n mean?",
-            "shuffle(100) draws each example from the next 100. Of one digit there are about 400 in a row.",
+            "The loss leaps ten times an epoch. What else is there ten of, and in "
+            "which order does it come?",
+            "Print the labels of a few batches. shuffle(n) does not mix the whole data "
+            "set: what does its n mean?",
+            "shuffle(100) draws each example from the next 100. Of one digit there are "
+            "about 400 in a row.",
         ),
-        "The data is sorted and as good as not shuffled. A buffer of 100 examples mixes neighbors, and neighbors are "
-        "all of one digit: the network learns to answer that digit, forgets the one before, and ends with the last. "
-        "The buffer must hold the whole data set, or the arrays must be shuffled before. To shuffle batches instead "
+        "The data is sorted and as good as not shuffled. A buffer of 100 examples "
+        "mixes neighbors, and neighbors are "
+        "all of one digit: the network learns to answer that digit, forgets the one "
+        "before, and ends with the last. "
+        "The buffer must hold the whole data set, or the arrays must be shuffled "
+        "before. To shuffle batches instead "
         "is not enough: each of them is still of one digit or two.",
         changes=((".shuffle(100)", ".shuffle(len(labels))"),),
     ),
     10: Answer(
         (
-            "Where no gradient arrives, no optimizer and no learning rate can help. Which layers get one?",
-            "A rectified unit passes a gradient on only where its sum is above 0. What is that sum before training?",
-            "bias_initializer: the sums of inputs and weights are within 1 or so, and then 2 is subtracted.",
+            "Where no gradient arrives, no optimizer and no learning rate can help. "
+            "Which layers get one?",
+            "A rectified unit passes a gradient on only where its sum is above 0. What "
+            "is that sum before training?",
+            "bias_initializer: the sums of inputs and weights are within 1 or so, and "
+            "then 2 is subtracted.",
         ),
-        "The units are dead. With a bias of -2 the sum is below zero for every image and every unit: max(0, sum) is "
-        "0, and so is its slope. The last layer sees zeros and learns no more than how frequent the digits are. "
+        "The units are dead. With a bias of -2 the sum is below zero for every image "
+        "and every unit: max(0, sum) is "
+        "0, and so is its slope. The last layer sees zeros and learns no more than how "
+        "frequent the digits are. "
         "Biases start at 0; or the slope is not 0 on the left, as in leaky ReLU.",
-        changes=(("    threshold = keras.initializers.Constant(-2.0)\n", '    threshold = "zeros"\n'),),
+        changes=(
+            (
+                "    threshold = keras.initializers.Constant(-2.0)\n",
+                '    threshold = "zeros"\n',
+            ),
+        ),
     ),
     11: Answer(
         (
-            "Compare the gradients of the last hidden layer with those of the first one.",
-            "Going back through a layer multiplies the gradient by the slope of the activation. How steep is the "
+            "Compare the gradients of the last hidden layer with those of the first "
+            "one.",
+            "Going back through a layer multiplies the gradient by the slope of the "
+            "activation. How steep is the "
             "sigmoid at its steepest?",
-            "At most 0.25, mostly less; to the power of twelve nothing is left. Other activations have a slope of 1.",
+            "At most 0.25, mostly less; to the power of twelve nothing is left. Other "
+            "activations have a slope of 1.",
         ),
-        "The gradient vanishes. Each sigmoid multiplies it by at most a quarter; after eleven of them the first layer"
-        " gets about a ten-millionth of what the last one gets. Rectified linear units have the slope 1 wherever they"
-        " answer; tanh has it at 0. Batch normalization between the layers helps as well. Fewer layers would, too, "
+        "The gradient vanishes. Each sigmoid multiplies it by at most a quarter; after "
+        "eleven of them the first layer"
+        " gets about a ten-millionth of what the last one gets. Rectified linear units "
+        "have the slope 1 wherever they"
+        " answer; tanh has it at 0. Batch normalization between the layers helps as "
+        "well. Fewer layers would, too, "
         "but that is not what was asked.",
         changes=(('activation="sigmoid"', 'activation="relu"'),),
     ),
     12: Answer(
         (
             "To the last decimal the same: not a training that goes badly, but none.",
-            "model.summary() counts trainable parameters. What does `trainable` of a model mean for the layers in it?",
+            "model.summary() counts trainable parameters. What does `trainable` of a "
+            "model mean for the layers in it?",
             "model.trainable = False comes after the new layer was put into the model.",
         ),
-        "Everything is frozen. `trainable = False` on a model holds for all layers in it, the new one too, and "
-        "nothing is left to learn. Only the network that was trained before is to be frozen. To unfreeze all instead "
+        "Everything is frozen. `trainable = False` on a model holds for all layers in "
+        "it, the new one too, and "
+        "nothing is left to learn. Only the network that was trained before is to be "
+        "frozen. To unfreeze all instead "
         "is worse: 300 images pull 3.4 million weights away from what they knew.",
         changes=(("    model.trainable = False", "    network.trainable = False"),),
     ),
     13: Answer(
         (
-            "Between `fit` and `evaluate` the weights are the same. Which layers work in two ways?",
-            "Batch normalization takes the batch's mean and variance in training, and in use running ones, which move"
-            " by a hundredth at each update. There are 60 updates. And: in which range of numbers does the network "
+            "Between `fit` and `evaluate` the weights are the same. Which layers work "
+            "in two ways?",
+            "Batch normalization takes the batch's mean and variance in training, and "
+            "in use running ones, which move"
+            " by a hundredth at each update. There are 60 updates. And: in which range "
+            "of numbers does the network "
             "take its images?",
-            "Hold the statistics that a million photographs gave: a frozen batch normalization uses and keeps them. "
-            "And the backbone has its preprocessing inside: it takes 0 to 255, not 0 to 1.",
+            "Hold the statistics that a million photographs gave: a frozen batch "
+            "normalization uses and keeps them. "
+            "And the backbone has its preprocessing inside: it takes 0 to 255, not 0 "
+            "to 1.",
         ),
-        "Two mistakes. Images were scaled to 0 to 1 and then once more inside the backbone, so that the network saw "
-        "nothing but black; in training, batch normalization made up for it with each batch's own statistics. And "
-        "those in use afterwards, the running ones, had hardly begun to follow. Without the second scaling, and with "
-        "batch normalization frozen, training and use are the same. (training=False in the call is no remedy here: "
+        "Two mistakes. Images were scaled to 0 to 1 and then once more inside the "
+        "backbone, so that the network saw "
+        "nothing but black; in training, batch normalization made up for it with each "
+        "batch's own statistics. And "
+        "those in use afterwards, the running ones, had hardly begun to follow. "
+        "Without the second scaling, and with "
+        "batch normalization frozen, training and use are the same. (training=False in "
+        "the call is no remedy here: "
         "`fit` passes training=True on into the model.)",
         changes=(
             (
                 "    network.trainable = True\n",
                 "    for layer in network.layers:\n"
-                "        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)\n",
+                "        layer.trainable = not isinstance(layer, "
+                "keras.layers.BatchNormalization)\n",
             ),
             ("keras.layers.Rescaling(1 / 255), ", ""),
         ),
     ),
     14: Answer(
         (
-            "From the end to the beginning: what is the answer, and what is the loss? Is a 9 nearer to an 8 than to a"
+            "From the end to the beginning: what is the answer, and what is the loss? "
+            "Is a 9 nearer to an 8 than to a"
             " 4?",
-            "A class is no quantity: ten outputs and a cross-entropy. Then: after how many updates is the learning "
+            "A class is no quantity: ten outputs and a cross-entropy. Then: after how "
+            "many updates is the learning "
             "rate at zero, and how many are there?",
-            "And before training, all weights of a layer are 0.01: all of its units compute the same, get the same "
+            "And before training, all weights of a layer are 0.01: all of its units "
+            "compute the same, get the same "
             "gradient, and stay the same.",
         ),
-        "Three mistakes. The squared error asks for a number near the label, as if digits were quantities: between a "
-        "3 and an 8 it answers 5. The schedule counts the updates of one epoch instead of all, so that nine epochs "
-        "learn nothing. And equal weights make a layer of 128 units one unit. Repair them from the loss backwards, "
+        "Three mistakes. The squared error asks for a number near the label, as if "
+        "digits were quantities: between a "
+        "3 and an 8 it answers 5. The schedule counts the updates of one epoch instead "
+        "of all, so that nine epochs "
+        "learn nothing. And equal weights make a layer of 128 units one unit. Repair "
+        "them from the loss backwards, "
         "and look after each repair at what has become better, even if it is little.",
         changes=(
             ("keras.layers.Dense(1, ", "keras.layers.Dense(10, "),
             (
                 '    model.compile(keras.optimizers.Adam(falling), "mse", metrics=["accuracy"])\n',
-                "    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)\n"
+                "    loss = "
+                "keras.losses.SparseCategoricalCrossentropy(from_logits=True)\n"
                 '    model.compile(keras.optimizers.Adam(falling), loss, metrics=["accuracy"])\n',
             ),
             ("decay_steps=updates)", "decay_steps=config.epochs * updates)"),
-            ("    evenly = keras.initializers.Constant(0.01)\n", '    evenly = "he_normal"\n'),
+            (
+                "    evenly = keras.initializers.Constant(0.01)\n",
+                '    evenly = "he_normal"\n',
+            ),
         ),
     ),
 }

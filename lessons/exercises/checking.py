@@ -1,6 +1,8 @@
-"""Checks an exercise: trains the learner's version on splits and with seeds that it has not seen, and measures it.
+"""Checks an exercise: trains the learner's version on splits and with seeds that it has
+not seen, and measures it.
 
-What is measured stands here and not in the script, and on a test split that the script is never given.
+What is measured stands here and not in the script, and on a test split that the script
+is never given.
 """
 
 import contextlib
@@ -24,7 +26,10 @@ from data.dataset import Dataset
 from models import style
 
 SEEDS = (5926, 1847)
-PAINTED = (("flower", "swirls"), ("portrait", "glass"))  # pictures other than those of the run
+PAINTED = (
+    ("flower", "swirls"),
+    ("portrait", "glass"),
+)  # pictures other than those of the run
 LOOKED_THROUGH = 1000  # batches of a tf.data.Dataset, in search of test pictures
 
 
@@ -34,9 +39,11 @@ class Goal(NamedTuple):
     Attributes:
         accuracy: share of the test pictures that are read right, at least.
         epochs: passes over the training pictures, at most.
-        loss: mean cross-entropy on the test pictures, at most; None if it does not matter.
+        loss: mean cross-entropy on the test pictures, at most; None if it does not
+            matter.
         layers: hidden layers, at least.
-        doctor: whether the doctor may look on; what it tries takes long for large networks.
+        doctor: whether the doctor may look on; what it tries takes long for large
+            networks.
     """
 
     accuracy: float
@@ -61,7 +68,10 @@ GOALS = {
     13: Goal(0.85, epochs=6, doctor=False),
     14: Goal(0.90, epochs=10),
 }
-STYLE_LEFT, CONTENT_LOST = 0.2, 0.85  # of exercise 5: losses of style, as a share of the photo's, and content, at most
+STYLE_LEFT, CONTENT_LOST = (
+    0.2,
+    0.85,
+)  # of exercise 5: losses of style, as a share of the photo's, and content, at most
 
 # Where to look, after what the doctor found: not what it is.
 NUDGES = {
@@ -117,7 +127,8 @@ class Verdict(NamedTuple):
 
 
 def check(number: int, module: ModuleType, config) -> Verdict:
-    """Trains the learner's version and measures it; with the second seed only if the first one succeeds.
+    """Trains the learner's version and measures it; with the second seed only if the
+    first one succeeds.
 
     Args:
         number: of the exercise.
@@ -134,7 +145,13 @@ def check(number: int, module: ModuleType, config) -> Verdict:
                 if number == 5:
                     verdict = check_painting(module, config, *PAINTED[index])
                 else:
-                    verdict = check_training(GOALS[number], module, config, running.load(number, seed), index == 0)
+                    verdict = check_training(
+                        GOALS[number],
+                        module,
+                        config,
+                        running.load(number, seed),
+                        index == 0,
+                    )
         except RefusedError as refusal:
             return Verdict(measured, [str(refusal)])
         measured += verdict.measured
@@ -143,8 +160,11 @@ def check(number: int, module: ModuleType, config) -> Verdict:
     return verdict._replace(measured=measured)
 
 
-def check_training(goal: Goal, module: ModuleType, config, dataset: Dataset, diagnose: bool) -> Verdict:
-    """Measures the network that the learner's `train` returns, on a test split that it is not given.
+def check_training(
+    goal: Goal, module: ModuleType, config, dataset: Dataset, diagnose: bool
+) -> Verdict:
+    """Measures the network that the learner's `train` returns, on a test split that it
+    is not given.
 
     Raises:
         RefusedError: what the learner's version may not do.
@@ -153,31 +173,56 @@ def check_training(goal: Goal, module: ModuleType, config, dataset: Dataset, dia
     with watch_fits(goal, dataset, fits, diagnose and goal.doctor):
         model = module.train(config, dataset._replace(test=Hidden()), verbose=0)
     if not isinstance(model, keras.Model):
-        raise RefusedError(f"train returned {type(model).__name__}, expected the trained keras.Model")
+        raise RefusedError(
+            f"train returned {type(model).__name__}, expected the trained keras.Model"
+        )
     try:
         outputs = model.predict(dataset.test.images, batch_size=500, verbose=0)
     except ValueError as error:
         shape = dataset.test.images.shape
         reason = str(error).splitlines()[0]
-        raise RefusedError(f"the network cannot read the test pictures, uint8 {shape} in [0, 255]: {reason}") from None
+        raise RefusedError(
+            f"the network cannot read the test pictures, uint8 {shape} in [0, 255]: "
+            f"{reason}"
+        ) from None
     probabilities, labels = read_probabilities(outputs), dataset.test.labels
     accuracy = np.mean(probabilities.argmax(axis=1) == labels)
-    loss = -np.mean(np.log(np.maximum(1e-7, probabilities[np.arange(len(labels)), labels])))
+    loss = -np.mean(
+        np.log(np.maximum(1e-7, probabilities[np.arange(len(labels)), labels]))
+    )
 
-    measured = [f"{accuracy:.1%} of the test pictures are read right, at least {goal.accuracy:.0%} are asked for"]
+    measured = [
+        f"{accuracy:.1%} of the test pictures are read right, at least "
+        f"{goal.accuracy:.0%} are asked for"
+    ]
     missing = []
     if accuracy < goal.accuracy:
-        missing.append(f"{100 * (goal.accuracy - accuracy):.1f} percentage points of right answers are missing")
+        missing.append(
+            f"{100 * (goal.accuracy - accuracy):.1f} percentage points of right "
+            "answers are missing"
+        )
     if goal.loss:
-        measured.append(f"their mean cross-entropy is {loss:.3f}, at most {goal.loss} is asked for")
+        measured.append(
+            f"their mean cross-entropy is {loss:.3f}, at most {goal.loss} is asked for"
+        )
         if loss > goal.loss:
             missing.append(f"their cross-entropy is {loss - goal.loss:.3f} too high")
     if goal.layers:
-        layers = sum(isinstance(layer, keras.layers.Dense) for layer in flatten(model)) - 1
-        measured.append(f"the network has {layers} hidden layers, at least {goal.layers} are asked for")
+        layers = (
+            sum(isinstance(layer, keras.layers.Dense) for layer in flatten(model)) - 1
+        )
+        measured.append(
+            f"the network has {layers} hidden layers, at least {goal.layers} are asked "
+            "for"
+        )
         if layers < goal.layers:
-            missing.append(f"the network has {goal.layers - layers} hidden layers fewer than are asked for")
-    return Verdict(measured, missing, find_nudge(model, dataset, fits) if missing else None)
+            missing.append(
+                f"the network has {goal.layers - layers} hidden layers fewer than are "
+                "asked for"
+            )
+    return Verdict(
+        measured, missing, find_nudge(model, dataset, fits) if missing else None
+    )
 
 
 def find_nudge(model: keras.Model, dataset: Dataset, fits: list["Fit"]) -> str:
@@ -191,11 +236,17 @@ def find_nudge(model: keras.Model, dataset: Dataset, fits: list["Fit"]) -> str:
         return f"`fit` was given numbers of at most {last.largest:.3g}; the check gives pictures as they are, 0 to 255."
     if last.doctor and last.doctor.findings:
         return say_where_to_look(last.doctor.findings[0].code)
-    answers = read_probabilities(model.predict(dataset.train.images, verbose=0)).argmax(axis=1)
-    right, said = np.mean(answers == dataset.train.labels), last.history.get("accuracy", [np.nan])[-1]
+    answers = read_probabilities(model.predict(dataset.train.images, verbose=0)).argmax(
+        axis=1
+    )
+    right, said = (
+        np.mean(answers == dataset.train.labels),
+        last.history.get("accuracy", [np.nan])[-1],
+    )
     if abs(said - right) > 0.2:
         return (
-            f"By `fit`, {said:.0%} of the training pictures were read right in the last epoch; by `predict`, of the "
+            f"By `fit`, {said:.0%} of the training pictures were read right in the "
+            "last epoch; by `predict`, of the "
             f"same pictures, {right:.0%} are."
         )
     return "The doctor finds nothing more: does the training loss fall to the end, and if not, what holds it up?"
@@ -245,8 +296,11 @@ class Budget(keras.callbacks.Callback):
 
 
 @contextlib.contextmanager
-def watch_fits(goal: Goal, dataset: Dataset, fits: list[Fit], diagnose: bool) -> Iterator[None]:
-    """Looks at what every `fit` is given, refuses what is not allowed, and has a doctor look on.
+def watch_fits(
+    goal: Goal, dataset: Dataset, fits: list[Fit], diagnose: bool
+) -> Iterator[None]:
+    """Looks at what every `fit` is given, refuses what is not allowed, and has a doctor
+    look on.
 
     Args:
         goal: how many epochs are allowed.
@@ -272,18 +326,36 @@ def watch_fits(goal: Goal, dataset: Dataset, fits: list[Fit], diagnose: bool) ->
             batch_size = len(keras.tree.flatten(next(iter(x)))[0])
         epochs += arguments["epochs"] - arguments["initial_epoch"]
         if epochs > goal.epochs:
-            raise RefusedError(f"fit is asked for {epochs} epochs, at most {goal.epochs} are allowed")
+            raise RefusedError(
+                f"fit is asked for {epochs} epochs, at most {goal.epochs} are allowed"
+            )
         seen = len(hidden & find_fingerprints(x))
         if seen:
-            raise RefusedError(f"{seen} of the {len(hidden)} test pictures are among those that fit is given")
+            raise RefusedError(
+                f"{seen} of the {len(hidden)} test pictures are among those that fit "
+                "is given"
+            )
         passes = f"more than {goal.epochs} passes over the {len(dataset.train.labels):,} training pictures"
         share = 1 / math.ceil(len(dataset.train.labels) / batch_size)
         budget = Budget(left, share, f"fit is given examples for {passes}")
         watcher = None
         if diagnose:
-            names = ("x", "y", "validation_data", "validation_split", "batch_size", "shuffle")
-            watcher = doctor.TrainingDoctor(**{name: arguments[name] for name in names}, report=None)
-        arguments["callbacks"] = [*(arguments["callbacks"] or []), budget, *([watcher] if watcher else [])]
+            names = (
+                "x",
+                "y",
+                "validation_data",
+                "validation_split",
+                "batch_size",
+                "shuffle",
+            )
+            watcher = doctor.TrainingDoctor(
+                **{name: arguments[name] for name in names}, report=None
+            )
+        arguments["callbacks"] = [
+            *(arguments["callbacks"] or []),
+            budget,
+            *([watcher] if watcher else []),
+        ]
         history = fit(*bound.args, **bound.kwargs)
         left = budget.passes
         fits.append(Fit(history.history, watcher, largest))
@@ -300,7 +372,8 @@ def watch_fits(goal: Goal, dataset: Dataset, fits: list[Fit], diagnose: bool) ->
 
 
 def check_painting(module: ModuleType, config, photo: str, painting: str) -> Verdict:
-    """Measures what the learner's `paint` makes of a photo and a painting, named as in `data`.
+    """Measures what the learner's `paint` makes of a photo and a painting, named as in
+    `data`.
 
     Raises:
         RefusedError: it returns no picture.
@@ -309,27 +382,47 @@ def check_painting(module: ModuleType, config, photo: str, painting: str) -> Ver
     look = pictures.scale_to(paintings.load_styles((painting,))[0].picture, 128)
     result = np.asarray(module.paint(config, content, look))
     if result.shape != content.shape or result.dtype != np.uint8:
-        raise RefusedError(f"paint returned {result.dtype} {result.shape}, expected a picture, uint8 {content.shape}")
-    content_layers, style_layers = ("block4_conv2",), tuple(f"block{block}_conv1" for block in range(1, 5))
-    kernels = style.read_kernels(imagenet.find_convolutions("hed").path, content_layers, style_layers)
+        raise RefusedError(
+            f"paint returned {result.dtype} {result.shape}, expected a picture, uint8 "
+            f"{content.shape}"
+        )
+    content_layers, style_layers = (
+        ("block4_conv2",),
+        tuple(f"block{block}_conv1" for block in range(1, 5)),
+    )
+    kernels = style.read_kernels(
+        imagenet.find_convolutions("hed").path, content_layers, style_layers
+    )
     network = style.build_style_network(kernels, content_layers + style_layers)
-    wanted, grams = style.find_targets(network, content, [look], content_layers, style_layers)
+    wanted, grams = style.find_targets(
+        network, content, [look], content_layers, style_layers
+    )
 
     def measure(picture: np.ndarray) -> tuple[float, float]:
         features = network(np.float32([picture]))
-        style_loss = sum(style.style_loss(style.gram_matrix(features[name]), grams[name]) for name in grams)
-        return float(style_loss), float(sum(style.content_loss(features[name], wanted[name]) for name in wanted))
+        style_loss = sum(
+            style.style_loss(style.gram_matrix(features[name]), grams[name])
+            for name in grams
+        )
+        return float(style_loss), float(
+            sum(style.content_loss(features[name], wanted[name]) for name in wanted)
+        )
 
     before, _ = measure(content)
     after, lost = measure(result)
     left = after / before
     measured = [
-        f"{photo} and {painting}: of the style's loss {left:.1%} is left, at most {STYLE_LEFT:.0%} is asked for",
-        f"{photo} and {painting}: the content's loss is {lost:.2f}, at most {CONTENT_LOST} is asked for",
+        f"{photo} and {painting}: of the style's loss {left:.1%} is left, at most "
+        f"{STYLE_LEFT:.0%} is asked for",
+        f"{photo} and {painting}: the content's loss is {lost:.2f}, at most "
+        f"{CONTENT_LOST} is asked for",
     ]
     missing = []
     if not left <= STYLE_LEFT:
-        missing.append(f"the style's loss must fall by {100 * (left - STYLE_LEFT):.1f} % of the photo's more")
+        missing.append(
+            f"the style's loss must fall by {100 * (left - STYLE_LEFT):.1f} % of the "
+            "photo's more"
+        )
     if not lost <= CONTENT_LOST:
         missing.append(f"the content's loss is {lost - CONTENT_LOST:.2f} too high")
     nudge = "Multiply each loss by its weight: what does the sum consist of, at the start and at the end?"
@@ -340,33 +433,50 @@ def read_probabilities(outputs: np.ndarray) -> np.ndarray:
     """Returns what a network thinks of each digit: float `(n, 10)`.
 
     Args:
-        outputs: `(n, 10)` probabilities or logits, or `(n, 1)`: the digit itself as a number.
+        outputs: `(n, 10)` probabilities or logits, or `(n, 1)`: the digit itself as a
+            number.
 
     Raises:
         RefusedError: another shape, or values that are no finite numbers.
     """
     if outputs.ndim != 2 or outputs.shape[1] not in (1, 10):
-        raise RefusedError(f"the network's answer has the shape {outputs.shape}, expected {(len(outputs), 10)}")
+        raise RefusedError(
+            f"the network's answer has the shape {outputs.shape}, expected "
+            f"{(len(outputs), 10)}"
+        )
     if not np.isfinite(outputs).all():
-        raise RefusedError("the network's answers are no finite numbers: the training diverged")
+        raise RefusedError(
+            "the network's answers are no finite numbers: the training diverged"
+        )
     if outputs.shape[1] == 1:
         outputs = -np.abs(outputs - np.arange(10))  # the nearest digit
     return classifier.find_probabilities(outputs)
 
 
 def find_fingerprints(x) -> set[bytes]:
-    """Returns a fingerprint of each image in an array or in the batches of a `tf.data.Dataset`, whatever its scale."""
+    """Returns a fingerprint of each image in an array or in the batches of a
+    `tf.data.Dataset`, whatever its scale.
+    """
     if isinstance(x, tf.data.Dataset):
-        parts = (batch[0] if isinstance(batch, tuple) else batch for batch in x.take(LOOKED_THROUGH))
+        parts = (
+            batch[0] if isinstance(batch, tuple) else batch
+            for batch in x.take(LOOKED_THROUGH)
+        )
         return set().union(*map(find_fingerprints, parts))
     if not isinstance(x, np.ndarray | tf.Tensor):
         return set()
     rows = np.float32(x).reshape(len(x), -1)
     low, high = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
-    return {row.tobytes() for row in np.uint8(np.round(255 * (rows - low) / np.maximum(1e-7, high - low)))}
+    return {
+        row.tobytes()
+        for row in np.uint8(np.round(255 * (rows - low) / np.maximum(1e-7, high - low)))
+    }
 
 
 def flatten(model: keras.Model) -> list[keras.layers.Layer]:
     """Returns the layers of a model and of the models in it."""
-    parts = ([layer] if not isinstance(layer, keras.Model) else flatten(layer) for layer in model.layers)
+    parts = (
+        [layer] if not isinstance(layer, keras.Model) else flatten(layer)
+        for layer in model.layers
+    )
     return [layer for part in parts for layer in part]

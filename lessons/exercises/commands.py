@@ -1,4 +1,6 @@
-"""What `python -m lessons exercise` does: the learner's copies, hints, checks and solutions."""
+"""What `python -m lessons exercise` does: the learner's copies, hints, checks and
+solutions.
+"""
 
 import ast
 import contextlib
@@ -18,17 +20,24 @@ from lessons.exercises.answers import ANSWERS
 
 ORIGINALS = Path(__file__).parent
 COPIES = Path("exercises")  # of the scripts, for the learner to change
-PROGRESS = COPIES / "progress.json"  # by number: hints that were given, flags of what was solved
+PROGRESS = (
+    COPIES / "progress.json"
+)  # by number: hints that were given, flags of what was solved
 
 
 def list_exercises() -> None:
     """Prints the number of each exercise, whether it is solved, and its symptom."""
     progress = read_progress()
     for number in ANSWERS:
-        docstring = ast.get_docstring(ast.parse(find_original(number).read_text("utf-8")))
+        docstring = ast.get_docstring(
+            ast.parse(find_original(number).read_text("utf-8"))
+        )
         solved = "solved" if "solved" in progress.get(str(number), {}) else ""
         print(f"{number:2}  {solved:6}  {docstring.splitlines()[0]}")
-    print("\npython -m lessons exercise run 1; then hint, check, solution or reset with the number")
+    print(
+        "\npython -m lessons exercise run 1; then hint, check, solution or reset with "
+        "the number"
+    )
 
 
 def run(number: int, flags: list[str]) -> None:
@@ -58,7 +67,9 @@ def hint(number: int) -> None:
 
 
 def check(number: int, flags: list[str]) -> None:
-    """Trains the learner's copy anew and says whether it solves the exercise; if not, the exit code is 1."""
+    """Trains the learner's copy anew and says whether it solves the exercise; if not,
+    the exit code is 1.
+    """
     path = find_copy(number)
     read_progress()  # if it is damaged, better said before than after
     from lessons.exercises import checking
@@ -67,7 +78,11 @@ def check(number: int, flags: list[str]) -> None:
     with without_our_frames(path):
         module = load(path)
         config = command_line.parse(module.Config, flags, path.name, module.__doc__)
-        print(f"Trains {shlex.join([str(path), *flags])} with splits and seeds of its own", flush=True)
+        print(
+            f"Trains {shlex.join([str(path), *flags])} with splits and seeds of its "
+            "own",
+            flush=True,
+        )
         try:
             verdict = checking.check(number, module, config)
         except KeyboardInterrupt:
@@ -77,7 +92,10 @@ def check(number: int, flags: list[str]) -> None:
         print(f"  {line}")
     if not verdict.missing:
         update_progress(number, solved=flags)
-        print(f"Solved. What others say of it: python -m lessons exercise solution {number}")
+        print(
+            "Solved. What others say of it: python -m lessons exercise solution "
+            f"{number}"
+        )
         return
     print(f"Not yet: {'; '.join(verdict.missing)}.")
     if verdict.nudge:
@@ -93,17 +111,28 @@ def show_solution(number: int) -> None:
         print(f"python -m lessons exercise check {number} {shlex.join(answer.flags)}")
     original = find_original(number).read_text("utf-8")
     lines = difflib.unified_diff(
-        original.splitlines(), solve(number).splitlines(), "as it was", "repaired", n=1, lineterm=""
+        original.splitlines(),
+        solve(number).splitlines(),
+        "as it was",
+        "repaired",
+        n=1,
+        lineterm="",
     )
     for line in lines:
         print(line)
 
 
 def reset(number: int) -> None:
-    """Makes the learner's copy as it was at first, and keeps what it was until now under another name."""
+    """Makes the learner's copy as it was at first, and keeps what it was until now
+    under another name.
+    """
     path, original = find_copy(number), find_original(number)
     if path.read_bytes() != original.read_bytes():
-        kept = next(name for count in range(1, 10**6) if not (name := path.with_suffix(f".{count}.py")).exists())
+        kept = next(
+            name
+            for count in range(1, 10**6)
+            if not (name := path.with_suffix(f".{count}.py")).exists()
+        )
         path.replace(kept)
         shutil.copyfile(original, path)
         print(f"Yours is kept as {kept}")
@@ -136,7 +165,9 @@ def find_original(number: int) -> Path:
         ValueError: there is no such exercise.
     """
     if number not in ANSWERS:
-        raise ValueError(f"there is no exercise {number}, expected a number from 1 to {len(ANSWERS)}")
+        raise ValueError(
+            f"there is no exercise {number}, expected a number from 1 to {len(ANSWERS)}"
+        )
     return ORIGINALS / f"exercise_{number:02}.py"
 
 
@@ -155,24 +186,38 @@ def find_copy(number: int) -> Path:
             shutil.copyfile(original, path)
             print(f"{path} is yours to change")
         elif path.samefile(original) or not path.is_file():
-            raise ValueError(f"{path} is no copy of your own here: go to the project's folder, or to an empty one")
+            raise ValueError(
+                f"{path} is no copy of your own here: go to the project's folder, or "
+                "to an empty one"
+            )
     except OSError as error:
-        raise type(error)(f"{path} cannot be made ({error.strerror}): go to a folder that you can write to") from None
+        raise type(error)(
+            f"{path} cannot be made ({error.strerror}): go to a folder that you can "
+            "write to"
+        ) from None
     return path
 
 
 @contextlib.contextmanager
 def without_our_frames(path: Path) -> Iterator[None]:
-    """Shows of an error in the learner's script only what begins there, and ends with exit code 1."""
+    """Shows of an error in the learner's script only what begins there, and ends with
+    exit code 1.
+    """
     try:
         yield
     except Exception as error:
         from training import command_line
 
         first = error.__traceback__
-        while first and Path(first.tb_frame.f_code.co_filename).resolve() != path.resolve():
+        while (
+            first
+            and Path(first.tb_frame.f_code.co_filename).resolve() != path.resolve()
+        ):
             first = first.tb_next
-        syntax = isinstance(error, SyntaxError) and Path(error.filename).resolve() == path.resolve()
+        syntax = (
+            isinstance(error, SyntaxError)
+            and Path(error.filename).resolve() == path.resolve()
+        )
         if command_line.is_message(error) or not (first or syntax):
             raise
         traceback.print_exception(error.with_traceback(first))
@@ -190,7 +235,10 @@ def load(path: Path) -> ModuleType:
     spec.loader.exec_module(module)
     for name in ("Config", "paint" if path.stem == "exercise_05" else "train"):
         if not hasattr(module, name):
-            raise ValueError(f"{path} has no {name}, which the check calls: put it back, or take reset")
+            raise ValueError(
+                f"{path} has no {name}, which the check calls: put it back, or take "
+                "reset"
+            )
     return module
 
 
@@ -208,19 +256,25 @@ def wrap(text: str) -> str:
 
 
 def read_progress() -> dict[str, dict]:
-    """Returns what is known of each exercise by its number: `hints` given, flags with which it was `solved`.
+    """Returns what is known of each exercise by its number: `hints` given, flags with
+    which it was `solved`.
 
     Raises:
         ValueError: the file is damaged.
     """
     try:
         progress = json.loads(PROGRESS.read_text("utf-8"))
-        if not isinstance(progress, dict) or not all(isinstance(known, dict) for known in progress.values()):
+        if not isinstance(progress, dict) or not all(
+            isinstance(known, dict) for known in progress.values()
+        ):
             raise ValueError("no table of exercises")
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise ValueError(f"{PROGRESS} is damaged ({error}): delete it, and the exercises count as unsolved") from None
+        raise ValueError(
+            f"{PROGRESS} is damaged ({error}): delete it, and the exercises count as "
+            "unsolved"
+        ) from None
     return progress
 
 

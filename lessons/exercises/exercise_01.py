@@ -1,13 +1,15 @@
-"""The loss jumps up and down, and in the end more than half of the digits are read wrong.
+"""The loss jumps up and down, and in the end more than half of the digits are read
+wrong.
 
     python -m lessons exercise run 1
 
-A hidden layer of 128 units learns 4,000 handwritten digits in five passes. The first updates help, the later ones
-undo it: the loss of an epoch is as likely above as below that of the one before.
+A hidden layer of 128 units learns 4,000 handwritten digits in five passes. The first
+updates help, the later ones undo it: the loss of an epoch is as likely above as below
+that of the one before.
 
-In TensorBoard: under Time Series, the loss between the epochs' ends, and under "update_to_weight" how large each
-update is beside the weights that it changes. In healthy trainings it is some hundredths at first, and thousandths
-later.
+In TensorBoard: under Time Series, the loss between the epochs' ends, and under
+"update_to_weight" how large each update is beside the weights that it changes. In
+healthy trainings it is some hundredths at first, and thousandths later.
 
 Solved: by flags alone. After at most 5 epochs, 87 % of the test digits are read right.
 """
@@ -35,7 +37,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
     model = keras.Sequential(
@@ -48,7 +51,9 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"]
+    )
     model.fit(
         *dataset.train,
         batch_size=config.batch_size,

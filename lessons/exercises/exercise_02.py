@@ -2,13 +2,16 @@
 
     python -m lessons exercise run 2
 
-The network of the first exercise learns by plain gradient descent. Nothing jumps and nothing breaks: after two passes
-it reads one digit in five right, on training and validation images alike.
+The network of the first exercise learns by plain gradient descent. Nothing jumps and
+nothing breaks: after two passes it reads one digit in five right, on training and
+validation images alike.
 
-In TensorBoard: under Time Series, the loss: does it level off, or would it go on? How far would it be after ten
-epochs? Look at "update_to_weight" as well, and at "learning_rate" beside those of other lessons.
+In TensorBoard: under Time Series, the loss: does it level off, or would it go on? How
+far would it be after ten epochs? Look at "update_to_weight" as well, and at
+"learning_rate" beside those of other lessons.
 
-Solved: by flags alone. After at most 10 epochs, 88 % of the test digits are read right. One flag will not do.
+Solved: by flags alone. After at most 10 epochs, 88 % of the test digits are read right.
+One flag will not do.
 """
 
 from dataclasses import dataclass
@@ -34,7 +37,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
     model = keras.Sequential(
@@ -47,7 +51,9 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(config.learning_rate), loss, metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.SGD(config.learning_rate), loss, metrics=["accuracy"]
+    )
     model.fit(
         *dataset.train,
         batch_size=config.batch_size,

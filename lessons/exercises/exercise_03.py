@@ -2,11 +2,12 @@
 
     python -m lessons exercise run 3
 
-The loss falls smoothly, levels off, and stays there. Training and validation loss are close together: whatever goes
-wrong here, the network has not learned anything by heart.
+The loss falls smoothly, levels off, and stays there. Training and validation loss are
+close together: whatever goes wrong here, the network has not learned anything by heart.
 
-In TensorBoard: under Time Series, the last third of the loss. Under Images, "confusion": are all digits read badly,
-or are some of them taken for one another? Under Graphs with the tag `keras`, what happens to 784 pixels on their way.
+In TensorBoard: under Time Series, the last third of the loss. Under Images,
+"confusion": are all digits read badly, or are some of them taken for one another? Under
+Graphs with the tag `keras`, what happens to 784 pixels on their way.
 
 Solved: by flags alone. After at most 10 epochs, 87 % of the test digits are read right.
 """
@@ -34,7 +35,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
     model = keras.Sequential(
@@ -47,7 +49,9 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"]
+    )
     model.fit(
         *dataset.train,
         batch_size=config.batch_size,

@@ -2,14 +2,16 @@
 
     python -m lessons exercise run 4
 
-500 digits, 60 passes, two layers of 512 units. By accuracy all looks well; but where the network is wrong, it is
-wrong with great certainty, and more so with every epoch.
+500 digits, 60 passes, two layers of 512 units. By accuracy all looks well; but where
+the network is wrong, it is wrong with great certainty, and more so with every epoch.
 
-In TensorBoard: under Time Series, training and validation loss in one chart: where do they part? Under Images, the
-slider of "mistakes" with the probabilities given to the wrong answers.
+In TensorBoard: under Time Series, training and validation loss in one chart: where do
+they part? Under Images, the slider of "mistakes" with the probabilities given to the
+wrong answers.
 
-Solved: by flags alone, with these 500 images. The mean cross-entropy of the test images ends below 0.54, and 84 % of
-them are read right. There is more than one way; not every remedy that is praised is enough alone.
+Solved: by flags alone, with these 500 images. The mean cross-entropy of the test images
+ends below 0.54, and 84 % of them are read right. There is more than one way; not every
+remedy that is praised is enough alone.
 """
 
 from dataclasses import dataclass
@@ -29,7 +31,9 @@ class Config(options.Options):
     learning_rate: float = 0.001  # of Adam
     units: int = 512  # of each hidden layer
     dropout: float = 0.0  # share of each hidden layer that is left out at random
-    weight_decay: float = 0.0  # each update shrinks the weights by this times the learning rate
+    weight_decay: float = (
+        0.0  # each update shrinks the weights by this times the learning rate
+    )
 
 
 def train(config: Config, dataset, **looks) -> keras.Model:
@@ -37,7 +41,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
     model = keras.Sequential(
@@ -53,7 +58,9 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay)
+    optimizer = keras.optimizers.AdamW(
+        config.learning_rate, weight_decay=config.weight_decay
+    )
     model.compile(optimizer, loss, metrics=["accuracy"])
     model.fit(
         *dataset.train,

@@ -2,14 +2,17 @@
 
     python -m lessons exercise run 5
 
-Style transfer, as in `course_9_style_transfer.py`, of two small pictures: the temple is to look like stained glass.
-All is computed, the loss falls, and in the end nothing has happened to the temple.
+Style transfer, as in `course_9_style_transfer.py`, of two small pictures: the temple is
+to look like stained glass. All is computed, the loss falls, and in the end nothing has
+happened to the temple.
 
-In TensorBoard: under Images, move the slider of "picture". Under Time Series compare the two losses, each as it is
-before it gets its weight: does the style's loss fall at all? And which of the two is the sum made of?
+In TensorBoard: under Images, move the slider of "picture". Under Time Series compare
+the two losses, each as it is before it gets its weight: does the style's loss fall at
+all? And which of the two is the sum made of?
 
-Solved: by flags alone, for other pictures as well. The style's loss ends below a fifth of the photograph's own, while
-the content's stays below 0.85: at 1 nothing is left of the photograph.
+Solved: by flags alone, for other pictures as well. The style's loss ends below a fifth
+of the photograph's own, while the content's stays below 0.85: at 1 nothing is left of
+the photograph.
 """
 
 from dataclasses import dataclass
@@ -37,23 +40,45 @@ class Config(options.OneDeviceOptions):
     style_weight: float = 0.01  # of the style's loss
 
 
-def paint(config: Config, photo: np.ndarray, painting: np.ndarray, look=None) -> np.ndarray:
-    """Returns `photo` in the style of `painting`; all are uint8 `(height, width, 3)`. `look` is called at each step."""
-    kernels = style.read_kernels(imagenet.find_convolutions("hed").path, CONTENT_LAYERS, STYLE_LAYERS)
+def paint(
+    config: Config, photo: np.ndarray, painting: np.ndarray, look=None
+) -> np.ndarray:
+    """Returns `photo` in the style of `painting`; all are uint8 `(height, width, 3)`.
+
+    `look` is called at each step.
+    """
+    kernels = style.read_kernels(
+        imagenet.find_convolutions("hed").path, CONTENT_LAYERS, STYLE_LAYERS
+    )
     network = style.build_style_network(kernels, CONTENT_LAYERS + STYLE_LAYERS)
-    wanted, grams = style.find_targets(network, photo, [painting], CONTENT_LAYERS, STYLE_LAYERS)
+    wanted, grams = style.find_targets(
+        network, photo, [painting], CONTENT_LAYERS, STYLE_LAYERS
+    )
 
     @tf.function
     def differentiate(picture):
         with tf.GradientTape() as tape:
             tape.watch(picture)
             features = network(picture)
-            content_loss = sum(style.content_loss(features[name], wanted[name]) for name in wanted)
-            style_loss = sum(style.style_loss(style.gram_matrix(features[name]), grams[name]) for name in grams)
-            loss = config.content_weight * content_loss + config.style_weight * style_loss
-        return {"content": content_loss, "style": style_loss, "loss": loss}, tape.gradient(loss, picture)
+            content_loss = sum(
+                style.content_loss(features[name], wanted[name]) for name in wanted
+            )
+            style_loss = sum(
+                style.style_loss(style.gram_matrix(features[name]), grams[name])
+                for name in grams
+            )
+            loss = (
+                config.content_weight * content_loss + config.style_weight * style_loss
+            )
+        return {
+            "content": content_loss,
+            "style": style_loss,
+            "loss": loss,
+        }, tape.gradient(loss, picture)
 
-    picture = tf.Variable(np.float32([photo]), constraint=lambda pixels: tf.clip_by_value(pixels, 0, 255))
+    picture = tf.Variable(
+        np.float32([photo]), constraint=lambda pixels: tf.clip_by_value(pixels, 0, 255)
+    )
     adam = keras.optimizers.Adam(config.learning_rate)
     for step in range(config.steps):
         losses, gradient = differentiate(picture.value())
@@ -64,16 +89,28 @@ def paint(config: Config, photo: np.ndarray, painting: np.ndarray, look=None) ->
 
 
 def main(config: Config) -> dict:
-    photo, painting = photos.choose_photo("temple"), paintings.load_styles(("glass",))[0]
-    with runs.start(config, photo._replace(source=f"{photo.source}; {painting.source}")) as run:
+    photo, painting = (
+        photos.choose_photo("temple"),
+        paintings.load_styles(("glass",))[0],
+    )
+    with runs.start(
+        config, photo._replace(source=f"{photo.source}; {painting.source}")
+    ) as run:
 
         def look(step: int, losses: dict, picture: np.ndarray) -> None:
             run.add_scalars("train", step, **losses)
             if step % 10 == 9:
                 run.add_picture("picture", picture, step)
-                print(f"step {step + 1}: " + ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items()))
+                print(
+                    f"step {step + 1}: "
+                    + ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
+                )
 
-        paint(config, *(pictures.scale_to(part.picture, 160) for part in (photo, painting)), look)
+        paint(
+            config,
+            *(pictures.scale_to(part.picture, 160) for part in (photo, painting)),
+            look,
+        )
         return run.finish()
 
 

@@ -1,15 +1,19 @@
-"""The loss explodes with the first updates, then rests at 2.3, and every digit is a guess.
+"""The loss explodes with the first updates, then rests at 2.3, and every digit is a
+guess.
 
     python -m lessons exercise run 6
 
-ln 10 = 2.3 is the loss of a network that gives each of ten digits the same chance. This one ends there for good, with
-a learning rate of 0.1, at which the same network learned well elsewhere.
+ln 10 = 2.3 is the loss of a network that gives each of ten digits the same chance. This
+one ends there for good, with a learning rate of 0.1, at which the same network learned
+well elsewhere.
 
-In TensorBoard: under Histograms, the gradients of the first layer at step 0, beside those of another exercise: a
-factor of what? Then the weights of that layer, at step 0 and at the end.
+In TensorBoard: under Histograms, the gradients of the first layer at step 0, beside
+those of another exercise: a factor of what? Then the weights of that layer, at step 0
+and at the end.
 
-Solved: by a line. After at most 5 epochs, 86 % of the test digits are read right, with a cross-entropy below 0.6. A
-smaller learning rate hides the symptom and does not get there.
+Solved: by a line. After at most 5 epochs, 86 % of the test digits are read right, with
+a cross-entropy below 0.6. A smaller learning rate hides the symptom and does not get
+there.
 """
 
 from dataclasses import dataclass
@@ -35,7 +39,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
     model = keras.Sequential(
@@ -47,7 +52,9 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(config.learning_rate), loss, metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.SGD(config.learning_rate), loss, metrics=["accuracy"]
+    )
     model.fit(
         *dataset.train,
         batch_size=config.batch_size,

@@ -1,14 +1,17 @@
-"""Nine of ten digits are read right, and the network is never surer than 23 % of any of them.
+"""Nine of ten digits are read right, and the network is never surer than 23 % of any of
+them.
 
     python -m lessons exercise run 7
 
-The accuracy is what one expects. But the loss falls below 1.5 nowhere, for digits that a child would not doubt, and
-more epochs do not change it.
+The accuracy is what one expects. But the loss falls below 1.5 nowhere, for digits that
+a child would not doubt, and more epochs do not change it.
 
-In TensorBoard: under Time Series, the loss beside that of another exercise with the same accuracy. Under Images, the
-probabilities in "mistakes". What is the highest number that ten outputs of this network can give to one of them?
+In TensorBoard: under Time Series, the loss beside that of another exercise with the
+same accuracy. Under Images, the probabilities in "mistakes". What is the highest number
+that ten outputs of this network can give to one of them?
 
-Solved: by a line. After at most 10 epochs, 88 % of the test digits are read right, with a cross-entropy below 0.5.
+Solved: by a line. After at most 10 epochs, 88 % of the test digits are read right, with
+a cross-entropy below 0.5.
 """
 
 from dataclasses import dataclass
@@ -34,7 +37,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
     model = keras.Sequential(

@@ -2,14 +2,16 @@
 
     python -m lessons exercise run 8
 
-Somebody added two lines that leave out the faintest of the training images. Since then the validation loss stays near
-2.3, the loss of guessing, and neither learning rate nor epochs nor width change that.
+Somebody added two lines that leave out the faintest of the training images. Since then
+the validation loss stays near 2.3, the loss of guessing, and neither learning rate nor
+epochs nor width change that.
 
-In TensorBoard: under Images, "inputs" shows the data set with its labels, as it was loaded. All is right there. Is
-that what the network sees? Print a few labels beside their images just before `fit`.
+In TensorBoard: under Images, "inputs" shows the data set with its labels, as it was
+loaded. All is right there. Is that what the network sees? Print a few labels beside
+their images just before `fit`.
 
-Solved: by a line or two, with the faint images or without. After at most 5 epochs, 87 % of the test digits are read
-right.
+Solved: by a line or two, with the faint images or without. After at most 5 epochs, 87 %
+of the test digits are read right.
 """
 
 from dataclasses import dataclass
@@ -35,7 +37,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
     images, labels = dataset.train
@@ -52,7 +55,9 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"]
+    )
     model.fit(
         images,
         labels,

@@ -1,12 +1,15 @@
-"""The training loss is low again and again, and in the end most digits are taken for nines.
+"""The training loss is low again and again, and in the end most digits are taken for
+nines.
 
     python -m lessons exercise run 9
 
-The images come folder by folder, first all of the zeros, in the end all of the nines, and pass through a pipeline of
-`tf.data`, which is to mix them. Within an epoch the loss falls, leaps, falls and leaps again.
+The images come folder by folder, first all of the zeros, in the end all of the nines,
+and pass through a pipeline of `tf.data`, which is to mix them. Within an epoch the loss
+falls, leaps, falls and leaps again.
 
-In TensorBoard: under Time Series, count the leaps of the training loss in an epoch of 200 updates, and see what the
-validation loss does meanwhile. Under Images, the slider of "confusion": which digit is answered, and when?
+In TensorBoard: under Time Series, count the leaps of the training loss in an epoch of
+200 updates, and see what the validation loss does meanwhile. Under Images, the slider
+of "confusion": which digit is answered, and when?
 
 Solved: by a line. After at most 5 epochs, 86 % of the test digits are read right.
 """
@@ -36,7 +39,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
     model = keras.Sequential(
@@ -54,8 +58,18 @@ def train(config: Config, dataset, **looks) -> keras.Model:
     folders = [dataset.train.labels == digit for digit in range(10)]
     images = np.concatenate([dataset.train.images[folder] for folder in folders])
     labels = np.concatenate([dataset.train.labels[folder] for folder in folders])
-    batches = tf.data.Dataset.from_tensor_slices((images, labels)).shuffle(100).batch(config.batch_size)
-    model.fit(batches, epochs=config.epochs, shuffle=False, validation_data=dataset.validation, **looks)
+    batches = (
+        tf.data.Dataset.from_tensor_slices((images, labels))
+        .shuffle(100)
+        .batch(config.batch_size)
+    )
+    model.fit(
+        batches,
+        epochs=config.epochs,
+        shuffle=False,
+        validation_data=dataset.validation,
+        **looks,
+    )
     return model
 
 

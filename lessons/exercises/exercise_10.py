@@ -2,11 +2,13 @@
 
     python -m lessons exercise run 10
 
-Two hidden layers of rectified linear units, which were to answer only to strong signals. The output is the same for
-every image, and most weights end exactly as they began.
+Two hidden layers of rectified linear units, which were to answer only to strong
+signals. The output is the same for every image, and most weights end exactly as they
+began.
 
-In TensorBoard: under Histograms, the gradients of the hidden layers, and then those of the last one. Under Time
-Series, "update_to_weight" of each layer. Which layer learns at all?
+In TensorBoard: under Histograms, the gradients of the hidden layers, and then those of
+the last one. Under Time Series, "update_to_weight" of each layer. Which layer learns at
+all?
 
 Solved: by a line. After at most 5 epochs, 86 % of the test digits are read right.
 """
@@ -34,7 +36,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
     threshold = keras.initializers.Constant(-2.0)
@@ -44,13 +47,19 @@ def train(config: Config, dataset, **looks) -> keras.Model:
             keras.Input((28, 28, 1)),
             keras.layers.Rescaling(1 / 255),
             keras.layers.Flatten(),
-            keras.layers.Dense(config.units, activation="relu", bias_initializer=threshold),
-            keras.layers.Dense(config.units, activation="relu", bias_initializer=threshold),
+            keras.layers.Dense(
+                config.units, activation="relu", bias_initializer=threshold
+            ),
+            keras.layers.Dense(
+                config.units, activation="relu", bias_initializer=threshold
+            ),
             keras.layers.Dense(10),
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"]
+    )
     model.fit(
         *dataset.train,
         batch_size=config.batch_size,

@@ -2,14 +2,15 @@
 
     python -m lessons exercise run 11
 
-With two hidden layers the same program reads nine of ten digits. With twelve it stays at the loss of guessing, 2.3,
-for as long as one likes to wait.
+With two hidden layers the same program reads nine of ten digits. With twelve it stays
+at the loss of guessing, 2.3, for as long as one likes to wait.
 
-In TensorBoard: under Histograms, the gradients of three kernels: `dense`, which is the first layer, `dense_6` and
-`dense_11`. How wide are they? What factor lies between two neighbors?
+In TensorBoard: under Histograms, the gradients of three kernels: `dense`, which is the
+first layer, `dense_6` and `dense_11`. How wide are they? What factor lies between two
+neighbors?
 
-Solved: by a line, and with twelve hidden layers or more. After at most 10 epochs, 84 % of the test digits are read
-right.
+Solved: by a line, and with twelve hidden layers or more. After at most 10 epochs, 84 %
+of the test digits are read right.
 """
 
 from dataclasses import dataclass
@@ -35,15 +36,24 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
-    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()])
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+        ]
+    )
     for _ in range(12):
         model.add(keras.layers.Dense(config.units, activation="sigmoid"))
     model.add(keras.layers.Dense(10))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"]
+    )
     model.fit(
         *dataset.train,
         batch_size=config.batch_size,

@@ -1,15 +1,18 @@
-"""A network that knows a million photographs is to learn ten digits, and its accuracy stays where it began.
+"""A network that knows a million photographs is to learn ten digits, and its accuracy
+stays where it began.
 
     python -m lessons exercise run 12
 
-A new last layer on the features of a network trained on ImageNet, for 300 digits in the size of small photographs.
-Every epoch takes its time and ends with the same loss as the one before, to the last decimal.
+A new last layer on the features of a network trained on ImageNet, for 300 digits in the
+size of small photographs. Every epoch takes its time and ends with the same loss as the
+one before, to the last decimal.
 
-In TensorBoard: under Time Series, the loss, and "update_to_weight": of how many layers is there a curve? What does
-`model.summary()` say of the parameters, at its end?
+In TensorBoard: under Time Series, the loss, and "update_to_weight": of how many layers
+is there a curve? What does `model.summary()` say of the parameters, at its end?
 
-Solved: by a line. After at most 8 epochs, 77 % of the test digits are read right, and what the network learned from a
-million photographs is still there: only the last layer is new.
+Solved: by a line. After at most 8 epochs, 77 % of the test digits are read right, and
+what the network learned from a million photographs is still there: only the last layer
+is new.
 """
 
 from dataclasses import dataclass
@@ -37,16 +40,23 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 64, 64, 3)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 64, 64, 3)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
     weights = imagenet.find_weights("efficientnet_lite0")
-    backbone = backbones.build_backbone("efficientnet_lite0", weights.path, weights.keep, size=64)
-    network = keras.Model(backbone.inputs[0], backbone.get_layer("features").output)  # (batch, 1280)
+    backbone = backbones.build_backbone(
+        "efficientnet_lite0", weights.path, weights.keep, size=64
+    )
+    network = keras.Model(
+        backbone.inputs[0], backbone.get_layer("features").output
+    )  # (batch, 1280)
     model = keras.Sequential([network, keras.layers.Dense(10)])
     model.trainable = False  # 300 images are too few for 3.4 million weights
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"]
+    )
     model.fit(
         *dataset.train,
         batch_size=config.batch_size,

@@ -1,14 +1,15 @@
-"""All training images are read right during the training, and one in ten as soon as it is over.
+"""All training images are read right during the training, and one in ten as soon as it
+is over.
 
     python -m lessons exercise run 13
 
-Fine-tuning: all layers of a network trained on ImageNet go on learning, from 300 digits in the size of small
-photographs. `fit` reports a training accuracy of nearly 100 %. `evaluate` finds a tenth of it, for the same images
-and the same weights.
+Fine-tuning: all layers of a network trained on ImageNet go on learning, from 300 digits
+in the size of small photographs. `fit` reports a training accuracy of nearly 100 %.
+`evaluate` finds a tenth of it, for the same images and the same weights.
 
-In TensorBoard: under Time Series, training and validation loss from the first epoch on. What does a network do
-otherwise in training than in use? Read as well what `models/backbones.py` says of the numbers that this network
-takes.
+In TensorBoard: under Time Series, training and validation loss from the first epoch on.
+What does a network do otherwise in training than in use? Read as well what
+`models/backbones.py` says of the numbers that this network takes.
 
 Solved: by two lines. After at most 6 epochs, 85 % of the test digits are read right.
 """
@@ -38,17 +39,29 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 64, 64, 3)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 64, 64, 3)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
     weights = imagenet.find_weights("efficientnet_lite0")
-    backbone = backbones.build_backbone("efficientnet_lite0", weights.path, weights.keep, size=64)
-    network = keras.Model(backbone.inputs[0], backbone.get_layer("features").output)  # (batch, 1280)
+    backbone = backbones.build_backbone(
+        "efficientnet_lite0", weights.path, weights.keep, size=64
+    )
+    network = keras.Model(
+        backbone.inputs[0], backbone.get_layer("features").output
+    )  # (batch, 1280)
     network.trainable = True
-    layers = [keras.Input((64, 64, 3)), keras.layers.Rescaling(1 / 255), network, keras.layers.Dense(10)]
+    layers = [
+        keras.Input((64, 64, 3)),
+        keras.layers.Rescaling(1 / 255),
+        network,
+        keras.layers.Dense(10),
+    ]
     model = keras.Sequential(layers)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"]
+    )
     model.fit(
         *dataset.train,
         batch_size=config.batch_size,

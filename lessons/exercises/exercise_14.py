@@ -2,13 +2,15 @@
 
     python -m lessons exercise run 14
 
-A program as it is found at the end of a long day: three mistakes at once. Whoever repairs only one of them sees
-hardly any difference, and may take the repair for wrong.
+A program as it is found at the end of a long day: three mistakes at once. Whoever
+repairs only one of them sees hardly any difference, and may take the repair for wrong.
 
-In TensorBoard: go in the order of this folder's README. What does a network of this kind answer, and what is it asked
-for? How does the learning rate go? Do the units of a layer differ from each other, under Histograms?
+In TensorBoard: go in the order of this folder's README. What does a network of this
+kind answer, and what is it asked for? How does the learning rate go? Do the units of a
+layer differ from each other, under Histograms?
 
-Solved: by three repairs. After at most 10 epochs, 90 % of the test digits are read right.
+Solved: by three repairs. After at most 10 epochs, 90 % of the test digits are read
+right.
 """
 
 from dataclasses import dataclass
@@ -34,7 +36,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
 
     Args:
         config: the hyperparameters.
-        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and labels `(n,)`.
+        dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
+            labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
     evenly = keras.initializers.Constant(0.01)
@@ -44,13 +47,19 @@ def train(config: Config, dataset, **looks) -> keras.Model:
             keras.Input((28, 28, 1)),
             keras.layers.Rescaling(1 / 255),
             keras.layers.Flatten(),
-            keras.layers.Dense(config.units, activation="relu", kernel_initializer=evenly),
-            keras.layers.Dense(config.units, activation="relu", kernel_initializer=evenly),
+            keras.layers.Dense(
+                config.units, activation="relu", kernel_initializer=evenly
+            ),
+            keras.layers.Dense(
+                config.units, activation="relu", kernel_initializer=evenly
+            ),
             keras.layers.Dense(1, kernel_initializer=evenly),
         ]
     )
     updates = len(dataset.train.labels) // config.batch_size
-    falling = keras.optimizers.schedules.CosineDecay(config.learning_rate, decay_steps=updates)
+    falling = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate, decay_steps=updates
+    )
     model.compile(keras.optimizers.Adam(falling), "mse", metrics=["accuracy"])
     model.fit(
         *dataset.train,
