@@ -67,7 +67,10 @@ def main() -> None:
         started = time.perf_counter()
         found = benchmark.measure()
         minutes = (time.perf_counter() - started) / 60
-        when = f"{time.strftime('%Y-%m-%d')}, commit {find_commit()}, {minutes:.1f} minutes, load before {load:.1f}"
+        when = (
+            f"{time.strftime('%Y-%m-%d')}, commit {find_commit()}, {minutes:.1f} "
+            f"minutes, load before {load:.1f}"
+        )
         section = (
             f"## {name}\n\n{benchmark.__doc__.strip()}\n\n{found.strip()}\n\n{when}\n"
         )
@@ -118,7 +121,10 @@ def describe_machine() -> str:
         except metadata.PackageNotFoundError:
             versions.append(f"no {title}")
     memory = psutil.virtual_memory().total / 2**30
-    return f"{cpu} ({flags}), {os.cpu_count()} cores, {memory:.0f} GB, no GPU used. {', '.join(versions)}."
+    return (
+        f"{cpu} ({flags}), {os.cpu_count()} cores, {memory:.0f} GB, no GPU used. "
+        f"{', '.join(versions)}."
+    )
 
 
 def find_commit() -> str:

@@ -154,4 +154,7 @@ def measure(small: bool = False) -> str:
     figures = measuring.take_turns(ways, rounds)
     loops = ", ".join(f"{seconds:.2f}" for seconds in whole["seconds"])
     table = measuring.tabulate("51,000 updates", ways, figures, "{:.3g} s".format)
-    return f"{table}\n\nThe lesson's whole loop, with compilation, recording and saving: {loops} s."
+    return (
+        f"{table}\n\nThe lesson's whole loop, with compilation, recording and "
+        f"saving: {loops} s."
+    )

@@ -66,4 +66,7 @@ def measure(small: bool = False) -> str:
     figures = measuring.take_turns(ways, 1 if small else None)
     more = [figure[lesson] - figure[imported] for figure in figures]
     table = measuring.tabulate("peak memory", ways, figures, "{:.0f} MB".format)
-    return f"{table}\n\nMore than the import: {min(more):.0f} to {max(more):.0f} MB, asked at most {ASKED} MB."
+    return (
+        f"{table}\n\nMore than the import: {min(more):.0f} to {max(more):.0f} MB, "
+        f"asked at most {ASKED} MB."
+    )

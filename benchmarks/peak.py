@@ -154,7 +154,9 @@ def look_at_cnn(small: bool) -> tuple[str, float, float, dict]:
 
 
 def look_at_features(small: bool) -> tuple[str, float, float, dict]:
-    """Returns title, operations and seconds of 96 photos' features, and their profile."""
+    """Returns title, operations and seconds of the features of 96 photos, and their
+    profile.
+    """
     from lessons import course_5_transfer_learning
     from training import device
 
@@ -180,7 +182,10 @@ def look_at_features(small: bool) -> tuple[str, float, float, dict]:
         extractor.predict(photos, verbose=0)
 
     seconds = find_fastest(predict)
-    title = f"course_5_transfer_learning, features of {count} photos of {size} pixels, {precision}"
+    title = (
+        f"course_5_transfer_learning, features of {count} photos of {size} pixels, "
+        f"{precision}"
+    )
     return title, count * sum(count_operations(extractor)), seconds, profile(predict, 1)
 
 
@@ -243,7 +248,10 @@ def measure(small: bool = False) -> str:
     shipped = "the same as shipped, recorded and watched", looks[0][1], seconds, {}
     for title, operations, seconds, _ in (looks[0], shipped, *looks[1:]):
         speed = operations / seconds / 1e9
-        rows += f"\n| {title} | {operations / 1e9:,.1f} | {seconds:.4f} | {speed:,.0f} | {speed / peak:.0%} |"
+        rows += (
+            f"\n| {title} | {operations / 1e9:,.1f} | {seconds:.4f} | {speed:,.0f} "
+            f"| {speed / peak:.0%} |"
+        )
     text.append(rows)
     for title, _, seconds, found in looks:
         table = f"| {title}: {1000 * seconds:.1f} ms | ms |\n| --- | --- |"

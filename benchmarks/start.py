@@ -67,7 +67,10 @@ def time_first_step(*flags: str) -> float:
     training.
     """
     with tempfile.TemporaryDirectory() as logdir:
-        program = f"import sys\nsys.argv = {[LESSON, '--logdir', logdir, *flags]!r}\n{FIRST_STEP}"
+        program = (
+            "import sys\nsys.argv = "
+            f"{[LESSON, '--logdir', logdir, *flags]!r}\n{FIRST_STEP}"
+        )
         return time_process("-c", program, code=3)
 
 

@@ -194,7 +194,7 @@ def build_plain(kernels: dict, layers: tuple[str, ...] | None = None) -> keras.M
 def their_loss(
     features: dict, picture: tf.Tensor, content: tf.Tensor, grams: dict
 ) -> tf.Tensor:
-    """Returns keras-io's loss of a picture, float32, from its features and the targets."""
+    """Returns keras-io's loss of a picture, float32, from its features and targets."""
     height, width = picture.shape[1:3]
     loss = 2.5e-8 * tf.reduce_sum(
         (tf.cast(features[THEIR_CONTENT], tf.float32) - content) ** 2
@@ -366,7 +366,10 @@ def race(
             f"the lesson's way has the loss {loss:.1f} after {count} steps, keras-io "
             f"{goal:.1f}"
         )
-    how = f"keras-io: loss {goal:.1f} after {steps} steps; the lesson's way: loss {loss:.1f} after {count} steps"
+    how = (
+        f"keras-io: loss {goal:.1f} after {steps} steps; the lesson's way: loss "
+        f"{loss:.1f} after {count} steps"
+    )
     return seconds, their_seconds, how
 
 

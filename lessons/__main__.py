@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
+# The order to take them in; a lesson that is not named comes after those of its number.
 COURSE = (
     "course_1_tf_basic_operation",
     "course_1_tf_lr",
@@ -32,7 +33,7 @@ COURSE = (
     "course_5_cut_point",
     "course_9_style_transfer",
     "course_11_distributed",
-)  # the order to take them in; a lesson that is not named comes after those of its number
+)
 
 
 EXERCISE_ACTIONS = {
@@ -190,10 +191,10 @@ def predict_pictures(arguments: argparse.Namespace) -> None:
         print(f"{path}: {likely}{ground}")
     number = 1 + len(list(record.folder.glob("figures/predictions_*.png")))
     target = record.folder / f"figures/predictions_{number}.png"
-    print(
-        "Figure: "
-        f"{predict.plot_predictions(target, originals, images, probabilities, class_names)}"
+    figure = predict.plot_predictions(
+        target, originals, images, probabilities, class_names
     )
+    print(f"Figure: {figure}")
 
 
 def start_tensorboard(arguments: argparse.Namespace) -> None:

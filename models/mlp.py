@@ -1,4 +1,4 @@
-"""A multilayer perceptron: every unit of a layer sees every unit of the layer before."""
+"""A multilayer perceptron: every unit sees every unit of the layer before."""
 
 import keras
 

@@ -273,7 +273,7 @@ def test_logdir_that_cannot_be_written(where, capsys, monkeypatch, tmp_path):
 
 
 def damaged_files(mnist):
-    """The ways in which a `mnist.npz` can be wrong, made from the bytes of a right one."""
+    """The ways in which a `mnist.npz` can be wrong, made from those of a right one."""
     zeros = {
         name: np.zeros((3, 28, 28), "uint8")
         for name in ("x_train", "y_train", "x_test", "y_test")
@@ -434,8 +434,7 @@ def test_in_a_real_process(tmp_path):
         env=os.environ,
     )
     assert process.returncode == 2
-    assert (
-        process.stderr
-        == "course_1_tf_lr.py: --epochs is -1, expected a whole number from 1 to 1000000\n"
+    assert process.stderr == (
+        "course_1_tf_lr.py: --epochs is -1, expected a whole number from 1 to 1000000\n"
     )
     assert not list(tmp_path.glob("runs"))

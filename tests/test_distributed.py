@@ -194,9 +194,9 @@ def test_killed_worker_ends_the_others_and_all_are_resumed(killed, tmp_path):
     errors = workers[1 - killed].communicate(timeout=30)[1]
     workers[killed].communicate()
     name = f"{'worker 1' if killed else 'the chief'} at {addresses[killed]}"
-    assert (
-        errors
-        == f"{NAME}.py: {name} ended in the middle: see what it said, and start all workers again, with --resume\n"
+    assert errors == (
+        f"{NAME}.py: {name} ended in the middle: see what it said, and start "
+        "all workers again, with --resume\n"
     )
     assert workers[1 - killed].returncode == 2
     again = distributed.Config(
@@ -388,7 +388,7 @@ def test_worker_that_does_not_come():
 
 
 def test_worker_that_waits_no_longer_is_not_counted():
-    """Worker 1 gives up before worker 2 comes: the chief must not take it for present."""
+    """Worker 1 gives up before worker 2 comes: it must not be taken for present."""
     addresses = free_addresses(3)
     refused = {}
 
@@ -468,16 +468,19 @@ import os
 os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+devices = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, devices)
 from pathlib import Path
 from lessons import course_2_mlp as lesson
 from training import recorder
 from data import digits
 dataset = digits.load_digits()
-dataset = dataset._replace(**{split: type(dataset.train)(*(part[:n] for part in getattr(dataset, split)))
-                              for split, n in (("train", 600), ("validation", 100), ("test", 100))})
+for split, n in (("train", 600), ("validation", 100), ("test", 100)):
+    parts = (part[:n] for part in getattr(dataset, split))
+    dataset = dataset._replace(**{split: type(dataset.train)(*parts)})
 digits.load_digits = lambda: dataset
-fields = {"epochs": 2, "dropout": 0.0, "precision": "float32", "logdir": Path(sys.argv[1])}
+fields = {"epochs": 2, "dropout": 0.0, "precision": "float32"}
+fields["logdir"] = Path(sys.argv[1])
 lesson.main(lesson.Config(name="one", **fields))
 count, original = 0, recorder.StopOnDivergence.on_train_batch_end
 def stop(self, batch, logs=None):
@@ -492,7 +495,8 @@ try:
 except KeyboardInterrupt:
     lesson.main(lesson.Config(name="two", strategy="mirrored", resume=True, **fields))
 try:
-    lesson.main(lesson.Config(name="odd", strategy="mirrored", **fields | {"batch_size": 25}))
+    odd = fields | {"batch_size": 25}
+    lesson.main(lesson.Config(name="odd", strategy="mirrored", **odd))
 except ValueError as error:
     print(error)
 """

@@ -341,7 +341,12 @@ def test_two_processes_download_a_file_once(server):
     entry = publish(server, "/file")
     script = f"""
 from data import catalog, downloads
-file = catalog.File({entry.files[0].name!r}, {len(BODY)}, {entry.files[0].checksum!r}, {entry.files[0].mirrors!r})
+file = catalog.File(
+    {entry.files[0].name!r},
+    {len(BODY)},
+    {entry.files[0].checksum!r},
+    {entry.files[0].mirrors!r},
+)
 print(downloads.download(catalog.Entry("test", "", "", (), (file,)), file))
 """
     processes = [
@@ -381,7 +386,10 @@ def mnist_elsewhere(server, monkeypatch):
 def test_full_disk_in_the_middle(mnist_elsewhere):
     files.cache_folder().mkdir(parents=True)
     (files.cache_folder() / "partial_127.0.0.1_mnist.npz").symlink_to("/dev/full")
-    reason = rf"mnist.npz cannot be kept in {files.cache_folder()} \({os.strerror(errno.ENOSPC)}\): make room there"
+    reason = (
+        rf"mnist.npz cannot be kept in {files.cache_folder()} "
+        rf"\({os.strerror(errno.ENOSPC)}\): make room there"
+    )
     with pytest.raises(ConnectionError, match=reason):
         download(mnist_elsewhere)
     assert not kept()
@@ -452,7 +460,10 @@ def test_hosts_out_of_reach_are_remembered_for_an_hour(server, monkeypatch, caps
     assert list(
         json.loads((files.cache_folder().parent / "unreachable_hosts.json").read_text())
     ) == ["localhost"]
-    said = r"^not reached, so not asked for an hour: localhost at \d\d:\d\d; python -m data fetch test asks them$"
+    said = (
+        r"^not reached, so not asked for an hour: localhost at \d\d:\d\d; python -m "
+        r"data fetch test asks them$"
+    )
     server.pages["/file"] = page()
     entry = publish(
         server, f"{server.url.replace('127.0.0.1', 'localhost')}/file"
@@ -821,9 +832,9 @@ def test_verify_names_what_is_wrong(small_catalog, monkeypatch, capsys, tmp_path
     assert re.fullmatch(
         rf"wrong   {tmp_path}/c is damaged .*: delete or replace it", foreign
     )
-    assert (
-        missing
-        == "wrong   the package not-there is not installed: python -m pip install not-there"
+    assert missing == (
+        "wrong   the package not-there is not installed: python -m pip install "
+        "not-there"
     )
 
 
@@ -985,7 +996,10 @@ def test_archive_with_names_outside_itself_is_refused(archive, tmp_path, name):
     before = listing(tmp_path)
     with pytest.raises(
         ValueError,
-        match=rf"names a file outside itself, '{re.escape(name)}': delete or replace it",
+        match=(
+            rf"names a file outside itself, '{re.escape(name)}': delete or replace "
+            r"it"
+        ),
     ):
         photo_folders.load_ants_and_bees(32)
     assert listing(tmp_path) == before

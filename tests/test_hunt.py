@@ -116,7 +116,9 @@ def place():
         folder = Path(name)
         patch.setenv("KERAS_HOME", str(folder / "keras_home"))
         gc.collect()
-        gc.freeze()  # Keras collects garbage at the start of each run, and all of TensorFlow would be looked at
+        # Keras collects garbage at the start of each run, and would look at all of
+        # TensorFlow.
+        gc.freeze()
         for owner, function in (
             (digits, "load_digits"),
             (fashion, "load_fashion"),
@@ -159,15 +161,19 @@ def make_things(folder: Path) -> None:
 
 
 THINGS = [
-    "photos", "photos/ants/0.png", "empty", "one_class", "text.png", "plain.png", "thin.png", "digit.png", "nowhere",
-    "nowhere/at/all.png", ".", "..", "/", "/proc/self/mem", "/dev/null", "", " ", "con", "a/b", "~", "trained",
-    "trained/course_3_cnn/small", "trained/course_3_cnn", "course_3_cnn", "temple", "flower", "glass", "swirls", "auto",
-    "hed", "vgg16", "block1_conv1", "block5_conv1", "block9_conv9", "n" * 300, "d/" * 2500, "照片", "\udcff.png", "-",
+    "photos", "photos/ants/0.png", "empty", "one_class", "text.png", "plain.png",
+    "thin.png", "digit.png", "nowhere", "nowhere/at/all.png", ".", "..", "/",
+    "/proc/self/mem", "/dev/null", "", " ", "con", "a/b", "~", "trained",
+    "trained/course_3_cnn/small", "trained/course_3_cnn", "course_3_cnn", "temple",
+    "flower", "glass", "swirls", "auto", "hed", "vgg16", "block1_conv1", "block5_conv1",
+    "block9_conv9", "n" * 300, "d/" * 2500, "照片", "\udcff.png", "-",
 ]  # fmt: skip
 NUMBERS = [
-    "0", "1", "2", "3", "7", "8", "16", "17", "31", "32", "100", "224", "4000", "4001", "999999999999999999999999",
-    "-1", "-0", "+5", "0.5", "-0.1", "1.0", "1e-9", "1e-400", "1e29", "1e30", "1e38", "1e400", "-1e400", "nan", "-nan",
-    "inf", "-inf", "Infinity", "", " ", "1,5", "0x10", "1_000", "٣", "½", "1e", "None", "true", "9" * 5000, "\udcff",
+    "0", "1", "2", "3", "7", "8", "16", "17", "31", "32", "100", "224", "4000", "4001",
+    "999999999999999999999999", "-1", "-0", "+5", "0.5", "-0.1", "1.0", "1e-9",
+    "1e-400", "1e29", "1e30", "1e38", "1e400", "-1e400", "nan", "-nan", "inf", "-inf",
+    "Infinity", "", " ", "1,5", "0x10", "1_000", "٣", "½", "1e", "None", "true",
+    "9" * 5000, "\udcff",
 ]  # fmt: skip
 TEXTS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40
@@ -274,7 +280,7 @@ def command_lines(draw) -> tuple[str, list[str]]:
 
 @pytest.fixture
 def cut_short(monkeypatch):
-    """Runs end where they would begin to compute, after all that looks at their input."""
+    """Runs end where they would begin to compute, after all that checks their input."""
     real = runs.start
 
     @contextlib.contextmanager

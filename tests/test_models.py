@@ -216,7 +216,9 @@ def test_backbone_refuses_what_it_cannot_take(tmp_path):
         backbones.build_backbone("vgg16", size=256)
     with pytest.raises(
         ValueError,
-        match="mobilenet_v2 cannot take images of 100 x 100 pixels, expected a multiple",
+        match=(
+            "mobilenet_v2 cannot take images of 100 x 100 pixels, expected a multiple"
+        ),
     ):
         backbones.build_backbone("mobilenet_v2", size=100)
     for name, content in (("empty.h5", b""), ("page.h5", b"<html>login</html>")):

@@ -154,7 +154,9 @@ def test_the_same_picture_is_used_once_and_stays_in_the_test(folder, where, caps
 def test_what_cannot_be_learned_is_refused(folder, tmp_path, monkeypatch):
     with pytest.raises(
         ValueError,
-        match="nowhere is not a folder, expected one with a subfolder of photos for each",
+        match=(
+            "nowhere is not a folder, expected one with a subfolder of photos for each"
+        ),
     ):
         load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"照片 1.png is not a folder"):
@@ -169,7 +171,10 @@ def test_what_cannot_be_learned_is_refused(folder, tmp_path, monkeypatch):
         (folder / "flowers" / f"照片 {index}.png").unlink()
     with pytest.raises(
         ValueError,
-        match=r"class 'flowers' has 1 usable photos in .*, expected at least 4: two to learn from and one for the",
+        match=(
+            r"class 'flowers' has 1 usable photos in .*, expected at least 4: two "
+            r"to learn from and one for the"
+        ),
     ):
         load(folder)
     (folder / "flowers" / "照片 0.png").write_text("no picture")
@@ -196,7 +201,10 @@ def test_class_that_only_the_test_has(folder):
     shutil.copytree(folder / "temples", folder / "train" / "towers")
     with pytest.raises(
         ValueError,
-        match=r"test has a folder 'temples', expected the classes to learn: flowers, towers",
+        match=(
+            r"test has a folder 'temples', expected the classes to learn: flowers, "
+            r"towers"
+        ),
     ):
         load(folder)
 
@@ -210,7 +218,10 @@ def test_test_folder_without_photos(folder, content):
             (folder / "test" / name / "a.jpg").write_text(content)
     with pytest.raises(
         ValueError,
-        match="test holds no usable photos, expected a folder of them for each class: flowers, temples",
+        match=(
+            "test holds no usable photos, expected a folder of them for each class: "
+            "flowers, temples"
+        ),
     ):
         load(folder)
 

@@ -87,9 +87,9 @@ def test_ctrl_c_loses_at_most_an_epoch(
             json.loads((folder / "metrics.json").read_text())["status"] == "interrupted"
         )
         epoch = re.findall(r"Epoch (\d+)/3", said)
-        time.sleep(
-            1
-        )  # as a new process would take: event files are read in the order of their names, which tell seconds
+        # As a new process would take: event files are read in the order of their names,
+        # which tell seconds.
+        time.sleep(1)
     run(lesson_name, tmp_path, resume=True, **fields)
     said = capsys.readouterr().out
     assert "resumes    what was saved" in said
@@ -207,7 +207,10 @@ def test_what_cannot_be_resumed(tmp_path, capsys):
     (folder / "metrics.json").write_text(json.dumps({**metrics, "status": "running"}))
     with pytest.raises(
         ValueError,
-        match="was started with epochs 100, not 200; seed 0, not 4: give it the same flags",
+        match=(
+            "was started with epochs 100, not 200; seed 0, not 4: give it the same "
+            "flags"
+        ),
     ):
         run("course_1_tf_lr", tmp_path, name="a[1] b", epochs=200, seed=4, resume=True)
     (folder / "state").mkdir()

@@ -331,7 +331,10 @@ def test_memory():
     kernels = style.read_kernels(HED, ("block5_conv1",))
     with pytest.raises(
         ValueError,
-        match=r"takes about [\d.]+ GB of memory, and 1.0 GB are free: take --size (\d+)",
+        match=(
+            r"takes about [\d.]+ GB of memory, and 1.0 GB are free: take --size "
+            r"(\d+)"
+        ),
     ) as e:
         style.check_memory(
             kernels, [(300, 400), (3000, 4000)], "bfloat16", 1_000_000_000
@@ -527,7 +530,9 @@ def test_photographs_by_name():
     assert photos.choose_photo("flower").picture.shape == (427, 640, 3)
     with pytest.raises(
         ValueError,
-        match="--content is 'nowhere', expected the file of a picture, or temple, flower",
+        match=(
+            "--content is 'nowhere', expected the file of a picture, or temple, flower"
+        ),
     ):
         photos.choose_photo("nowhere")
     with pytest.raises(

@@ -361,7 +361,8 @@ return collect(document.body).replace(/\\s+/g, ' ');
 """
 COUNT_IMAGES = """
 const count = node => [...node.querySelectorAll('*')].reduce((sum, child) =>
-    sum + (child.tagName == 'IMG' && child.naturalWidth > 100) + (child.shadowRoot ? count(child.shadowRoot) : 0), 0);
+    sum + (child.tagName == 'IMG' && child.naturalWidth > 100)
+    + (child.shadowRoot ? count(child.shadowRoot) : 0), 0);
 return count(document);
 """
 

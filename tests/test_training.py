@@ -82,7 +82,10 @@ def test_import_leaves_stderr_empty():
 
 
 def test_what_the_import_makes_is_no_garbage():
-    code = "import gc\nfrom training import quiet\nprint(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+    code = (
+        "import gc\nfrom training import quiet\nprint(gc.isenabled(), "
+        "gc.get_freeze_count() > 100_000)"
+    )
     assert run_python(code).stdout == "True True\n"
 
 

@@ -34,7 +34,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
+EXAMPLE = (
+    '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": '
+    '"worker", "index": 0}}'
+)
 SILENT_SECONDS = (
     60  # after which a worker that is alive but does not answer counts as gone
 )
@@ -55,7 +58,10 @@ class Cluster(NamedTuple):
 
     def name(self, index: int) -> str:
         """Returns a process as messages name it."""
-        return f"{'the chief' if index == 0 else f'worker {index}'} at {self.addresses[index]}"
+        return (
+            f"{'the chief' if index == 0 else f'worker {index}'} at "
+            f"{self.addresses[index]}"
+        )
 
 
 def is_described() -> bool:
@@ -90,7 +96,8 @@ def parse(text: str | None) -> Cluster:
     for job in jobs:
         if job not in ("chief", "worker"):
             raise ValueError(
-                f'TF_CONFIG has {job!r} in its "cluster", expected "worker", and "chief" if there is one'
+                f'TF_CONFIG has {job!r} in its "cluster", expected "worker", and '
+                '"chief" if there is one'
             )
     chiefs = (
         require(jobs, 'TF_CONFIG\'s "cluster"', "chief", list)
@@ -131,7 +138,8 @@ def parse(text: str | None) -> Cluster:
         )
     if not 0 <= index < len(same):
         raise ValueError(
-            f'TF_CONFIG has the task index {index}, but its "cluster" has {len(same)} of type {kind!r}'
+            f'TF_CONFIG has the task index {index}, but its "cluster" has '
+            f"{len(same)} of type {kind!r}"
         )
     return Cluster(
         (*chiefs, *workers), index + (len(chiefs) if kind == "worker" else 0)
@@ -152,7 +160,8 @@ def require(table, place: str, name: str, kind: type):
     if type(table.get(name)) is not kind:
         given = f"{table[name]!r} as" if name in table else "no"
         raise ValueError(
-            f'{place} has {given[:80]} "{name}", expected {words[kind]}: such as {EXAMPLE}'
+            f'{place} has {given[:80]} "{name}", expected {words[kind]}: such as '
+            f"{EXAMPLE}"
         )
     return table[name]
 
@@ -239,7 +248,10 @@ def hear(
                     f"{name} {theirs.get(name)}, the chief {facts[name]}"
                     for name in names
                 ]
-                problem = f"{cluster.name(index)} has {'; '.join(texts)}: start all workers with the same flags and data"
+                problem = (
+                    f"{cluster.name(index)} has {'; '.join(texts)}: start all "
+                    "workers with the same flags and data"
+                )
         for connection, _ in told.values():
             with contextlib.suppress(OSError):
                 connection.sendall(json.dumps({"problem": problem}).encode() + b"\n")

@@ -157,7 +157,9 @@ def debugging() -> Iterator[None]:
             # debugged here are the models.
             warnings.filterwarnings(
                 "ignore",
-                message="Even though the `tf.config.experimental_run_functions_eagerly`",
+                message=(
+                    "Even though the `tf.config.experimental_run_functions_eagerly`"
+                ),
             )
             yield
     finally:

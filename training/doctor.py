@@ -36,7 +36,8 @@ ROWS = 1000  # examples that are looked at
 NUMBERS = 30_000_000  # in the examples that are looked at, at most
 FEW = 40  # examples that are looked at at least
 PROBE = 200  # of them for gradients and activations
-COMPUTED = 2_000_000_000  # numbers that the layers give for the examples that are looked at, at most
+# Numbers that the layers give for the examples that are looked at, at most.
+COMPUTED = 2_000_000_000
 HELD = 100_000_000  # of these at a time
 TRIAL_UPDATES = 120  # of an experiment, at most
 TRIAL_SECONDS = 5.0  # of the first experiment; the others get as many updates
@@ -522,9 +523,15 @@ class Examination:
             and is_whole(y)
             and (y.sum(axis=1) == 1).all()
         )
-        right = "sparse_categorical_crossentropy for class ids, mean_squared_error for quantities"
+        right = (
+            "sparse_categorical_crossentropy for class ids, mean_squared_error for "
+            "quantities"
+        )
         if kind == "categorical" and (ids or outputs == 1):
-            evidence = f"categorical cross-entropy, which takes a share for each class, against y of the shape {y.shape}"
+            evidence = (
+                "categorical cross-entropy, which takes a share for each class, "
+                f"against y of the shape {y.shape}"
+            )
             if outputs == 1:
                 evidence = "categorical cross-entropy of one output, which is always 0"
             return self.found(
@@ -539,7 +546,10 @@ class Examination:
             and is_whole(y)
             and (y.sum(axis=1) != 1).any()
         ):
-            evidence = f"categorical cross-entropy, whose shares add up to 1, against {y.sum(axis=1).max():.0f} labels at once"
+            evidence = (
+                "categorical cross-entropy, whose shares add up to 1, against "
+                f"{y.sum(axis=1).max():.0f} labels at once"
+            )
             return self.found(
                 "wrong_loss",
                 evidence,
@@ -554,7 +564,10 @@ class Examination:
                 "wrong_loss", evidence, "mean_squared_error with a linear output", True
             )
         if self.task.name == "meansquaredlogarithmicerror" and y.min() < 0:
-            evidence = f"the loss of logarithms against quantities down to {y.min():.3g}, which have none"
+            evidence = (
+                f"the loss of logarithms against quantities down to {y.min():.3g}, "
+                "which have none"
+            )
             return self.found("wrong_loss", evidence, "mean_squared_error", True)
         if (
             self.task.name == "meanabsolutepercentageerror"
@@ -572,7 +585,10 @@ class Examination:
                 True,
             )
         if kind == "sparse" and one_hot:
-            evidence = f"sparse categorical cross-entropy, which takes class ids, against y of the shape {y.shape}"
+            evidence = (
+                "sparse categorical cross-entropy, which takes class ids, against "
+                f"y of the shape {y.shape}"
+            )
             return self.found(
                 "wrong_loss",
                 evidence,
@@ -621,7 +637,10 @@ class Examination:
             and outputs > 2
             and self.last_activation() == "softmax"
         ):
-            evidence = f"binary cross-entropy of a softmax over {outputs} classes, of which one is right"
+            evidence = (
+                f"binary cross-entropy of a softmax over {outputs} classes, of "
+                "which one is right"
+            )
             return self.found("wrong_loss", evidence, "categorical_crossentropy", True)
         if (
             kind == "binary"
@@ -629,7 +648,10 @@ class Examination:
             and (y.min() < 0 or y.max() > 1)
             and not is_whole(y)
         ):
-            evidence = f"binary cross-entropy against quantities from {y.min():.3g} to {y.max():.3g}"
+            evidence = (
+                f"binary cross-entropy against quantities from {y.min():.3g} to "
+                f"{y.max():.3g}"
+            )
             return self.found(
                 "wrong_loss", evidence, "mean_squared_error with a linear output", True
             )
@@ -649,7 +671,10 @@ class Examination:
     def find_bad_labels(self) -> Finding | None:
         """Labels that are all one class, or no class at all, teach nothing."""
         kind, outputs, y = self.task.kind, self.task.outputs, self.y
-        advice = "look at a few examples beside their labels, at the code that reads and pairs them"
+        advice = (
+            "look at a few examples beside their labels, at the code that reads and "
+            "pairs them"
+        )
         if kind in ("sparse", "categorical", "binary"):
             ids = y.argmax(axis=-1) if kind == "categorical" else y
             if len(np.unique(ids)) == 1 and len(ids) > 1:
@@ -668,7 +693,10 @@ class Examination:
                 "labels_broken", f"all {len(y)} targets are equal", advice, True
             )
         if kind == "sparse" and outputs > 1 and (y.min() < 0 or y.max() >= outputs):
-            evidence = f"labels from {y.min()} to {y.max()} for {outputs} outputs, which stand for 0 to {outputs - 1}"
+            evidence = (
+                f"labels from {y.min()} to {y.max()} for {outputs} outputs, which "
+                f"stand for 0 to {outputs - 1}"
+            )
             return self.found(
                 "labels_broken", evidence, "count the classes from 0; " + advice, True
             )
@@ -724,7 +752,10 @@ class Examination:
                 and not self.is_repaired_by_keras()
                 and (is_share(answers, "softmax") if outputs > 1 else last == "sigmoid")
             ):
-                evidence = f"the outputs are shares from {answers.min():.2g} to {answers.max():.2g}, and the loss takes logits"
+                evidence = (
+                    f"the outputs are shares from {answers.min():.2g} to "
+                    f"{answers.max():.2g}, and the loss takes logits"
+                )
                 return self.found(
                     "activation_loss_mismatch",
                     evidence,
@@ -744,7 +775,10 @@ class Examination:
                 and outputs > 1
                 and np.any(self.y.sum(axis=-1) > 1)
             ):
-                evidence = "softmax lets only one of the outputs be near 1, and some examples have several labels"
+                evidence = (
+                    "softmax lets only one of the outputs be near 1, and some "
+                    "examples have several labels"
+                )
                 return self.found(
                     "activation_loss_mismatch",
                     evidence,
@@ -756,7 +790,10 @@ class Examination:
                 and last != "softmax"
                 and (answers.min() < -1e-6 or answers.max() > 1 + 1e-6)
             ):
-                evidence = f"outputs from {answers.min():.2g} to {answers.max():.2g}, and the loss takes shares from 0 to 1"
+                evidence = (
+                    f"outputs from {answers.min():.2g} to {answers.max():.2g}, and "
+                    "the loss takes shares from 0 to 1"
+                )
                 return self.found(
                     "activation_loss_mismatch",
                     evidence,
@@ -781,7 +818,10 @@ class Examination:
         low, high = reach.get(last, (-np.inf, np.inf))
         beyond = float(np.mean((self.y < low - 0.01) | (self.y > high + 0.01)))
         if kind == "squared" and beyond > 0.02:
-            evidence = f"{beyond:.0%} of the targets are beyond the reach of {last}, which gives {low} to {high}"
+            evidence = (
+                f"{beyond:.0%} of the targets are beyond the reach of {last}, which "
+                f"gives {low} to {high}"
+            )
             return self.found(
                 "activation_loss_mismatch",
                 evidence,
@@ -825,7 +865,10 @@ class Examination:
                 and np.isfinite(units).all()
                 and np.ptp(units, axis=1).max() <= 1e-5 * (np.abs(units).max() + 1e-12)
             ):
-                evidence = f"all {units.shape[1]} units of {layer.name} have equal weights after training"
+                evidence = (
+                    f"all {units.shape[1]} units of {layer.name} have equal weights "
+                    "after training"
+                )
                 return self.found(
                     "zero_init_symmetry",
                     evidence,
@@ -850,7 +893,10 @@ class Examination:
         if ids is None:
             return None
         whole = class_ids(self.y, self.task.kind)
-        advice = "shuffle the examples and their labels together, before they are split and in every epoch"
+        advice = (
+            "shuffle the examples and their labels together, before they are split "
+            "and in every epoch"
+        )
         shares = np.bincount(whole) / len(whole)
         others = (
             None
@@ -889,7 +935,10 @@ class Examination:
         if alike > by_chance + 0.5 * (1 - by_chance) and purity > usual + 0.5 * (
             1 - usual
         ):
-            evidence = f"{alike:.0%} of the examples follow one of their own class, {by_chance:.0%} would by chance"
+            evidence = (
+                f"{alike:.0%} of the examples follow one of their own class, "
+                f"{by_chance:.0%} would by chance"
+            )
             severity = "warning" if self.is_good() else "error"
             return self.found("unshuffled_data", evidence, advice, True, severity)
         return None
@@ -908,7 +957,10 @@ class Examination:
         harmless = not last.get("val_loss", 0.0) > 2 * abs(last.get("loss", 0.0))
         if max(sizes) < 5 * min(sizes) or harmless:
             return None
-        evidence = f"the root mean square of x is {sizes[0]:.3g} in training, and {sizes[1]:.3g} in validation"
+        evidence = (
+            f"the root mean square of x is {sizes[0]:.3g} in training, and "
+            f"{sizes[1]:.3g} in validation"
+        )
         return self.found(
             "input_not_normalized",
             evidence,
@@ -1014,9 +1066,15 @@ class Examination:
         if not broken and numbers and losses and np.isfinite(losses).all():
             return None
         epoch, step = broken or (self.doctor.epoch, self.doctor.step)
-        where = f"the {'loss is' if numbers else 'weights are'} not a number from epoch {epoch}, update {step}"
+        where = (
+            f"the {'loss is' if numbers else 'weights are'} not a number from epoch "
+            f"{epoch}, update {step}"
+        )
         rate = self.learning_rate()
-        advice = "a tenth of the learning rate, then a hundredth; a warm-up; clipnorm=1 in the optimizer"
+        advice = (
+            "a tenth of the learning rate, then a hundredth; a warm-up; clipnorm=1 "
+            "in the optimizer"
+        )
         if self.task.kind != "other" and rate <= self.usual()[1]:
             scale = self.input_scale()
             if (
@@ -1204,10 +1262,19 @@ class Examination:
         first, last = norms[0], norms[-1]
         stands_still = first < 1e-3 * last or np.median(norms) < 1e-7
         if stands_still and self.learning_rate() >= self.usual()[0] / 3:
-            evidence = f"the gradients (root mean square) are {first:.1e} in the first layer, {last:.1e} in the last"
+            evidence = (
+                f"the gradients (root mean square) are {first:.1e} in the first "
+                f"layer, {last:.1e} in the last"
+            )
             if first >= 1e-3 * last:
-                evidence = f"the gradients have a root mean square of {np.median(norms):.1e} in the median of the layers"
-            advice = "relu and he_normal instead of sigmoid or tanh, batch normalization, residual connections, fewer layers"
+                evidence = (
+                    "the gradients have a root mean square of "
+                    f"{np.median(norms):.1e} in the median of the layers"
+                )
+            advice = (
+                "relu and he_normal instead of sigmoid or tanh, batch "
+                "normalization, residual connections, fewer layers"
+            )
             return self.found("vanishing_gradient", evidence, advice, True)
         return None
 
@@ -1218,7 +1285,10 @@ class Examination:
         rate, (low, high) = self.learning_rate(), self.usual()
         final = self.relative_loss(self.model)
         if rate > high and final > 1.05:
-            evidence = f"the loss is {final:.3g} times that of the best constant answer, at a learning rate of {rate:.2g}"
+            evidence = (
+                f"the loss is {final:.3g} times that of the best constant answer, "
+                f"at a learning rate of {rate:.2g}"
+            )
             return self.found(
                 "learning_rate_too_high",
                 evidence,
@@ -1312,7 +1382,10 @@ class Examination:
         norm = self.gradient_norm()
         if not np.isfinite(norm) or norm > 1e3 or self.growth() > 100:
             evidence = f"the gradient's norm was {norm:.3g} before the first update"
-            advice = "smaller initial weights (glorot_uniform, he_normal), clipnorm=1, batch normalization"
+            advice = (
+                "smaller initial weights (glorot_uniform, he_normal), clipnorm=1, "
+                "batch normalization"
+            )
             return self.found("exploding_gradient", evidence, advice, True)
         return None
 
@@ -1326,7 +1399,10 @@ class Examination:
             if layer.weights and not layer.trainable_weights
         ]
         if frozen and self.better(self.trial(unfreeze=True)):
-            evidence = f"with {frozen[-1]} trainable as well, a copy learns what this network does not"
+            evidence = (
+                f"with {frozen[-1]} trainable as well, a copy learns what this "
+                "network does not"
+            )
             return self.found(
                 "nothing_trainable",
                 evidence,
@@ -1369,7 +1445,7 @@ class Examination:
     # What is measured.
 
     def predict(self, rows: np.ndarray, model: keras.Model | None = None) -> np.ndarray:
-        """Returns the outputs for rows, float64, of the trained network or of a copy."""
+        """Returns the outputs for rows, float64, of the trained model or of a copy."""
         return self.run(model or self.model, rows).astype(np.float64)
 
     def run(self, model: keras.Model, rows: np.ndarray) -> np.ndarray:
@@ -1437,7 +1513,9 @@ class Examination:
         if self.task.kind == "squared":
             y = y.reshape(len(y), -1)
             if y.shape[1] > 50:
-                return 0.3  # of a picture, which takes too long; asked for is a little more than its mean
+                # Of a picture, which takes too long: asked for is a little more than
+                # its mean.
+                return 0.3
             rules = [Ridge(1.0), KNeighborsRegressor(5)]
             answers = [
                 rule.fit(rows[:cut], y[:cut]).predict(rows[cut:]) for rule in rules
@@ -1550,7 +1628,8 @@ class Examination:
             and not self.trials
             and key != (1.0, False, False, True)
         ):
-            self.trial()  # without a change, which says for how many updates there is time
+            # Without a change, which says for how many updates there is time.
+            self.trial()
         if key in self.trials:
             return self.trials[key]
         model = self.copy(self.doctor.initial if start is None else start)
@@ -1647,7 +1726,7 @@ class Examination:
         return self.doctor.rate
 
     def usual(self) -> tuple[float, float]:
-        """Returns the lowest and highest learning rate that is usual for the optimizer."""
+        """Returns the lowest and highest learning rate usual for the optimizer."""
         return USUAL.get(type(self.model.optimizer).__name__, USUAL_ADAPTIVE)
 
     def is_erratic(self) -> bool:

@@ -174,11 +174,12 @@ def is_done(folder: Path, config: Options) -> bool:
 
 
 def run_one(lesson: ModuleType, config: Options) -> str:
-    """Runs a lesson once, without its output, and returns in a few words how it ended."""
+    """Runs a lesson once, without its output; returns in a few words how it ended."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             metrics = lesson.main(config)
-    except Exception as error:  # whatever ends one run must not end the others; the run's folder holds the reason
+    # Whatever ends one run must not end the others; the run's folder holds the reason.
+    except Exception as error:
         return f"failed: {' '.join(str(error).split())[:160]}"
     split = "validation" if "validation" in metrics else "train"
     results = ", ".join(

@@ -305,10 +305,12 @@ ANSWERS = {
         changes=(
             ("keras.layers.Dense(1, ", "keras.layers.Dense(10, "),
             (
-                '    model.compile(keras.optimizers.Adam(falling), "mse", metrics=["accuracy"])\n',
+                '    model.compile(keras.optimizers.Adam(falling), "mse", '
+                'metrics=["accuracy"])\n',
                 "    loss = "
                 "keras.losses.SparseCategoricalCrossentropy(from_logits=True)\n"
-                '    model.compile(keras.optimizers.Adam(falling), loss, metrics=["accuracy"])\n',
+                "    model.compile(keras.optimizers.Adam(falling), loss, "
+                'metrics=["accuracy"])\n',
             ),
             ("decay_steps=updates)", "decay_steps=config.epochs * updates)"),
             (

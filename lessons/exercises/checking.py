@@ -75,20 +75,49 @@ STYLE_LEFT, CONTENT_LOST = (
 
 # Where to look, after what the doctor found: not what it is.
 NUDGES = {
-    "learning_rate_too_high": "the size of the steps: how large is an update beside the weight that it changes?",
-    "learning_rate_too_low": "the size of the steps: how large is an update beside the weight that it changes?",
-    "input_not_normalized": "what enters the first layer: which numbers are these, and of what size?",
-    "activation_loss_mismatch": "the way from the last layer to the loss: what does each of the two take numbers for?",
-    "wrong_loss": "what the loss compares: what is a label here, and what is the network's answer?",
-    "dead_relu": "the hidden layers: what do they give for one image, and what for another?",
-    "vanishing_gradient": "the gradients, from the last layer to the first: what becomes of them on their way?",
-    "exploding_gradient": "the gradients, from the last layer to the first: what becomes of them on their way?",
-    "zero_init_symmetry": "the weights of a layer before training: do its units differ from each other?",
+    "learning_rate_too_high": (
+        "the size of the steps: how large is an update beside the weight that it "
+        "changes?"
+    ),
+    "learning_rate_too_low": (
+        "the size of the steps: how large is an update beside the weight that it "
+        "changes?"
+    ),
+    "input_not_normalized": (
+        "what enters the first layer: which numbers are these, and of what size?"
+    ),
+    "activation_loss_mismatch": (
+        "the way from the last layer to the loss: what does each of the two take "
+        "numbers for?"
+    ),
+    "wrong_loss": (
+        "what the loss compares: what is a label here, and what is the network's "
+        "answer?"
+    ),
+    "dead_relu": (
+        "the hidden layers: what do they give for one image, and what for another?"
+    ),
+    "vanishing_gradient": (
+        "the gradients, from the last layer to the first: what becomes of them on "
+        "their way?"
+    ),
+    "exploding_gradient": (
+        "the gradients, from the last layer to the first: what becomes of them on "
+        "their way?"
+    ),
+    "zero_init_symmetry": (
+        "the weights of a layer before training: do its units differ from each other?"
+    ),
     "nothing_trainable": "which weights change at all: compare them before and after",
     "unshuffled_data": "one batch after the other: which labels are in each?",
-    "labels_broken": "ten examples just as `fit` gets them: does each label belong to its image?",
+    "labels_broken": (
+        "ten examples just as `fit` gets them: does each label belong to its image?"
+    ),
     "overfitting": "the gap: training loss and validation loss, in one chart",
-    "underfitting": "the training loss alone: is the network able to learn its own examples, if it is given time?",
+    "underfitting": (
+        "the training loss alone: is the network able to learn its own examples, if "
+        "it is given time?"
+    ),
     "class_imbalance_collapse": "the answers: how often is each of them given?",
     "nan_input": "the numbers in the data, before anything is done with them",
 }
@@ -233,7 +262,10 @@ def find_nudge(model: keras.Model, dataset: Dataset, fits: list["Fit"]) -> str:
         return say_where_to_look("nothing_trainable")
     last = fits[-1]
     if last.largest <= 2:
-        return f"`fit` was given numbers of at most {last.largest:.3g}; the check gives pictures as they are, 0 to 255."
+        return (
+            f"`fit` was given numbers of at most {last.largest:.3g}; the check "
+            "gives pictures as they are, 0 to 255."
+        )
     if last.doctor and last.doctor.findings:
         return say_where_to_look(last.doctor.findings[0].code)
     answers = read_probabilities(model.predict(dataset.train.images, verbose=0)).argmax(
@@ -249,7 +281,10 @@ def find_nudge(model: keras.Model, dataset: Dataset, fits: list["Fit"]) -> str:
             "last epoch; by `predict`, of the "
             f"same pictures, {right:.0%} are."
         )
-    return "The doctor finds nothing more: does the training loss fall to the end, and if not, what holds it up?"
+    return (
+        "The doctor finds nothing more: does the training loss fall to the end, and "
+        "if not, what holds it up?"
+    )
 
 
 def say_where_to_look(code: str) -> str:
@@ -335,7 +370,10 @@ def watch_fits(
                 f"{seen} of the {len(hidden)} test pictures are among those that fit "
                 "is given"
             )
-        passes = f"more than {goal.epochs} passes over the {len(dataset.train.labels):,} training pictures"
+        passes = (
+            f"more than {goal.epochs} passes over the {len(dataset.train.labels):,} "
+            "training pictures"
+        )
         share = 1 / math.ceil(len(dataset.train.labels) / batch_size)
         budget = Budget(left, share, f"fit is given examples for {passes}")
         watcher = None
@@ -425,7 +463,10 @@ def check_painting(module: ModuleType, config, photo: str, painting: str) -> Ver
         )
     if not lost <= CONTENT_LOST:
         missing.append(f"the content's loss is {lost - CONTENT_LOST:.2f} too high")
-    nudge = "Multiply each loss by its weight: what does the sum consist of, at the start and at the end?"
+    nudge = (
+        "Multiply each loss by its weight: what does the sum consist of, at the "
+        "start and at the end?"
+    )
     return Verdict(measured, missing, nudge if missing else None)
 
 

@@ -279,7 +279,7 @@ def read_progress() -> dict[str, dict]:
 
 
 def update_progress(number: int, **known) -> None:
-    """Adds to what is known of an exercise; without anything to add, forgets what was."""
+    """Adds to what is known of an exercise; with nothing to add, forgets what was."""
     progress = read_progress()
     progress[str(number)] = progress.get(str(number), {}) | known if known else {}
     COPIES.mkdir(exist_ok=True)
