@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import trainings
+from tools import trainings
 
 # One or two of each code, and what looks like a fault and is none; all of them, with
 # three seeds: make full.

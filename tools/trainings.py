@@ -1,7 +1,7 @@
 """Small trainings on real data, faulty and healthy, for the doctor: each a function of
 a seed, under the code it earns.
 
-`python -m tests.trainings` prints what the doctor says of each one; with `--set-aside`
+`python -m tools.trainings` prints what the doctor says of each one; with `--set-aside`
 of those that were not looked at while its rules were written.
 """
 
@@ -945,9 +945,8 @@ aside = functools.partial(case, collection=SET_ASIDE)
 def mnist():
     """2,000 training and 500 validation images of MNIST, uint8 `(n, 28, 28, 1)`."""
     loaded = course_digits.load_digits()
-    return (loaded.train.images[:2000], loaded.train.labels[:2000]), tuple(
-        loaded.validation
-    )
+    train, validation = loaded.train, loaded.validation
+    return (train.x[:2000], train.y[:2000]), (validation.x, validation.y)
 
 
 def cnn(*before, out=10, last=None, **arguments):
