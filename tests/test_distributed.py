@@ -23,9 +23,9 @@ import pytest
 
 import course_1_tf_lr
 from data import digits
-from tests import kills
-from tests.kills import ROOT
 from tests.test_training import read_curve
+from tools import kills
+from tools.kills import ROOT
 
 NAME = "course_11_distributed"
 # 4,000 images in batches of 303: shares of 152 and 151, or of 76 and 75, and in the
