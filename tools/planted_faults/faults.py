@@ -1,0 +1,132 @@
+"""The faults, by name. Each is what its docstring says goes wrong.
+
+TensorFlow and Keras are imported inside of the functions: before a fault is planted, a
+process may want to set how they are imported.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+
+import numpy as np
+
+from tools.planted_faults.planting import Fault, Patches
+
+FAULTS: dict[str, Fault] = {}
+
+
+def fault(name: str, module: str, *tests: str, during: str | None = None):
+    """Registers the function below it as what plants a fault; see `Fault`."""
+
+    def register(plant: Callable) -> Callable:
+        FAULTS[name] = Fault(module, plant, tests, during)
+        return plant
+
+    return register
+
+
+def stand_still(_: ModuleType, patches: Patches) -> None:
+    """Every optimizer leaves the weights as they are, as at a learning rate of 0."""
+    import keras
+
+    def apply(original, optimizer, gradients, variables=None):
+        if variables is None:
+            variables = optimizer._trainable_variables
+        before = [keras.ops.copy(variable) for variable in variables]
+        original(optimizer, gradients, variables)
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+
+    patches.wrap(keras.Optimizer, "apply", apply)
+
+
+# --- data/ -------------------------------------------------------------------------
+
+
+SAMPLE = "tests/test_data.py::test_sample_is_mlxtends_and_split_without_overlap"
+
+
+@fault("digits: labels shuffled", "data.digits", SAMPLE)
+def shuffle_labels(digits: ModuleType, patches: Patches) -> None:
+    """Images are put into another order, and labels are not."""
+
+    def split(original, images, labels, held_out):
+        order = np.random.default_rng(0).permutation(len(labels))
+        return original(images, labels[np.argsort(order)], held_out)
+
+    patches.wrap(digits, "split", split)
+
+
+@fault("digits: the split is one off, and an example in both", "data.digits", SAMPLE)
+def split_digits_one_off(digits: ModuleType, patches: Patches) -> None:
+    """The last example that is held out is the first to learn from as well."""
+
+    def split(original, images, labels, held_out):
+        train, rest = original(images, labels, held_out)
+        both = (np.concatenate([b[-1:], a]) for a, b in zip(train, rest, strict=True))
+        return type(train)(*both), rest
+
+    patches.wrap(digits, "split", split)
+
+
+@fault(
+    "picture as a function: the split is one off, and a place in both",
+    "data.picture_as_function",
+    "tests/test_data.py::test_function_is_the_picture_folded",
+)
+def split_picture_one_off(module: ModuleType, patches: Patches) -> None:
+    """The first place of the validation split is learned from as well."""
+
+    def load(original, *values, **named):
+        dataset = original(*values, **named)
+        both = (
+            np.concatenate([a, b[:1]])
+            for a, b in zip(dataset.train, dataset.validation, strict=True)
+        )
+        return dataset._replace(train=type(dataset.train)(*both))
+
+    patches.wrap(module, "load_picture_as_function", load)
+
+
+@fault(
+    "photos: those held out stay in training",
+    "data.photo_folders",
+    "tests/test_photo_folders.py"
+    "::test_splits_are_drawn_from_each_class_without_overlap",
+)
+def keep_photos_held_out(photo_folders: ModuleType, patches: Patches) -> None:
+    """What is sampled for validation and test is left in the training split too."""
+
+    def draw(original, images, labels, class_names):
+        rest, drawn = original(images, labels, class_names)
+        return type(rest)(images, labels), drawn
+
+    patches.wrap(photo_folders, "draw", draw)
+
+
+# --- lessons/exercises/ ------------------------------------------------------------
+
+
+SLOW_EXERCISES = (4, 5, 11, 12, 13)
+for number in range(1, 15):
+    seeds = "" if number in SLOW_EXERCISES else "_with_one_seed"
+    FAULTS[f"learning rate 0 in exercise {number}"] = Fault(
+        "keras",
+        stand_still,
+        (f"tests/test_exercises.py::test_solution_passes{seeds}[{number}]",),
+    )
+
+
+@fault(
+    "exercises: the test split is given to the learner",
+    "lessons.exercises.checking",
+    "tests/test_exercises.py::test_check_cannot_be_fooled[asks for the test split]",
+)
+def show_test_split(checking: ModuleType, patches: Patches) -> None:
+    """The data set that `train` is given keeps its test split."""
+
+    def check(original, goal, module, config, dataset, diagnose):
+        patches.put(checking, "Hidden", lambda: dataset.test)
+        return original(goal, module, config, dataset, diagnose)
+
+    patches.put(checking, "Hidden", checking.Hidden)
+    patches.wrap(checking, "check_training", check)
