@@ -1,0 +1,78 @@
+"""The program that kills and resumes lessons says what it sees."""
+
+import dataclasses
+import importlib
+import subprocess
+import sys
+import tempfile
+
+from tools import kills
+
+# These have no weights that a run would lose.
+NOTHING_TO_LOSE = {
+    "course_1_tf_basic_operation",
+    "course_1_gradient_descent",
+    "course_3_convolution",
+    "course_3_inside_a_cnn",
+    "course_4_pretrained_features",
+    "course_5_cut_point",
+}
+LESSON = """
+import json, os, pathlib, sys, time
+folder = pathlib.Path(sys.argv[1])
+if "--resume" in sys.argv:
+    sys.exit("the state is damaged")
+folder.mkdir(parents=True)
+(folder / "process.json").write_text(json.dumps({"pid": os.getpid(), "created": 0}))
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def test_every_lesson_that_trains_is_killed():
+    names = {
+        path.stem
+        for folder in (kills.ROOT, kills.ROOT / "lessons")
+        for path in folder.glob("course_*.py")
+    }
+    assert set(kills.TRAININGS) == names - NOTHING_TO_LOSE
+    for name, fields in kills.TRAININGS.items():
+        lesson = importlib.import_module(
+            name if name == "course_1_tf_lr" else f"lessons.{name}"
+        )
+        known = {field.name for field in dataclasses.fields(lesson.Config)}
+        assert set(fields) <= known, name
+
+
+def test_resumed_run_that_fails_is_a_line_and_wrong(monkeypatch, tmp_path, capsys):
+    def start(name, logdir, run_name, again=False, **fields):
+        words = [str(logdir / name / run_name), "0.5", *(["--resume"] if again else [])]
+        return subprocess.Popen(
+            [sys.executable, "-c", LESSON, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    monkeypatch.setattr(kills, "start", start)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert kills.main(["course_2_mlp", "--kills", "1"]) == 1
+    said = capsys.readouterr().out
+    assert "killed 1: ended with exit code 1: the state is damaged" in said
+    assert "1 kills, 0 of them in the last second; 1 wrong ends" in said
+
+
+def test_run_that_fails_alone_is_a_line_and_wrong(monkeypatch, tmp_path, capsys):
+    def start(name, logdir, run_name, again=False, **fields):
+        return subprocess.Popen(
+            [sys.executable, "-c", "import sys; sys.exit('no data')"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    monkeypatch.setattr(kills, "start", start)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert kills.main(["course_2_mlp", "course_3_cnn", "--kills", "4"]) == 2
+    said = capsys.readouterr().out
+    assert "course_2_mlp, left alone: ended with exit code 1: no data" in said
+    assert "0 kills, 0 of them in the last second; 2 wrong ends" in said
