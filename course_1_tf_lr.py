@@ -29,7 +29,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data import points
+from data import toy
 from models import polynomial
 
 GRID = np.linspace(2, 11, 200, dtype="float32")[:, None]  # where the fit is drawn
@@ -44,7 +44,7 @@ class Config(options.OneDeviceOptions):
 
 
 def main(config: Config) -> dict:
-    dataset = points.load_points()
+    dataset = toy.load_points()
     (x, y), (test_x, test_y) = dataset.train, dataset.test
     with runs.start(config, dataset) as run:
         model = polynomial.build_polynomial(config.degree, x)

@@ -58,7 +58,7 @@ def time_lesson() -> list[float]:
         mock.patch.object(runs.Run, "callbacks", lambda run: [timer, *callbacks(run)]),
     ):
         course_3_cnn.main(course_3_cnn.Config(logdir=Path(logdir), epochs=3))
-    return per_image(timer, len(digits.load_digits().train.labels))
+    return per_image(timer, len(digits.load_digits().train.y))
 
 
 def per_image(timer, images: int) -> list[float]:
@@ -86,7 +86,7 @@ def time_keras(epochs: int) -> list[float]:
     )
     timer = make_timer(keras)
     model.fit(*train, batch_size=100, epochs=epochs, callbacks=[timer], verbose=0)
-    return per_image(timer, len(train.labels))
+    return per_image(timer, len(train.y))
 
 
 def time_torch() -> list[float]:
@@ -97,10 +97,10 @@ def time_torch() -> list[float]:
     from data import digits
 
     train = digits.load_digits().train
-    images = (torch.tensor(train.images).permute(0, 3, 1, 2) / 255).contiguous(
+    images = (torch.tensor(train.x).permute(0, 3, 1, 2) / 255).contiguous(
         memory_format=torch.channels_last
     )
-    labels = torch.tensor(train.labels).long()
+    labels = torch.tensor(train.y).long()
     network = nn.Sequential(
         nn.Conv2d(1, 32, 5, padding=2),
         nn.ReLU(),

@@ -39,16 +39,16 @@ def train_on(share: int) -> tuple[int, Cost]:
     """
     from training import quiet  # noqa: F401
 
-    from data import digits
+    from data import Split, digits
 
     before = memory.measure_peak()
     dataset = digits.load_digits()
-    train = digits.Split(*(part[: len(part) // share] for part in dataset.train))
+    train = Split(*(part[: len(part) // share] for part in dataset.train))
     with mock.patch.object(
         digits, "load_digits", lambda: dataset._replace(train=train)
     ):
-        seconds = len(train.labels) * statistics.mean(cnn_epoch.time_lesson())
-    return len(train.labels), Cost(seconds, memory.measure_peak() - before)
+        seconds = len(train.y) * statistics.mean(cnn_epoch.time_lesson())
+    return len(train.y), Cost(seconds, memory.measure_peak() - before)
 
 
 def paint(size: int) -> Cost:
@@ -57,12 +57,12 @@ def paint(size: int) -> Cost:
     """
     from training import device
 
-    from data import imagenet
+    from data import weights
     from models import style
 
     before = memory.measure_peak()
     layers = style_transfer.Config.content_layers, style_transfer.STYLE_LAYERS
-    kernels = style.read_kernels(imagenet.find_convolutions("auto").path, *layers)
+    kernels = style.read_kernels(weights.find_convolutions("auto").path, *layers)
     with device.computing(device.choose_precision("auto"), debug=False):
         step = style_transfer.lesson_step(kernels, size)
         step()

@@ -38,11 +38,11 @@ def save_vectors(path: Path) -> None:
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(*dataset.train, 100, verbose=0)
     compute = features.use_network(model)
-    collection = np.concatenate([dataset.train.images, dataset.validation.images])
+    collection = np.concatenate([dataset.train.x, dataset.validation.x])
     np.savez(
         path,
         vectors=compute(collection),
-        queries=compute(dataset.test.images[:QUERIES]),
+        queries=compute(dataset.test.x[:QUERIES]),
     )
 
 

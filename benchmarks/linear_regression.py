@@ -79,14 +79,14 @@ def time_fit(epochs: int) -> float:
 
     import keras
 
-    from data import points
+    from data import toy
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(
         keras.optimizers.SGD(RATE),
         loss=lambda y, predicted: (predicted - y) ** 2 / (2 * 17),
     )
-    train = points.load_points().train
+    train = toy.load_points().train
     model.fit(*train, batch_size=1, verbose=0)
     started = time.perf_counter()
     model.fit(*train, batch_size=1, epochs=epochs, verbose=0)
@@ -102,11 +102,11 @@ def time_eager(epochs: int) -> float:
     import keras
     import tensorflow as tf
 
-    from data import points
+    from data import toy
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     optimizer = keras.optimizers.SGD(RATE)
-    batches = tf.data.Dataset.from_tensor_slices(points.load_points().train).batch(1)
+    batches = tf.data.Dataset.from_tensor_slices(toy.load_points().train).batch(1)
 
     def train_epoch():
         for x, y in batches:

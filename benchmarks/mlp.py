@@ -46,7 +46,7 @@ def time_handson(seed: int, limit: float, goal: float, epochs: int) -> reaching.
         metrics=["accuracy"],
     )
     train, validation, test = (
-        (np.float32(split.images) / 255, split.labels) for split in dataset[:3]
+        (np.float32(split.x) / 255, split.y) for split in dataset[:3]
     )
     return reaching.time_keras(
         clock,
@@ -86,7 +86,7 @@ def time_pytorch(seed: int, limit: float, goal: float, epochs: int) -> reaching.
         optimizer.param_groups[0]["lr"] = rising * falling
 
     train, test = (
-        (torch.tensor(split.images) / 255, split.labels)
+        (torch.tensor(split.x) / 255, split.y)
         for split in (dataset.train, dataset.test)
     )
     train = train[0], torch.tensor(train[1]).long()

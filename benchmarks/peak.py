@@ -163,15 +163,15 @@ def look_at_features(small: bool) -> tuple[str, float, float, dict]:
     import keras
     import numpy as np
 
-    from data import imagenet
+    from data import weights
     from models import backbones
 
     size, count = (64, 8) if small else (320, 96)
-    weights = imagenet.find_weights("efficientnet_lite0", None)
+    found = weights.find_weights("efficientnet_lite0", None)
     precision = device.choose_precision(course_5_transfer_learning.Config().precision)
     with device.computing(precision, debug=False):
         network = backbones.build_backbone(
-            "efficientnet_lite0", weights.path, weights.keep, size
+            "efficientnet_lite0", found.path, found.keep, size
         )
         extractor = backbones.fold_normalization(
             keras.Model(network.inputs[0], network.layers[-1].input)
@@ -195,13 +195,13 @@ def look_at_style(small: bool) -> tuple[str, float, float, dict]:
     """
     from training import device
 
-    from data import imagenet
+    from data import weights
     from models import style
 
     size = 48 if small else 400
     config = style_transfer.Config()
     kernels = style.read_kernels(
-        imagenet.find_convolutions("auto").path,
+        weights.find_convolutions("auto").path,
         config.content_layers,
         config.style_layers,
     )

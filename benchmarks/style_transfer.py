@@ -35,7 +35,8 @@ import tensorflow as tf
 
 from benchmarks import measuring
 from benchmarks.measuring import Way
-from data import imagenet, paintings, photos, pictures
+from data import paintings, photos, weights
+from data.images import read
 from models import style
 
 Config = course_9_style_transfer.Config
@@ -48,7 +49,7 @@ def start(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns content and style, each float32 `(1, height, width, 3)`, of one shape as
     keras-io has them.
     """
-    content = pictures.scale_to(photos.load_photo().picture, size)
+    content = read.scale_to(photos.load_photo().pixels, size)
     painted = keras.utils.array_to_img(paintings.draw_glass()).resize(
         content.shape[1::-1]
     )
@@ -397,14 +398,14 @@ def compare_losses(
 
 def compare_both(small: bool) -> str:
     """Returns both comparisons and the weights they had."""
-    weights, precision = (
-        imagenet.find_convolutions("auto"),
+    found, precision = (
+        weights.find_convolutions("auto"),
         device.choose_precision("auto"),
     )
     size, steps, rounds = (48, 8, 1) if small else (400, 100, None)
-    tables = [compare_steps(weights.path, size, precision, rounds)]
-    tables.append(compare_losses(weights.path, size, precision, steps, rounds or 2))
-    return "\n\n".join([f"Weights: {weights.source}.", *tables])
+    tables = [compare_steps(found.path, size, precision, rounds)]
+    tables.append(compare_losses(found.path, size, precision, steps, rounds or 2))
+    return "\n\n".join([f"Weights: {found.source}.", *tables])
 
 
 def measure(small: bool = False) -> str:

@@ -54,13 +54,13 @@ def run_tutorial(folder: Path, size: int, epochs: int) -> dict[str, float]:
 
     import keras
 
-    from data import imagenet
+    from data import weights
     from models import backbones
 
     started = time.perf_counter()
-    weights = imagenet.find_weights("efficientnet_lite0")
+    found = weights.find_weights("efficientnet_lite0")
     network = backbones.build_backbone(
-        "efficientnet_lite0", weights.path, weights.keep, size
+        "efficientnet_lite0", found.path, found.keep, size
     )
     network.trainable = False
     head = keras.layers.Dense(len(list_classes(folder)))
@@ -164,9 +164,9 @@ def unpack_photos(folder: Path) -> Path:
     Raises:
         FileNotFoundError: they are neither in `COURSE_DATA` nor in Keras's cache.
     """
-    from data import files
+    from data.sources import locate
 
-    found = files.find("hymenoptera_data", "hymenoptera_data.zip")
+    found = locate.find("hymenoptera_data", "hymenoptera_data.zip")
     if found is None:
         raise FileNotFoundError(
             "expected hymenoptera_data.zip in COURSE_DATA or Keras's cache: python -m "

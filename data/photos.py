@@ -8,18 +8,18 @@ from matplotlib import cbook
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from data import pictures
+from data.images import read
 
 
 class Photo(NamedTuple):
     """A photograph and where it came from.
 
     Attributes:
-        picture: uint8 `(height, width, 3)` in [0, 255].
+        pixels: uint8 `(height, width, 3)` in [0, 255].
         source: its file, or the package that ships it.
     """
 
-    picture: np.ndarray
+    pixels: np.ndarray
     source: str
 
 
@@ -39,7 +39,7 @@ def load_photo(path: Path | None = None) -> Photo:
             load_sample_image("china.jpg"),
             "the photograph china.jpg of the package scikit-learn",
         )
-    return Photo(pictures.read_picture(path), f"the picture {path}")
+    return Photo(read.read_picture(path), f"the picture {path}")
 
 
 def choose_photo(name: str) -> Photo:

@@ -157,25 +157,25 @@ def predict_pictures(arguments: argparse.Namespace) -> None:
 
     import numpy as np
 
-    from data import pictures
+    from data.images import drawing, read
 
     record = predict.find_run(arguments.run, arguments.logdir)
-    originals = [pictures.read_picture(path) for path in arguments.pictures]
+    originals = [read.read_picture(path) for path in arguments.pictures]
     model = predict.load_model(record)
     seen, grounds = [], []
     for path, picture in zip(arguments.pictures, originals, strict=True):
         if model.input_shape[-1] == 3:  # photographs
-            seen.append(pictures.cut_out_square(picture, model.input_shape[1]))
+            seen.append(read.cut_out_square(picture, model.input_shape[1]))
             grounds.append("")
             continue
         try:
-            drawing = pictures.cut_out_drawing(picture)
+            found = drawing.cut_out_drawing(picture)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-        seen.append(drawing.image)
+        seen.append(found.image)
         grounds.append(
             "   (taken for "
-            f"{'dark on light' if drawing.dark_on_light else 'light on dark'})"
+            f"{'dark on light' if found.dark_on_light else 'light on dark'})"
         )
     images = np.stack(seen)
     probabilities = predict.classify(model, images)

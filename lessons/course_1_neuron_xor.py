@@ -31,7 +31,7 @@ from training import command_line, figures, options, runs
 import keras
 import numpy as np
 
-from data import logic
+from data import Dataset, toy
 from models import neurons
 
 UPDATES = 10  # in what Keras takes for an epoch; each is made with all four examples
@@ -62,7 +62,7 @@ def build(units: int, config: Config) -> keras.Model:
 
 
 def train(
-    run, model: keras.Model, gate: logic.Logic, epochs: int = 1, callbacks=()
+    run, model: keras.Model, gate: Dataset, epochs: int = 1, callbacks=()
 ) -> tuple[float, float]:
     """Trains from the weights the model has; returns the share of right answers in the
     end, and in the best epoch.
@@ -82,12 +82,12 @@ def search_lines(y: np.ndarray) -> float:
     -2 to 2 in steps of 0.1.
     """
     w1, w2, b = np.meshgrid(*[np.linspace(-2, 2, 41)] * 3)
-    says = np.stack([w1 * x1 + w2 * x2 + b > 0 for x1, x2 in logic.CORNERS], axis=-1)
+    says = np.stack([w1 * x1 + w2 * x2 + b > 0 for x1, x2 in toy.CORNERS], axis=-1)
     return (says == (y.ravel() > 0.5)).mean(axis=-1).max()
 
 
 def main(config: Config) -> dict:
-    gates = {name: logic.load_logic(name) for name in ("and", "or", "xor")}
+    gates = {name: toy.load_logic(name) for name in ("and", "or", "xor")}
     xor = gates["xor"]
     with runs.start(config, xor) as run:
         slide = (
@@ -151,11 +151,11 @@ def main(config: Config) -> dict:
                         "to the same place"
                     )
                     hidden, answers = (
-                        starts.layers[0](logic.CORNERS).numpy().round(2),
-                        starts(logic.CORNERS).numpy(),
+                        starts.layers[0](toy.CORNERS).numpy().round(2),
+                        starts(toy.CORNERS).numpy(),
                     )
                     for corner, place, answer in zip(
-                        logic.CORNERS, hidden, answers, strict=True
+                        toy.CORNERS, hidden, answers, strict=True
                     ):
                         print(
                             f"  {corner} is moved to {place}, the answer there is "

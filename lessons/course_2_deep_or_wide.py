@@ -37,7 +37,7 @@ from training import command_line, figures, options, runs
 import keras
 import numpy as np
 
-from data import color_map
+from data import Dataset, picture_as_function
 from models import dense
 
 SEEDS = 3
@@ -58,7 +58,7 @@ class Config(options.OneDeviceOptions):
 
 
 def train(
-    run, function: color_map.ColorMap, units: tuple[int, ...], seed: int
+    run, function: Dataset, units: tuple[int, ...], seed: int
 ) -> tuple[keras.Model, list]:
     """Returns a trained network with hidden layers of `units`, and what it paints after
     each tenth of the training.
@@ -81,9 +81,8 @@ def train(
 
     def paint(epoch, logs):
         paintings.append(
-            np.uint8(
-                255
-                * np.clip(model(function.places), 0, 1).reshape(function.picture.shape)
+            picture_as_function.to_picture(
+                np.clip(model(picture_as_function.PLACES), 0, 1)
             )
         )
 
@@ -103,9 +102,13 @@ def train(
 
 def main(config: Config) -> dict:
     functions = {
-        "photograph": color_map.load_color_map(config.picture, blur=0.03),
-        "smooth": color_map.load_color_map(config.picture, blur=0.1),
-        "folded": color_map.load_color_map(
+        "photograph": picture_as_function.load_picture_as_function(
+            config.picture, blur=0.03
+        ),
+        "smooth": picture_as_function.load_picture_as_function(
+            config.picture, blur=0.1
+        ),
+        "folded": picture_as_function.load_picture_as_function(
             config.picture, blur=0.03, folds=config.folds
         ),
     }
@@ -153,7 +156,10 @@ def main(config: Config) -> dict:
 
         def draw(rows: dict[str, dict], unit: str, epoch: int = -1) -> np.ndarray:
             cells = [
-                [functions[name].picture, *(cell[1][epoch] for cell in row.values())]
+                [
+                    picture_as_function.join_picture(functions[name]),
+                    *(cell[1][epoch] for cell in row.values()),
+                ]
                 for name, row in rows.items()
             ]
             captions = [

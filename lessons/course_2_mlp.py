@@ -49,7 +49,7 @@ def main(config: Config) -> dict:
         model = mlp.build_mlp(config.units, config.dropout)
         model.summary()
 
-        updates = config.epochs * math.ceil(len(train.labels) / config.batch_size)
+        updates = config.epochs * math.ceil(len(train.y) / config.batch_size)
         one_cycle = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=config.learning_rate / 25,
             warmup_target=config.learning_rate,

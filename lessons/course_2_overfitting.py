@@ -35,7 +35,7 @@ from training import command_line, figures, options, runs
 import keras
 import numpy as np
 
-from data import plane
+from data import digits_in_2d
 from models import dense
 
 UPDATES = 20  # in what Keras takes for an epoch; each is made with all examples
@@ -91,7 +91,7 @@ def train(
 
 
 def main(config: Config) -> dict:
-    points = plane.load_plane()
+    points = digits_in_2d.load_digits_in_2d()
     with runs.start(config, points) as run:
         look = {"validation_data": points.validation, "validation_batch_size": 5000}
         errors, pictures, trained = {}, {}, {}
@@ -105,7 +105,9 @@ def main(config: Config) -> dict:
             rows = []
             for draw in range(config.draws):
                 keras.utils.set_random_seed(draw)
-                drawn = plane.draw_examples(points, examples, (config.seed, draw))
+                drawn = digits_in_2d.sample_examples(
+                    points, examples, (config.seed, draw)
+                )
                 model = train(run, units, drawn, **remedy)
                 rows.append(
                     [

@@ -51,15 +51,13 @@ def main(config: Config) -> dict:
     dataset = digits.load_digits()
     train, validation = dataset.train, dataset.validation
     if config.epochs is None:
-        config = dataclasses.replace(
-            config, epochs=3 if len(train.labels) > 10_000 else 25
-        )
+        config = dataclasses.replace(config, epochs=3 if len(train.y) > 10_000 else 25)
     with runs.start(config, dataset) as run:
-        print(f"{config.epochs} epochs of {len(train.labels):,} training images")
+        print(f"{config.epochs} epochs of {len(train.y):,} training images")
         model = cnn.build_cnn(config.filters, config.units, config.dropout)
         model.summary()
 
-        updates = config.epochs * math.ceil(len(train.labels) / config.batch_size)
+        updates = config.epochs * math.ceil(len(train.y) / config.batch_size)
         one_cycle = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=config.learning_rate / 25,
             warmup_target=config.learning_rate,

@@ -142,9 +142,9 @@ def main(config: Config) -> dict:
             np.stack([kernel] * 3, axis=-1) / 3
             for kernel in (SOBEL, np.transpose(SOBEL))
         ]
-        found = np.abs(convolve(photo.picture, edges, config.stride, config.padding))
+        found = np.abs(convolve(photo.pixels, edges, config.stride, config.padding))
         print(
-            f"the photograph {photo.picture.shape} gives {found.shape}: one channel "
+            f"the photograph {photo.pixels.shape} gives {found.shape}: one channel "
             "for each kernel"
         )
         strength = np.minimum(
@@ -155,7 +155,7 @@ def main(config: Config) -> dict:
         )
         captions = ["the photograph", "upright edges", "level edges", "both"]
         shown = [
-            photo.picture,
+            photo.pixels,
             *(np.uint8(255 - values)[..., np.newaxis] for values in strength),
         ]
         run.add_picture("edges", figures.draw_grid(shown, captions, columns=2))

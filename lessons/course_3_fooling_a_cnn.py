@@ -33,7 +33,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data import digits, pictures
+from data import digits
+from data.images import drawing, read
 
 SIZES = (
     0.0,
@@ -90,9 +91,9 @@ def train(run, model: keras.Model, split, size: float) -> None:
     random = np.random.default_rng(run.config.seed)
     for _ in range(10):  # the network changes, and with it the worst direction
         drawn = random.integers(
-            len(split.labels), size=run.config.updates // 10 * run.config.batch_size
+            len(split.y), size=run.config.updates // 10 * run.config.batch_size
         )
-        images, labels = np.float32(split.images[drawn]), split.labels[drawn]
+        images, labels = np.float32(split.x[drawn]), split.y[drawn]
         if size:
             images[::2] = move(
                 images[::2], find_signs(model, images[::2], labels[::2]), size
@@ -110,11 +111,9 @@ def main(config: Config) -> dict:
     dataset = digits.load_digits()
     record = predict.find_run(config.run, config.logdir)
     model = predict.load_model(record, (28, 28, 1), config.seed)
-    images, labels = np.float32(dataset.test.images[:2000]), dataset.test.labels[:2000]
+    images, labels = np.float32(dataset.test.x[:2000]), dataset.test.y[:2000]
     if config.picture:
-        images[0] = pictures.cut_out_drawing(
-            pictures.read_picture(config.picture)
-        ).image
+        images[0] = drawing.cut_out_drawing(read.read_picture(config.picture)).image
         labels = np.append(
             predict.classify(model, images[:1]).argmax(axis=1), labels[1:]
         )  # its answer is the truth

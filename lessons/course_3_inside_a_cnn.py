@@ -35,7 +35,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data import digits, pictures
+from data import digits
+from data.images import drawing, read
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,9 @@ def main(config: Config) -> dict:
     dataset = digits.load_digits()
     record = predict.find_run(config.run, config.logdir, lesson="course_3_cnn")
     model = predict.load_model(record)
-    images = dataset.test.images[:1000].copy()
+    images = dataset.test.x[:1000].copy()
     if config.picture:
-        images[0] = pictures.cut_out_drawing(
-            pictures.read_picture(config.picture)
-        ).image
+        images[0] = drawing.cut_out_drawing(read.read_picture(config.picture)).image
     with runs.start(
         replace(config, precision=record.config["precision"]), dataset
     ) as run:

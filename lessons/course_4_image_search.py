@@ -32,7 +32,8 @@ from training import command_line, figures, options, runs
 import keras
 import numpy as np
 
-from data import fashion, imagenet, photo_index, pictures
+from data import fashion, photo_index, weights
+from data.images import read
 from models import backbones, cnn, features
 
 
@@ -102,17 +103,17 @@ def measure(compute, collection: tuple, queries: tuple) -> dict[str, float]:
 
 def search_folder(config: Config) -> dict:
     query, files = (
-        pictures.read_picture(config.query),
+        read.read_picture(config.query),
         photo_index.list_files(config.folder),
     )
-    weights = imagenet.find_weights(config.backbone, config.weights)
-    with runs.start(config, weights) as run:
+    pretrained = weights.find_weights(config.backbone, config.weights)
+    with runs.start(config, pretrained) as run:
         compute = features.use_network(
-            backbones.build_backbone(config.backbone, weights.path, weights.keep)
+            backbones.build_backbone(config.backbone, pretrained.path, pretrained.keep)
         )
         kind = f"{config.backbone}, {config.weights}, {run.precision}, {config.folder.resolve()}"
         index = photo_index.update_index(run.folder / "index.npz", kind, files, compute)
-        vector = compute(pictures.cut_out_square(query, 224)[np.newaxis])[0]
+        vector = compute(read.cut_out_square(query, 224)[np.newaxis])[0]
         nearest = search(index.vectors, vector)
         names, cosines = (
             index.names[nearest].tolist(),
@@ -126,7 +127,7 @@ def search_folder(config: Config) -> dict:
         )
         shown = [
             query,
-            *(pictures.read_picture(config.folder / name) for name in names),
+            *(read.read_picture(config.folder / name) for name in names),
         ]
         captions = [
             f"{cosine:.2f} {Path(name).name[:16]}"
@@ -144,9 +145,9 @@ def search_folder(config: Config) -> dict:
 def main(config: Config) -> dict:
     if config.folder:
         return search_folder(config)
-    dataset, weights = (
+    dataset, pretrained = (
         fashion.load_fashion(),
-        imagenet.find_weights(config.backbone, config.weights),
+        weights.find_weights(config.backbone, config.weights),
     )
     images, labels = everything = [
         np.concatenate(both)
@@ -173,7 +174,7 @@ def main(config: Config) -> dict:
         )
         own = features.use_network(model)
         network = backbones.build_backbone(
-            config.backbone, *weights[:2], 224 if config.backbone == "vgg16" else 96
+            config.backbone, *pretrained[:2], 224 if config.backbone == "vgg16" else 96
         )
         ways = {
             "pixels": features.get_pixels,
@@ -193,8 +194,7 @@ def main(config: Config) -> dict:
         print("\n" + runs.table(quality, digits=3))
         kinds = np.array(dataset.class_names)
         sought = [
-            dataset.test.images[dataset.test.labels == label][0]
-            for label in range(len(kinds))
+            dataset.test.x[dataset.test.y == label][0] for label in range(len(kinds))
         ]
         vectors, queries = own(images), own(np.stack(sought))
         found = [search(vectors, query) for query in queries]

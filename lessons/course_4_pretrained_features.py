@@ -38,7 +38,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageFilter
 
-from data import imagenet, photos, pictures
+from data import photos, weights
+from data.images import read
 from models import backbones
 
 
@@ -57,11 +58,11 @@ class Config(options.OneDeviceOptions):
 
 def main(config: Config) -> dict:
     loaded = photos.load_photos(config.pictures)
-    weights = imagenet.find_weights(config.backbone, config.weights)
-    with runs.start(config, weights) as run:
+    found = weights.find_weights(config.backbone, config.weights)
+    with runs.start(config, found) as run:
         for name, photo in loaded.items():
             print(f"{name}: {photo.source}")
-        model = backbones.build_backbone(config.backbone, weights.path, weights.keep)
+        model = backbones.build_backbone(config.backbone, found.path, found.keep)
         print(f"{model.count_params():,} parameters in {len(model.layers)} layers\n")
 
         first = next(
@@ -76,7 +77,7 @@ def main(config: Config) -> dict:
         )
         answers = {}
         for name, photo in loaded.items():
-            square = pictures.cut_out_square(photo.picture, 224)
+            square = read.cut_out_square(photo.pixels, 224)
             image = Image.fromarray(square)
             versions = {
                 "as it is": square,
@@ -94,7 +95,7 @@ def main(config: Config) -> dict:
             print(name)
             for version, row in zip(versions, probabilities, strict=True):
                 likely = {
-                    imagenet.CLASS_NAMES[index]: float(row[index])
+                    weights.CLASS_NAMES[index]: float(row[index])
                     for index in np.argsort(row)[::-1][:5]
                 }
                 answers[name][version] = likely

@@ -38,7 +38,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from data import digits, imagenet, photo_folders
+from data import digits, photo_folders, weights
 from models import backbones
 
 STRENGTHS = (
@@ -117,15 +117,15 @@ def fit_head(vectors: dict, labels: dict):
 
 
 def main(config: Config) -> dict:
-    tasks, weights = (
+    tasks, found = (
         load(config),
-        imagenet.find_weights(config.backbone, config.weights),
+        weights.find_weights(config.backbone, config.weights),
     )
     sources = [f"{task}: {dataset.source}" for task, dataset in tasks.items()]
     with runs.start(
-        config, weights._replace(source="; ".join([*sources, weights.source]))
+        config, found._replace(source="; ".join([*sources, found.source]))
     ) as run:
-        model = backbones.build_backbone(config.backbone, weights.path, weights.keep)
+        model = backbones.build_backbone(config.backbone, found.path, found.keep)
         depths = (*backbones.DEPTHS[config.backbone], "features")
         outputs = []
         for depth in depths:

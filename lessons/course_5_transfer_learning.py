@@ -34,7 +34,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data import imagenet, photo_folders
+from data import photo_folders, weights
 from models import backbones, cnn
 
 
@@ -105,11 +105,11 @@ def main(config: Config) -> dict:
     size = config.size or (224 if config.backbone == "vgg16" else 320)
     dataset, known = photo_folders.load_photos_or_digits(config.data_dir, size)
     config = replace(
-        config, size=size, batch_size=min(config.batch_size, len(dataset.train.labels))
+        config, size=size, batch_size=min(config.batch_size, len(dataset.train.y))
     )
     if known is None:
-        weights = imagenet.find_weights(config.backbone, config.weights)
-        dataset = dataset._replace(source=f"{dataset.source}; {weights.source}")
+        found = weights.find_weights(config.backbone, config.weights)
+        dataset = dataset._replace(source=f"{dataset.source}; {found.source}")
     with runs.start(config, dataset) as run:
         images = {
             split: getattr(dataset, split) for split in ("train", "validation", "test")
@@ -122,7 +122,7 @@ def main(config: Config) -> dict:
         )
         if known is None:
             backbone = backbones.build_backbone(
-                config.backbone, weights.path, weights.keep, size
+                config.backbone, found.path, found.keep, size
             )
             augment.add(
                 keras.layers.RandomFlip("horizontal")
@@ -140,12 +140,12 @@ def main(config: Config) -> dict:
                 verbose=run.verbose,
             )
         views = [
-            augment(np.float32(dataset.train.images[:1]), training=True)[0]
+            augment(np.float32(dataset.train.x[:1]), training=True)[0]
             for _ in range(15)
         ]
         run.add_picture(
             "augmentation",
-            figures.draw_grid([dataset.train.images[0], *views], columns=8),
+            figures.draw_grid([dataset.train.x[0], *views], columns=8),
         )
 
         def replace_head(network: keras.Model) -> keras.Model:
@@ -157,7 +157,7 @@ def main(config: Config) -> dict:
 
         results = {}
         if "scratch" in config.ways:
-            shape = dataset.train.images.shape[1:]
+            shape = dataset.train.x.shape[1:]
             side = min(
                 128, shape[0]
             )  # from scratch, larger photos take longer and help little

@@ -29,7 +29,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data import imagenet, paintings, photos, pictures
+from data import paintings, photos, weights
+from data.images import color, read
 from models import style
 
 
@@ -64,37 +65,35 @@ def main(config: Config) -> dict:
         photos.choose_photo(config.content),
         paintings.load_styles(config.style, config.style_mix),
     )
-    weights, layers = (
-        imagenet.find_convolutions(config.weights),
+    found, layers = (
+        weights.find_convolutions(config.weights),
         (config.content_layers, config.style_layers),
     )
     kernels, precision = (
-        style.read_kernels(weights.path, *layers),
+        style.read_kernels(found.path, *layers),
         device.choose_precision(config.precision),
     )
     shapes = [
-        pictures.find_scaled_shape(photo.picture, config.size, photo.source)
+        read.find_scaled_shape(photo.pixels, config.size, photo.source)
         for photo in (content, *styles)
     ]
     memory = style.check_memory(kernels, shapes, precision, device.free_memory())
     image, *paints = (
-        pictures.scale_to(photo.picture, config.size) for photo in (content, *styles)
+        read.scale_to(photo.pixels, config.size) for photo in (content, *styles)
     )
     paints = [
-        pictures.match_colors(paint, image) if config.keep_colours else paint
+        color.match_colors(paint, image) if config.keep_colours else paint
         for paint in paints
     ]
     with runs.start(
         config,
-        weights._replace(
-            source="; ".join(s.source for s in (content, *styles, weights))
-        ),
+        found._replace(source="; ".join(s.source for s in (content, *styles, found))),
     ) as run:
         network = style.build_style_network(kernels, layers[0] + layers[1])
 
         def find_targets(size: int) -> tuple:
             wanted, *looks = (
-                pictures.scale_to(picture, size) for picture in (image, *paints)
+                read.scale_to(picture, size) for picture in (image, *paints)
             )
             return style.find_targets(network, wanted, looks, *layers, config.style_mix)
 
@@ -126,9 +125,7 @@ def main(config: Config) -> dict:
         def show() -> np.ndarray:
             pixels = np.uint8(np.round(picture[0]))
             pixels = (
-                pictures.keep_lightness(pixels, image)
-                if config.keep_colours
-                else pixels
+                color.keep_lightness(pixels, image) if config.keep_colours else pixels
             )
             return run.add_picture("picture", pixels, step)
 
@@ -136,7 +133,7 @@ def main(config: Config) -> dict:
         start = (
             noise
             if config.start == "noise"
-            else pictures.match_colors(image, *paints, shares=config.style_mix)
+            else color.match_colors(image, *paints, shares=config.style_mix)
         )
         state = run.load_state() or {"step": 0, "picture": np.float32([start])}
         sizes, picture, step = (
@@ -170,7 +167,7 @@ def main(config: Config) -> dict:
                 if step in (first, step // config.steps * config.steps):
                     targets = find_targets(size := sizes[step // config.steps])
                     picture = tf.image.resize(
-                        picture, pictures.find_scaled_shape(image, size), "bicubic"
+                        picture, read.find_scaled_shape(image, size), "bicubic"
                     )
                     picture = tf.Variable(
                         picture,

@@ -24,7 +24,7 @@ from benchmarks import (
     transfer_learning,
 )
 from benchmarks.measuring import Way
-from data import imagenet
+from data import weights
 from models import cnn, style
 
 
@@ -213,10 +213,10 @@ def test_both_ways_have_the_same_loss():
     """At the start, where both have the content as their picture: the gradients are
     equal.
     """
-    weights = imagenet.find_convolutions("hed").path
+    path = weights.find_convolutions("hed").path
     theirs, ours = (
-        style_transfer.KerasIO(weights, 48),
-        style_transfer.LessonsWay(weights, 48, 10),
+        style_transfer.KerasIO(path, 48),
+        style_transfer.LessonsWay(path, 48, 10),
     )
     gradients = (
         theirs.differentiate(theirs.picture.value())[1],
@@ -231,7 +231,7 @@ def test_pytorch_has_the_lessons_loss():
     """The first step of Adam moves each pixel against the sign of its gradient."""
     pytest.importorskip("torch", reason="needs PyTorch: requirements-bench.txt")
     kernels = style.read_kernels(
-        imagenet.find_convolutions("hed").path,
+        weights.find_convolutions("hed").path,
         style_transfer.STYLE_LAYERS,
         ("block4_conv2",),
     )

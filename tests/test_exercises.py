@@ -244,7 +244,7 @@ def test_check_cannot_be_fooled(cheat, tmp_path):
                 ("            keras.layers.Rescaling(1 / 255),\n", ""),
                 (
                     "*dataset.train,",
-                    "dataset.train.images / 255,\n        dataset.train.labels,",
+                    "dataset.train.x / 255,\n        dataset.train.y,",
                 ),
             ],
             "`fit` was given numbers of at most 1; the check gives pictures as they "
@@ -258,22 +258,20 @@ def test_nudges(changes, nudge, tmp_path):
 
 def test_data_of_the_check_is_other_than_that_of_the_run():
     usual, unseen = running.load(1), running.load(1, checking.SEEDS[0])
-    assert [len(split.labels) for split in unseen[:3]] == [
-        len(split.labels) for split in usual[:3]
+    assert [len(split.y) for split in unseen[:3]] == [
+        len(split.y) for split in usual[:3]
     ]
     pooled = [
         np.sort(
-            np.concatenate([split.images for split in part[:3]])
-            .reshape(5000, -1)
-            .sum(1)
+            np.concatenate([split.x for split in part[:3]]).reshape(5000, -1).sum(1)
         )
         for part in (usual, unseen)
     ]
     np.testing.assert_array_equal(*pooled)
-    hidden = checking.find_fingerprints(unseen.test.images)
+    hidden = checking.find_fingerprints(unseen.test.x)
     assert len(hidden) == 500
-    assert not hidden & checking.find_fingerprints(unseen.train.images)
-    assert len(hidden & checking.find_fingerprints(usual.train.images)) > 300
+    assert not hidden & checking.find_fingerprints(unseen.train.x)
+    assert len(hidden & checking.find_fingerprints(usual.train.x)) > 300
 
 
 def test_docstrings_name_symptom_and_goal_and_no_cause():
@@ -433,7 +431,7 @@ def test_probabilities():
 
 
 def test_fingerprints_do_not_depend_on_the_scale():
-    images = digits.load_sample("").test.images[:50]
+    images = digits.load_sample("").test.x[:50]
     known = checking.find_fingerprints(images)
     assert len(known) == 50
     for changed in (

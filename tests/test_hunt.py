@@ -31,17 +31,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from data import (
-    catalog,
-    color_map,
     digits,
+    digits_in_2d,
     fashion,
-    imagenet,
     paintings,
     photo_folders,
     photo_index,
-    pictures,
-    plane,
+    picture_as_function,
+    weights,
 )
+from data.images import drawing, read
+from data.sources import catalog
 from models import efficientnet_lite, style, torch_file
 from tests.test_torch_file import Tensor
 from tests.test_torch_file import write as write_torch
@@ -81,7 +81,7 @@ def try_input(function, *arguments):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a warning would be another line on stderr
         warnings.simplefilter("ignore", ResourceWarning)  # not shown
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # as data.pictures does
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # as data.images.read does
         try:
             return function(*arguments)
         except Exception as error:
@@ -122,11 +122,11 @@ def place():
         for owner, function in (
             (digits, "load_digits"),
             (fashion, "load_fashion"),
-            (color_map, "load_color_map"),
-            (imagenet, "find_efficientnet_lite0"),
+            (picture_as_function, "load_picture_as_function"),
+            (weights, "find_efficientnet_lite0"),
             (style, "read_kernels"),
             (paintings, "draw_swirls"),
-            (plane, "load_plane"),
+            (digits_in_2d, "load_digits_in_2d"),
         ):
             patch.setattr(owner, function, functools.cache(getattr(owner, function)))
         with contextlib.redirect_stdout(io.StringIO()):
@@ -468,14 +468,14 @@ def quiet_descriptor(capfd):
 
 
 def use_picture(path: Path) -> None:
-    picture = pictures.read_picture(path)
+    picture = read.read_picture(path)
     assert picture.dtype == np.uint8
     assert picture.shape[2] == 3
-    pictures.cut_out_square(picture, 32)
+    read.cut_out_square(picture, 32)
     if picture.size < 30_000:
-        drawing = pictures.cut_out_drawing(picture).image
-        assert drawing.shape == (28, 28, 1)
-    pictures.scale_to(picture, 64)
+        image = drawing.cut_out_drawing(picture).image
+        assert image.shape == (28, 28, 1)
+    read.scale_to(picture, 64)
 
 
 @hunt(700)
@@ -524,7 +524,7 @@ def test_photo_folders(quiet_descriptor, place, generated):
             loaded = try_input(photo_folders.load_photo_folder, folder, 32)
             try_input(photo_index.list_files, folder)
     if not isinstance(loaded, Refusal):
-        assert loaded.train.images.shape[1:] == (32, 32, 3)
+        assert loaded.train.x.shape[1:] == (32, 32, 3)
 
 
 def pack(arrays: dict[str, np.ndarray], compressed: bool = False) -> bytes:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
-from data import points
+from data import toy
 from models import backbones, cnn, dense, features, mlp, polynomial
 
 
@@ -75,7 +75,8 @@ def test_ancestors_cnn():
 
 @pytest.mark.parametrize("degree", [1, 2, 5])
 def test_polynomial(degree):
-    (x, _), (test_x, _), _ = points.load_points()
+    dataset = toy.load_points()
+    x, test_x = dataset.train.x, dataset.test.x
     model = polynomial.build_polynomial(degree, x)
     *_, coefficients, bias = (weight.numpy() for weight in model.weights)
     powers, test_powers = (

@@ -30,13 +30,13 @@ def load(folder):
 
 def counts(dataset):
     return [
-        np.bincount(split.labels, minlength=len(dataset.class_names)).tolist()
+        np.bincount(split.y, minlength=len(dataset.class_names)).tolist()
         for split in dataset[:3]
     ]
 
 
 def pictures_of(split):
-    return {image.tobytes() for image in split.images}
+    return {image.tobytes() for image in split.x}
 
 
 def test_splits_are_drawn_from_each_class_without_overlap(folder):
@@ -45,15 +45,13 @@ def test_splits_are_drawn_from_each_class_without_overlap(folder):
     assert counts(dataset) == [[6, 6], [2, 2], [2, 2]]
     assert len(set.union(*map(pictures_of, dataset[:3]))) == 20
     for split in dataset[:3]:
-        assert split.images.dtype == np.uint8
-        assert split.images.shape[1:] == (32, 32, 3)
-        yellow = split.images[..., 2].mean(axis=(1, 2)) < 90
-        np.testing.assert_array_equal(
-            yellow, split.labels == 0
-        )  # the flower has no blue
+        assert split.x.dtype == np.uint8
+        assert split.x.shape[1:] == (32, 32, 3)
+        yellow = split.x[..., 2].mean(axis=(1, 2)) < 90
+        np.testing.assert_array_equal(yellow, split.y == 0)  # the flower has no blue
     again = load(folder)
     for split, same in zip(dataset[:3], again[:3], strict=True):
-        np.testing.assert_array_equal(split.images, same.images)
+        np.testing.assert_array_equal(split.x, same.x)
 
 
 @pytest.mark.parametrize("held_out", ["val", "Validation", "test"])
@@ -148,7 +146,7 @@ def test_the_same_picture_is_used_once_and_stays_in_the_test(folder, where, caps
         f"{where} (the same picture as test/flowers/1.png)" in capsys.readouterr().out
     )
     for split, same in zip(before[:3], after[:3], strict=True):
-        np.testing.assert_array_equal(split.images, same.images)
+        np.testing.assert_array_equal(split.x, same.x)
 
 
 def test_what_cannot_be_learned_is_refused(folder, tmp_path, monkeypatch):
@@ -249,7 +247,7 @@ def test_index_keeps_what_was_described_before_an_interruption(
     assert len(described) == 4
     assert len(index.names) == 20
     for name, vector in zip(index.names, index.vectors, strict=True):
-        image = photo_folders.read(folder / name, 32)
+        image = photo_folders.read_square(folder / name, 32)
         np.testing.assert_allclose(vector, image.mean(axis=(0, 1)), rtol=1e-5)
     other = tmp_path / "runs/third/index.npz"
     other.parent.mkdir()
@@ -301,7 +299,7 @@ def test_ants_and_bees_as_published_and_unpacked(
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     unpacked = photo_folders.load_ants_and_bees(64)
     for split, same in zip(zipped[:3], unpacked[:3], strict=True):
-        np.testing.assert_array_equal(split.images, same.images)
+        np.testing.assert_array_equal(split.x, same.x)
 
 
 @pytest.mark.parametrize("content", [b"", b"a login page", b"PK\x03\x04 and no more"])
@@ -324,9 +322,7 @@ def test_digits_where_there_are_no_photos(capsys):
     assert counts(new)[0] == [10] * 5
     assert known.class_names == tuple("01234")
     for dataset in (new, known):
-        assert {label for split in dataset[:3] for label in split.labels} == set(
-            range(5)
-        )
+        assert {label for split in dataset[:3] for label in split.y} == set(range(5))
     assert not set.union(*map(pictures_of, new[:3])) & set.union(
         *map(pictures_of, known[:3])
     )

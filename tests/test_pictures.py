@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from data import pictures
+from data.images import drawing, read
 from tests.photos import photograph
 from tests.test_lessons import small_run  # noqa: F401 (a fixture)
 
@@ -16,13 +16,13 @@ from tests.test_lessons import small_run  # noqa: F401 (a fixture)
 def test_photographed_digits_are_read(small_run):  # noqa: F811
     """At least 18 of 20, by the network that a learner gets without any download."""
     model = keras.models.load_model(small_run("course_3_cnn").folder / "model.keras")
-    drawings = [
-        pictures.cut_out_drawing(photograph(digit, hand, 2 * digit + hand))
+    found = [
+        drawing.cut_out_drawing(photograph(digit, hand, 2 * digit + hand))
         for digit, hand in np.ndindex(10, 2)
     ]
-    answers = model.predict(
-        np.stack([drawing.image for drawing in drawings]), verbose=0
-    ).argmax(axis=1)
+    answers = model.predict(np.stack([one.image for one in found]), verbose=0).argmax(
+        axis=1
+    )
     assert (answers == np.repeat(range(10), 2)).sum() >= 18
 
 
@@ -30,19 +30,17 @@ def test_photographed_digits_are_read(small_run):  # noqa: F811
 def test_ground_is_found_out_and_does_not_matter(inverted):
     for seed in range(12):
         photo = photograph(5, seed % 2, seed)
-        drawing = pictures.cut_out_drawing(255 - photo if inverted else photo)
-        assert drawing.dark_on_light == ((seed % 6 < 4) != inverted)
-        other = pictures.cut_out_drawing(photo if inverted else 255 - photo)
-        assert np.abs(drawing.image.astype(int) - other.image).mean() < 1
+        found = drawing.cut_out_drawing(255 - photo if inverted else photo)
+        assert found.dark_on_light == ((seed % 6 < 4) != inverted)
+        other = drawing.cut_out_drawing(photo if inverted else 255 - photo)
+        assert np.abs(found.image.astype(int) - other.image).mean() < 1
 
 
 def test_drawing_has_the_form_of_mnist(course_data):
     with np.load(course_data / "mnist.npz") as archive:
         originals = archive["x_test"][:50]
     for original in originals:
-        again = pictures.cut_out_drawing(
-            np.repeat(original[..., np.newaxis], 3, axis=2)
-        )
+        again = drawing.cut_out_drawing(np.repeat(original[..., np.newaxis], 3, axis=2))
         assert not again.dark_on_light
         assert np.corrcoef(again.image.ravel(), original.ravel())[0, 1] > 0.8
 
@@ -51,7 +49,7 @@ def test_drawing_is_centered_and_20_pixels_long():
     y, x = np.mgrid[:28, :28]
     for seed in range(6):
         image = (
-            pictures.cut_out_drawing(photograph(8, 0, seed)).image[..., 0].astype(float)
+            drawing.cut_out_drawing(photograph(8, 0, seed)).image[..., 0].astype(float)
         )
         rows = np.flatnonzero(image.max(axis=1) > 30)
         assert 18 <= rows[-1] - rows[0] + 1 <= 21
@@ -62,7 +60,7 @@ def test_drawing_is_centered_and_20_pixels_long():
 @pytest.mark.parametrize("color", [0, 128, 255])
 def test_empty_paper(color):
     with pytest.raises(ValueError, match="no drawing found"):
-        pictures.cut_out_drawing(np.full((60, 80, 3), color, np.uint8))
+        drawing.cut_out_drawing(np.full((60, 80, 3), color, np.uint8))
 
 
 RED = np.full((20, 30, 3), (200, 30, 40), np.uint8)
@@ -70,7 +68,7 @@ RED = np.full((20, 30, 3), (200, 30, 40), np.uint8)
 
 def save(path, image, **keywords):
     image.save(path, **keywords)
-    return pictures.read_picture(path)
+    return read.read_picture(path)
 
 
 def test_formats_and_modes(tmp_path):
@@ -194,11 +192,11 @@ def bad_files(folder):
 def test_bad_files(tmp_path, capfd):
     for path, said in bad_files(tmp_path):
         with pytest.raises(ValueError, match=said) as error:
-            pictures.read_picture(path)
+            read.read_picture(path)
         assert str(path) in str(error.value)
         assert "\n" not in str(error.value)
     with pytest.raises(FileNotFoundError):
-        pictures.read_picture(tmp_path / "missing.png")
+        read.read_picture(tmp_path / "missing.png")
     with pytest.raises(OSError, match="directory"):
-        pictures.read_picture(tmp_path)
+        read.read_picture(tmp_path)
     assert capfd.readouterr().err == ""

@@ -15,7 +15,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from data import catalog, imagenet, paintings, photos, pictures
+from data import paintings, photos, weights
+from data.images import color, read
+from data.sources import catalog
 from models import style
 
 lesson = importlib.import_module("lessons.course_9_style_transfer")
@@ -96,7 +98,7 @@ def test_gram_matrix_and_losses_against_numpy():
 def test_targets_are_the_contents_features_and_the_mean_of_the_styles(swirls):
     network = style.build_style_network(style.read_kernels(HED, LAYERS), LAYERS)
     images = [
-        pictures.scale_to(picture, 64)
+        read.scale_to(picture, 64)
         for picture in (swirls, paintings.draw_glass(), swirls[::-1])
     ]
     wanted, grams = style.find_targets(
@@ -158,8 +160,7 @@ def test_gradient_against_differences(swirls):
     """Of the weighted sum of all losses, in directions that point anywhere."""
     network = style.build_style_network(style.read_kernels(HED, LAYERS), LAYERS)
     content, look = (
-        pictures.scale_to(picture, 48)
-        for picture in (photos.load_photo().picture, swirls)
+        read.scale_to(picture, 48) for picture in (photos.load_photo().pixels, swirls)
     )
     wanted, grams = style.find_targets(network, content, [look], LAYERS[2:], LAYERS[:2])
 
@@ -309,22 +310,22 @@ def test_weights_of_something_else(content, reason, tmp_path):
 
 
 def test_where_the_weights_come_from(monkeypatch, tmp_path):
-    assert imagenet.find_convolutions("auto").path == HED
+    assert weights.find_convolutions("auto").path == HED
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     for name in ("vgg16", "vgg19"):
         path = tmp_path / catalog.ENTRIES[f"{name}-without-head"].files[0].name
         path.write_bytes(b"weights")
-        assert imagenet.find_convolutions("auto").path == path
-        assert imagenet.find_convolutions(name).path == path
-    assert imagenet.find_convolutions("hed").path == HED
-    assert imagenet.find_convolutions(str(path)).path == path
+        assert weights.find_convolutions("auto").path == path
+        assert weights.find_convolutions(name).path == path
+    assert weights.find_convolutions("hed").path == HED
+    assert weights.find_convolutions(str(path)).path == path
     monkeypatch.delenv("COURSE_DATA")
     with pytest.raises(
         ConnectionError, match=r"VGG19 .*80 MB.*cannot be reached.*--weights hed"
     ):
-        imagenet.find_convolutions("vgg19")
+        weights.find_convolutions("vgg19")
     with pytest.raises(ValueError, match="--weights is 'vgg7', expected auto"):
-        imagenet.find_convolutions("vgg7")
+        weights.find_convolutions("vgg7")
 
 
 def test_memory():
@@ -359,21 +360,21 @@ def test_colors_are_matched():
             random.normal(0, 6, (50, 50, 3)) @ [[1, 2, 0], [0, 1, 1], [1, 0, 2]] + 128
         ).round()
     )
-    matched = pictures.match_colors(one, other).reshape(-1, 3)
+    matched = color.match_colors(one, other).reshape(-1, 3)
     np.testing.assert_allclose(
         matched.mean(axis=0), other.reshape(-1, 3).mean(axis=0), atol=0.5
     )
     np.testing.assert_allclose(
         np.cov(matched.T), np.cov(other.reshape(-1, 3).T), rtol=0.05, atol=3
     )
-    assert np.abs(np.int32(pictures.match_colors(one, one)) - one).max() <= 1
+    assert np.abs(np.int32(color.match_colors(one, one)) - one).max() <= 1
     dark, light = np.full((5, 5, 3), 40, np.uint8), np.full((90, 90, 3), 200, np.uint8)
-    assert pictures.match_colors(
+    assert color.match_colors(
         one, dark, light, shares=(3.0, 1.0)
     ).mean() == pytest.approx(80, abs=6)
     grey = np.full((9, 9, 3), 77, np.uint8)
     np.testing.assert_array_equal(
-        pictures.match_colors(one, grey).reshape(-1, 3).mean(axis=0).round(),
+        color.match_colors(one, grey).reshape(-1, 3).mean(axis=0).round(),
         [77, 77, 77],
     )
 
@@ -391,8 +392,7 @@ def test_paintings_are_the_same_every_time(swirls):
 )
 def test_scaling(height, width, size, shape):
     assert (
-        pictures.scale_to(np.zeros((height, width, 3), np.uint8), size).shape[:2]
-        == shape
+        read.scale_to(np.zeros((height, width, 3), np.uint8), size).shape[:2] == shape
     )
 
 
@@ -428,8 +428,8 @@ def test_picture_takes_on_the_style_and_keeps_the_content(tmp_path):
         **layers,
     )
     content, look = (
-        pictures.scale_to(image, 150)
-        for image in (photos.load_photo().picture, paintings.draw_glass())
+        read.scale_to(image, 150)
+        for image in (photos.load_photo().pixels, paintings.draw_glass())
     )
     network = style.build_style_network(
         style.read_kernels(HED, *layers.values()), sum(layers.values(), ())
@@ -459,7 +459,7 @@ def test_picture_takes_on_the_style_and_keeps_the_content(tmp_path):
     picture = Image.open(folder / "figures/picture.png")
     assert picture.size == (150, 100), "the content's aspect ratio"
     start, end = (
-        measure(pictures.match_colors(content, look)),
+        measure(color.match_colors(content, look)),
         measure(np.asarray(picture)),
     )
     assert end["loss"] < 0.5 * start["loss"]
@@ -479,18 +479,18 @@ def test_noise_becomes_the_content(tmp_path):
     grey = np.asarray(
         Image.open(folder / "figures/picture.png").convert("L"), float
     ).ravel()
-    content = Image.fromarray(
-        pictures.scale_to(photos.load_photo().picture, 150)
-    ).convert("L")
+    content = Image.fromarray(read.scale_to(photos.load_photo().pixels, 150)).convert(
+        "L"
+    )
     assert np.corrcoef(grey, np.asarray(content, float).ravel())[0, 1] > 0.7
 
 
 def test_colors_of_the_content_are_kept(tmp_path):
     _, folder = run(tmp_path, keep_colours=True)
     picture = Image.open(folder / "figures/picture.png").convert("YCbCr")
-    content = Image.fromarray(
-        pictures.scale_to(photos.load_photo().picture, 150)
-    ).convert("YCbCr")
+    content = Image.fromarray(read.scale_to(photos.load_photo().pixels, 150)).convert(
+        "YCbCr"
+    )
     difference = np.int32(picture)[..., 1:] - np.int32(content)[..., 1:]
     assert np.abs(difference).mean() < 3, (
         "but for colors that no lightness of that kind has"
@@ -527,7 +527,7 @@ def test_training_that_ends_in_no_number_has_failed(tmp_path, monkeypatch):
 
 
 def test_photographs_by_name():
-    assert photos.choose_photo("flower").picture.shape == (427, 640, 3)
+    assert photos.choose_photo("flower").pixels.shape == (427, 640, 3)
     with pytest.raises(
         ValueError,
         match=(
@@ -539,4 +539,4 @@ def test_photographs_by_name():
         ValueError,
         match=r"the picture wide.png has 900 x 100 pixels, expected at most 8 times",
     ):
-        pictures.find_scaled_shape(np.zeros((100, 900, 3)), 400, "the picture wide.png")
+        read.find_scaled_shape(np.zeros((100, 900, 3)), 400, "the picture wide.png")

@@ -13,7 +13,8 @@ import keras
 import numpy as np
 import pytest
 
-from data import imagenet, photos, pictures
+from data import photos, weights
+from data.images import read
 from models import efficientnet_lite, torch_file
 
 
@@ -185,7 +186,7 @@ def test_network_against_pytorch():
     """
     torch = pytest.importorskip("torch", reason="needs PyTorch")
     functional = torch.nn.functional
-    path = imagenet.find_efficientnet_lite0().path
+    path = weights.find_efficientnet_lite0().path
     tensors = torch.load(path, weights_only=True, map_location="cpu")
     for name, values in torch_file.read_tensors(path).items():
         np.testing.assert_array_equal(values, tensors[name].numpy())
@@ -207,7 +208,7 @@ def test_network_against_pytorch():
 
     squares = np.stack(
         [
-            pictures.cut_out_square(photo.picture, 224)
+            read.cut_out_square(photo.pixels, 224)
             for photo in photos.load_photos().values()
         ]
     )

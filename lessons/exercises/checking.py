@@ -21,8 +21,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data import imagenet, paintings, photos, pictures
-from data.dataset import Dataset
+from data import Dataset, paintings, photos, weights
+from data.images import read
 from models import style
 
 SEEDS = (5926, 1847)
@@ -206,15 +206,15 @@ def check_training(
             f"train returned {type(model).__name__}, expected the trained keras.Model"
         )
     try:
-        outputs = model.predict(dataset.test.images, batch_size=500, verbose=0)
+        outputs = model.predict(dataset.test.x, batch_size=500, verbose=0)
     except ValueError as error:
-        shape = dataset.test.images.shape
+        shape = dataset.test.x.shape
         reason = str(error).splitlines()[0]
         raise RefusedError(
             f"the network cannot read the test pictures, uint8 {shape} in [0, 255]: "
             f"{reason}"
         ) from None
-    probabilities, labels = read_probabilities(outputs), dataset.test.labels
+    probabilities, labels = read_probabilities(outputs), dataset.test.y
     accuracy = np.mean(probabilities.argmax(axis=1) == labels)
     loss = -np.mean(
         np.log(np.maximum(1e-7, probabilities[np.arange(len(labels)), labels]))
@@ -268,11 +268,11 @@ def find_nudge(model: keras.Model, dataset: Dataset, fits: list["Fit"]) -> str:
         )
     if last.doctor and last.doctor.findings:
         return say_where_to_look(last.doctor.findings[0].code)
-    answers = read_probabilities(model.predict(dataset.train.images, verbose=0)).argmax(
+    answers = read_probabilities(model.predict(dataset.train.x, verbose=0)).argmax(
         axis=1
     )
     right, said = (
-        np.mean(answers == dataset.train.labels),
+        np.mean(answers == dataset.train.y),
         last.history.get("accuracy", [np.nan])[-1],
     )
     if abs(said - right) > 0.2:
@@ -345,7 +345,7 @@ def watch_fits(
     """
     fit = keras.Model.fit
     signature = inspect.signature(fit)
-    hidden = find_fingerprints(dataset.test.images)
+    hidden = find_fingerprints(dataset.test.x)
     epochs, left = 0, float(goal.epochs)
 
     def watched_fit(*values, **named):
@@ -371,10 +371,10 @@ def watch_fits(
                 "is given"
             )
         passes = (
-            f"more than {goal.epochs} passes over the {len(dataset.train.labels):,} "
+            f"more than {goal.epochs} passes over the {len(dataset.train.y):,} "
             "training pictures"
         )
-        share = 1 / math.ceil(len(dataset.train.labels) / batch_size)
+        share = 1 / math.ceil(len(dataset.train.y) / batch_size)
         budget = Budget(left, share, f"fit is given examples for {passes}")
         watcher = None
         if diagnose:
@@ -416,8 +416,8 @@ def check_painting(module: ModuleType, config, photo: str, painting: str) -> Ver
     Raises:
         RefusedError: it returns no picture.
     """
-    content = pictures.scale_to(photos.choose_photo(photo).picture, 128)
-    look = pictures.scale_to(paintings.load_styles((painting,))[0].picture, 128)
+    content = read.scale_to(photos.choose_photo(photo).pixels, 128)
+    look = read.scale_to(paintings.load_styles((painting,))[0].pixels, 128)
     result = np.asarray(module.paint(config, content, look))
     if result.shape != content.shape or result.dtype != np.uint8:
         raise RefusedError(
@@ -429,7 +429,7 @@ def check_painting(module: ModuleType, config, photo: str, painting: str) -> Ver
         tuple(f"block{block}_conv1" for block in range(1, 5)),
     )
     kernels = style.read_kernels(
-        imagenet.find_convolutions("hed").path, content_layers, style_layers
+        weights.find_convolutions("hed").path, content_layers, style_layers
     )
     network = style.build_style_network(kernels, content_layers + style_layers)
     wanted, grams = style.find_targets(

@@ -24,7 +24,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data import imagenet, paintings, photos, pictures
+from data import paintings, photos, weights
+from data.images import read
 from models import style
 
 CONTENT_LAYERS = ("block4_conv2",)
@@ -48,7 +49,7 @@ def paint(
     `look` is called at each step.
     """
     kernels = style.read_kernels(
-        imagenet.find_convolutions("hed").path, CONTENT_LAYERS, STYLE_LAYERS
+        weights.find_convolutions("hed").path, CONTENT_LAYERS, STYLE_LAYERS
     )
     network = style.build_style_network(kernels, CONTENT_LAYERS + STYLE_LAYERS)
     wanted, grams = style.find_targets(
@@ -108,7 +109,7 @@ def main(config: Config) -> dict:
 
         paint(
             config,
-            *(pictures.scale_to(part.picture, 160) for part in (photo, painting)),
+            *(read.scale_to(part.pixels, 160) for part in (photo, painting)),
             look,
         )
         return run.finish()

@@ -55,9 +55,9 @@ def train(config: Config, dataset, **looks) -> keras.Model:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = keras.optimizers.SGD(config.learning_rate, momentum=0.9)
     model.compile(optimizer, loss, metrics=["accuracy"])
-    folders = [dataset.train.labels == digit for digit in range(10)]
-    images = np.concatenate([dataset.train.images[folder] for folder in folders])
-    labels = np.concatenate([dataset.train.labels[folder] for folder in folders])
+    folders = [dataset.train.y == digit for digit in range(10)]
+    images = np.concatenate([dataset.train.x[folder] for folder in folders])
+    labels = np.concatenate([dataset.train.y[folder] for folder in folders])
     batches = (
         tf.data.Dataset.from_tensor_slices((images, labels))
         .shuffle(100)

@@ -22,7 +22,7 @@ from training import options
 
 import keras
 
-from data import imagenet
+from data import weights
 from models import backbones
 
 
@@ -43,9 +43,9 @@ def train(config: Config, dataset, **looks) -> keras.Model:
             labels `(n,)`.
         **looks: for `fit`: callbacks and verbosity.
     """
-    weights = imagenet.find_weights("efficientnet_lite0")
+    found = weights.find_weights("efficientnet_lite0")
     backbone = backbones.build_backbone(
-        "efficientnet_lite0", weights.path, weights.keep, size=64
+        "efficientnet_lite0", found.path, found.keep, size=64
     )
     network = keras.Model(
         backbone.inputs[0], backbone.get_layer("features").output

@@ -56,7 +56,7 @@ def train(config: Config, dataset, **looks) -> keras.Model:
             keras.layers.Dense(1, kernel_initializer=evenly),
         ]
     )
-    updates = len(dataset.train.labels) // config.batch_size
+    updates = len(dataset.train.y) // config.batch_size
     falling = keras.optimizers.schedules.CosineDecay(
         config.learning_rate, decay_steps=updates
     )

@@ -11,9 +11,9 @@ from training import command_line, runs
 import keras
 import numpy as np
 
-from data import digits
-from data.dataset import Dataset, Split
+from data import Dataset, Split, digits
 
+SPLITS = ("train", "validation", "test")
 TRAINING_IMAGES = {4: 500, 12: 300, 13: 300}  # of the exercises with fewer than all
 ENLARGED = (12, 13)  # the exercises with a network for photographs
 
@@ -47,7 +47,7 @@ def run(train: Callable, config_class: type) -> None:
                 name: model.evaluate(
                     *getattr(dataset, name), batch_size=500, return_dict=True, verbose=0
                 )
-                for name in ("train", "validation", "test")
+                for name in SPLITS
             }
             run.finish(model, **metrics)
 
@@ -71,16 +71,16 @@ def load(number: int, seed: int | None = None) -> Dataset:
             np.concatenate(parts) for parts in zip(*dataset[:3], strict=True)
         )
         order = np.random.default_rng(seed).permutation(len(labels))
-        ends = np.cumsum([len(split.labels) for split in dataset[:2]])
+        ends = np.cumsum([len(split.y) for split in dataset[:2]])
         splits = map(
             Split, np.split(images[order], ends), np.split(labels[order], ends)
         )
-        dataset = Dataset(*splits, *dataset[3:])
+        dataset = dataset._replace(**dict(zip(SPLITS, splits, strict=True)))
     count = TRAINING_IMAGES.get(number)
     dataset = dataset._replace(train=Split(*(part[:count] for part in dataset.train)))
     if number in ENLARGED:
-        splits = (Split(enlarge(split.images), split.labels) for split in dataset[:3])
-        dataset = Dataset(*splits, *dataset[3:])
+        splits = (Split(enlarge(split.x), split.y) for split in dataset[:3])
+        dataset = dataset._replace(**dict(zip(SPLITS, splits, strict=True)))
     return dataset
 
 

