@@ -39,6 +39,16 @@ def stand_still(_: ModuleType, patches: Patches) -> None:
     patches.wrap(keras.Optimizer, "apply", apply)
 
 
+def drop_out_always(_: ModuleType | None, patches: Patches) -> None:
+    """Dropout leaves out units in inference mode as well."""
+    import keras
+
+    def call(original, layer, inputs, training=False):
+        return original(layer, inputs, training=True)
+
+    patches.wrap(keras.layers.Dropout, "call", call)
+
+
 # --- data/ -------------------------------------------------------------------------
 
 
@@ -101,6 +111,99 @@ def keep_photos_held_out(photo_folders: ModuleType, patches: Patches) -> None:
         return type(rest)(images, labels), drawn
 
     patches.wrap(photo_folders, "draw", draw)
+
+
+# --- training/ ---------------------------------------------------------------------
+
+
+RESUME = "tests/test_resume.py::test_ctrl_c_loses_at_most_an_epoch"
+
+
+@fault(
+    "recorder: dropout active where it looks",
+    "training.recorder",
+    "tests/test_training.py::test_recording_does_not_change_the_training",
+)
+def drop_out_while_recording(recorder: ModuleType, patches: Patches) -> None:
+    """The gradient that is recorded is computed as in training."""
+
+    def compute_gradients(original, self, images, labels):
+        inner = Patches()
+        drop_out_always(None, inner)
+        try:
+            return original(self, images, labels)
+        finally:
+            inner.undo()
+
+    patches.wrap(recorder.Recorder, "compute_gradients", compute_gradients)
+
+
+@fault(
+    "Adam in one operation: one of its variables taken for the other",
+    "training.keras_patches",
+    "tests/test_keras_patches.py::test_adam_in_one_operation_is_the_published_one",
+)
+def take_momentum_for_velocity(keras_patches: ModuleType, patches: Patches) -> None:
+    """Velocities are read and written where the momentums are."""
+
+    def update(original, adam, gradient, variable, learning_rate):
+        inner = Patches()
+        inner.put(adam, "_velocities", adam._momentums)
+        try:
+            return original(adam, gradient, variable, learning_rate)
+        finally:
+            inner.undo()
+
+    patches.wrap(keras_patches, "update_at_once", update)
+
+
+@fault(
+    "classifier: logits taken for probabilities",
+    "training.tensorboard",
+    "tests/test_exercises.py::test_probabilities",
+)
+def take_outputs_as_they_are(tensorboard: ModuleType, patches: Patches) -> None:
+    """Outputs are shown without a softmax."""
+    patches.put(tensorboard, "to_probabilities", lambda outputs: outputs)
+
+
+@fault("resume: state of dropout not saved", "training.resume", f"{RESUME}[cnn]")
+def forget_seeds(resume: ModuleType, patches: Patches) -> None:
+    """Of a model, only what `get_weights` returns is saved."""
+
+    def find_places(original, name, value):
+        places = original(name, value)
+        weights = [id(weight) for weight in getattr(value, "weights", ())]
+        known = (id(weight) for weight in getattr(value, "variables", ()))
+        lost = {
+            f"{name}.model{n}" for n, each in enumerate(known) if each not in weights
+        }
+        return {key: place for key, place in places.items() if key not in lost}
+
+    patches.wrap(resume, "find_places", find_places)
+
+
+@fault("resume: optimizer not restored", "training.resume", f"{RESUME}[mlp]")
+def forget_optimizer(resume: ModuleType, patches: Patches) -> None:
+    """A model goes on with an optimizer that is new."""
+
+    def find_places(original, name, value):
+        places = original(name, value)
+        return {key: v for key, v in places.items() if ".optimizer" not in key}
+
+    patches.wrap(resume, "find_places", find_places)
+
+
+@fault("resume: the doctor forgets", "training.doctor", f"{RESUME}[mlp]")
+def forget_diagnosis(doctor: ModuleType, patches: Patches) -> None:
+    """Nothing that the doctor saw before the interruption is kept."""
+    patches.put(doctor.TrainingDoctor, "KEPT", ())
+
+
+@fault("resume: curves not cut back", "training.resume", f"{RESUME}[line]")
+def leave_events(resume: ModuleType, patches: Patches) -> None:
+    """What was recorded after the last saved state stays."""
+    patches.put(resume.States, "cut_events", lambda self, lengths: None)
 
 
 # --- lessons/exercises/ ------------------------------------------------------------
