@@ -22,7 +22,6 @@ Try:
 
 import timeit
 from dataclasses import dataclass
-from typing import Literal
 
 from training import command_line, options, runs
 
@@ -30,8 +29,7 @@ import tensorflow as tf
 
 
 @dataclass(frozen=True)
-class Config(options.OneDeviceOptions):
-    precision: Literal["float32"] = "float32"  # of the computation
+class Config(options.Options):
     size: int = (
         10  # length of the vector in the race between a graph and single operations
     )
@@ -176,7 +174,7 @@ def main(config: Config) -> dict:
             f"{neuron(-vector) = !s}",
             f"{len(traces) = !s}",
         )
-        run.add_function_graph(neuron, vector)
+        run.graph(neuron, vector)
 
         def hundred_steps(x):
             for _ in range(100):

@@ -128,16 +128,16 @@ def name_lesson(name: str) -> str:
 
 def compare_runs(arguments: argparse.Namespace) -> None:
     """Prints a table of the runs of each lesson."""
-    from training import compare
+    from training import compare, run_folder
 
-    records = compare.read_runs(
+    records = run_folder.read_all(
         arguments.logdir, arguments.lesson and name_lesson(arguments.lesson)
     )
     for lesson in dict.fromkeys(record.config["lesson"] for record in records):
         print(f"\n{lesson}")
-        compare.print_table(
-            [record for record in records if record.config["lesson"] == lesson]
-        )
+        same = [record for record in records if record.lesson == lesson]
+        compare.print_table(same)
+        compare.print_pages(same)
 
 
 def sweep_lesson(arguments: argparse.Namespace) -> None:
@@ -153,15 +153,15 @@ def sweep_lesson(arguments: argparse.Namespace) -> None:
 
 def predict_pictures(arguments: argparse.Namespace) -> None:
     """Classifies pictures with a saved run."""
-    from training import predict
+    from training import predict, run_folder
 
     import numpy as np
 
     from data.images import drawing, read
 
-    record = predict.find_run(arguments.run, arguments.logdir)
+    record = run_folder.find_classifier(arguments.run, arguments.logdir)
     originals = [read.read_picture(path) for path in arguments.pictures]
-    model = predict.load_model(record)
+    model = record.load_model()
     seen, grounds = [], []
     for path, picture in zip(arguments.pictures, originals, strict=True):
         if model.input_shape[-1] == 3:  # photographs

@@ -34,7 +34,7 @@ Try:
 
 import time
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated
 
 from training import cluster, command_line, options
 
@@ -43,20 +43,31 @@ import numpy as np
 import tensorflow as tf
 
 from data import digits
-from models import mlp
 
 
 @dataclass(frozen=True)
-class Config(options.OneDeviceOptions):
-    precision: Literal["float32"] = "float32"  # of the computation
+class Config(options.Options):
     epochs: int = 5  # passes over the training images
     batch_size: int = 100  # images per update, of all workers together
     learning_rate: float = 0.5  # of plain gradient descent, falling to zero
     units: tuple[int, ...] = (256, 512)  # width of each hidden layer
-    workers: int = (
+    workers: Annotated[int, options.between(1, 100_000)] = (
         1  # processes to start on this machine; leave it out where TF_CONFIG names them
     )
-    wait: float = 60.0  # seconds in which the other workers must start
+    wait: Annotated[float, options.between(above=0, high=86_400)] = (
+        60.0  # seconds in which the other workers must start
+    )
+
+
+def build_mlp(units: tuple[int, ...]) -> keras.Model:
+    """Builds a network from uint8 images (batch, 28, 28, 1) to logits (batch, 10)."""
+    model = keras.Sequential([keras.Input((28, 28, 1))], name="mlp")
+    model.add(keras.layers.Rescaling(1 / 255))
+    model.add(keras.layers.Flatten())  # (batch, 784)
+    for width in units:
+        model.add(keras.layers.Dense(width, activation="relu"))
+    model.add(keras.layers.Dense(10, name="logits"))
+    return model
 
 
 def main(config: Config) -> dict:
@@ -68,8 +79,10 @@ def main(config: Config) -> dict:
     with cluster.start_run(
         team, config, dataset
     ) as run:  # None where nothing is written
-        with strategy.scope():  # a variable that is made here is on every worker, and begins with the chief's numbers
-            model = mlp.build_mlp(config.units, dropout=0.0)
+        # A variable that is made in the scope is on every worker, and begins with the
+        # chief's numbers.
+        with strategy.scope():
+            model = build_mlp(config.units)
 
         def differentiate(images, labels, count):
             """Returns what a worker's share adds to the mean loss of a batch of `count`
@@ -114,13 +127,8 @@ def main(config: Config) -> dict:
                 )
             )
 
-        state = (run.load_state() if chief else None) or {"epoch": 0} | dict(
-            enumerate(model.get_weights())
-        )
-        done, *weights = cluster.take_from_chief(strategy, list(state.values()))
-        model.set_weights(weights)
         (images, labels), size, pace = dataset.train, config.batch_size, {}
-        for epoch in range(int(done), config.epochs):
+        for epoch in cluster.steps(run, strategy, config.epochs, model):
             order = np.random.default_rng([config.seed, epoch]).permutation(len(labels))
             batches, losses, seconds = (
                 np.split(order, range(size, len(order), size)),
@@ -158,13 +166,7 @@ def main(config: Config) -> dict:
                 pace = {"images_per_second": 1000 * size / sum(parts.values())} | parts
                 said = ", ".join(f"{name} {value:,.1f}" for name, value in pace.items())
                 print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f}, {said}")
-                run.add_scalars(
-                    "train", (epoch + 1) * len(batches), loss=np.mean(losses), **pace
-                )
-                run.save_state(
-                    epoch=epoch + 1,
-                    **{f"weight{n}": w for n, w in enumerate(model.get_weights())},
-                )
+                run.log((epoch + 1) * len(batches), loss=np.mean(losses), **pace)
         apart = float(
             np.ptp(cluster.gather(strategy, model.get_weights()), axis=0).max()
         )

@@ -29,8 +29,9 @@ Try:
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated
 
+from lessons.plots import course_1_gradient_descent as plots
 from training import command_line, figures, options, runs
 
 import keras
@@ -39,23 +40,13 @@ import tensorflow as tf
 
 
 @dataclass(frozen=True)
-class Config(options.OneDeviceOptions):
-    precision: Literal["float32"] = "float32"  # of the computation
+class Config(options.Options):
     steps: int = 300  # of each descent
     learning_rate: float = 0.05  # of each descent
-    momentum: float = 0.9  # share of the last step that momentum keeps
-    start: tuple[float, float] = (1.7, 1.5)  # x and y
-
-    def __post_init__(self):
-        super().__post_init__()
-        if not 0 <= self.momentum < 1:
-            raise ValueError(
-                f"--momentum is {self.momentum}, expected a share from 0 to below 1"
-            )
-        if not all(abs(value) <= 2 for value in self.start):
-            raise ValueError(
-                f"--start is {self.start}, expected two numbers from -2 to 2"
-            )
+    momentum: Annotated[float, options.between(0, below=1)] = (
+        0.9  # fraction of the last step that momentum keeps
+    )
+    start: Annotated[tuple[float, float], options.between(-2, 2)] = (1.7, 1.5)  # x, y
 
 
 def surface(x, y):
@@ -112,10 +103,8 @@ def main(config: Config) -> dict:
                 f"{answers[index]:>16.3f} {row[0]:>17.3f} {row[1]:>9.3f} "
                 f"{row[2]:>15.3f} {row[3]:>9.3f}"
             )
-        run.add_figure(
-            figures.plot_curves(
-                run.figures / "losses.png", answers, judged, "answer y' where 1 is true"
-            )
+        run.show(
+            "losses", figures.plot_curves(answers, judged, "answer y' where 1 is true")
         )
 
         rate = config.learning_rate
@@ -130,7 +119,7 @@ def main(config: Config) -> dict:
         print()
         for name, path in paths.items():
             for step, place in enumerate(path):
-                run.add_scalars(name, step, height=surface(*place))
+                run.log(step, name, height=surface(*place))
             x, y = path[-1].tolist()
             ends[name] = (
                 "diverged"
@@ -147,9 +136,7 @@ def main(config: Config) -> dict:
             {*range(0, config.steps, max(1, config.steps // 12)), config.steps}
         ):
             shown = {name: path[: step + 1] for name, path in paths.items()}
-            run.add_figure(
-                figures.plot_descent(run.figures / "descent.png", surface, shown), step
-            )
+            run.show("descent", plots.plot_descent(surface, shown), step)
         return run.finish(ends=ends)
 
 

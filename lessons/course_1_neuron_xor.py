@@ -23,8 +23,8 @@ Try:
     --learning-rate 0.001 too low: the epochs are over before the border has turned
 """
 
+import functools
 from dataclasses import dataclass
-from typing import Literal
 
 from training import command_line, figures, options, runs
 
@@ -39,8 +39,7 @@ SEEDS = 20
 
 
 @dataclass(frozen=True)
-class Config(options.OneDeviceOptions):
-    precision: Literal["float32"] = "float32"  # of the computation
+class Config(options.Options):
     epochs: int = 100  # of 10 updates, each with all four examples
     learning_rate: float = 1.0  # of plain gradient descent
     units: int = 4  # width of the hidden layer
@@ -62,18 +61,23 @@ def build(units: int, config: Config) -> keras.Model:
 
 
 def train(
-    run, model: keras.Model, gate: Dataset, epochs: int = 1, callbacks=()
+    model: keras.Model, gate: Dataset, updates: int, epochs: int, callbacks: list
 ) -> tuple[float, float]:
-    """Trains from the weights the model has; returns the share of right answers in the
-    end, and in the best epoch.
+    """Trains from the weights that the model has, in `epochs` of `updates` each.
+
+    Returns:
+        The accuracy in the end, and in the best epoch.
     """
     x, y = gate.train
-    rounds = (
-        UPDATES * run.config.epochs // epochs
-    )  # one long epoch is the same training as many, and quicker
-    examples = np.tile(x, (rounds, 1)), np.tile(y, (rounds, 1))
-    looks = {"callbacks": run.resumable(*callbacks), "verbose": 0}
-    history = model.fit(*examples, batch_size=4, epochs=epochs, shuffle=False, **looks)
+    history = model.fit(
+        np.tile(x, (updates, 1)),
+        np.tile(y, (updates, 1)),
+        batch_size=4,
+        epochs=epochs,
+        shuffle=False,
+        callbacks=callbacks,
+        verbose=0,
+    )
     return model.evaluate(x, y, verbose=0)[1], max(history.history["accuracy"])
 
 
@@ -96,11 +100,11 @@ def main(config: Config) -> dict:
         for point, (first, second) in zip(("f(0, 0)", "f(1, -1)"), slide, strict=True):
             print(f"the slide's network: {point} = ({first:.2f}, {second:.2f})")
 
-        print("\nshare of right answers of one neuron")
         pictures, single = {}, {}
         for name, gate in gates.items():
             model = build(0, config)
-            share, best = train(run, model, gate, config.epochs)
+            callbacks = run.callbacks(doctor=False, curves=False)
+            share, best = train(model, gate, UPDATES, config.epochs, callbacks)
             single[name] = {
                 "trained": share,
                 "best epoch": best,
@@ -109,26 +113,17 @@ def main(config: Config) -> dict:
             pictures[f"{name.upper()}, one neuron\n{4 * share:.0f} of 4"] = (
                 figures.draw_boundary(model, *gate.train)
             )
-        print(runs.table(single, digits=2))
+        run.table("Accuracy of one neuron", single, digits=2)
 
         model = build(config.units, config)
         model.summary()
-        run.add_graph(model)
-
-        def watch(epoch, logs):
-            run.add_scalars(
-                "train", epoch, loss=logs["loss"], accuracy=logs["accuracy"]
-            )
-            if epoch % 5 == 0:
-                run.add_picture(
-                    "boundary", figures.draw_boundary(model, *xor.train), epoch
-                )
-
-        watchers = [
-            keras.callbacks.LambdaCallback(on_epoch_end=watch),
-            run.watch(xor.train),
-        ]
-        share, _ = train(run, model, xor, config.epochs, watchers)
+        run.graph(model)
+        border = functools.partial(figures.draw_boundary, model, *xor.train)
+        record = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: run.log(epoch, boundary=border, **logs)
+        )
+        callbacks = run.callbacks(record, curves=False)
+        share, _ = train(model, xor, UPDATES, config.epochs, callbacks)
         pictures[f"XOR, {config.units} hidden neurons\n{4 * share:.0f} of 4"] = (
             figures.draw_boundary(model, *xor.train)
         )
@@ -136,41 +131,47 @@ def main(config: Config) -> dict:
         solved, stuck = {}, None
         for units in dict.fromkeys((2, config.units)):
             starts = build(units, config)
-            for seed in range(SEEDS):
+            accuracies, failed = [], []  # failed: weights of the first start that does
+            state = {"accuracies": accuracies, "failed": failed}
+            for seed in run.steps(SEEDS, f"{units} hidden neurons", **state):
                 keras.utils.set_random_seed(seed)
                 starts.set_weights(neurons.build_neurons(units).get_weights())
-                share, _ = train(run, starts, xor)
-                solved[units] = solved.get(units, 0) + (share == 1)
-                if stuck is None and share < 1:
-                    stuck = seed
-                    pictures[f"XOR, {units} hidden\nseed {seed} fails"] = (
-                        figures.draw_boundary(starts, *xor.train)
-                    )
+                # One long epoch is the same training as many, and quicker.
+                updates = UPDATES * config.epochs
+                accuracy, _ = train(starts, xor, updates, 1, run.callbacks())
+                if accuracy < 1 and not failed:
+                    failed.extend(starts.get_weights())
+                accuracies.append(accuracy)
+            solved[units] = accuracies.count(1.0)
+            if failed and stuck is None:
+                stuck = next(n for n, accuracy in enumerate(accuracies) if accuracy < 1)
+                starts.set_weights(failed)
+                pictures[f"XOR, {units} hidden\nseed {stuck} fails"] = (
+                    figures.draw_boundary(starts, *xor.train)
+                )
+                print(
+                    "\nwhy it fails: corners that want different answers are moved "
+                    "to the same place"
+                )
+                hidden, answers = (
+                    starts.layers[0](toy.CORNERS).numpy().round(2),
+                    starts(toy.CORNERS).numpy(),
+                )
+                for corner, place, answer in zip(
+                    toy.CORNERS, hidden, answers, strict=True
+                ):
                     print(
-                        "\nwhy it fails: corners that want different answers are moved "
-                        "to the same place"
+                        f"  {corner} is moved to {place}, the answer there is "
+                        f"{answer[0]:.2f}"
                     )
-                    hidden, answers = (
-                        starts.layers[0](toy.CORNERS).numpy().round(2),
-                        starts(toy.CORNERS).numpy(),
-                    )
-                    for corner, place, answer in zip(
-                        toy.CORNERS, hidden, answers, strict=True
-                    ):
-                        print(
-                            f"  {corner} is moved to {place}, the answer there is "
-                            f"{answer[0]:.2f}"
-                        )
             print(
                 f"XOR with {units} hidden neurons: {solved[units]} of {SEEDS} seeds "
                 "get all four right"
             )
-        run.add_picture(
-            "overview",
-            figures.draw_grid(
-                list(pictures.values()), list(pictures), columns=len(pictures)
-            ),
+        overview = figures.draw_grid(
+            list(pictures.values()), list(pictures), columns=len(pictures)
         )
+        run.show("overview", overview)
         result = model.evaluate(*xor.train, return_dict=True, verbose=0)
         return run.finish(
             model, train=result, slide=slide, single=single, solved=solved, stuck=stuck

@@ -30,7 +30,7 @@ Try:
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 from training import command_line, figures, options, runs
 
@@ -46,11 +46,18 @@ WIDTHS = (4, 16, 64, 256)  # of one hidden layer
 
 
 @dataclass(frozen=True)
-class Config(options.OneDeviceOptions):
-    precision: Literal["float32"] = "float32"  # of the computation
-    depths: tuple[int, ...] = (1, 2, 4)  # numbers of hidden layers to compare
-    parameters: int = 4000  # weights and biases of each network, within 2 %
-    folds: int = 2  # of the plane, in front of the photograph
+class Config(options.Options):
+    depths: Annotated[tuple[int, ...], options.between(1, 16)] = (
+        1,
+        2,
+        4,
+    )  # numbers of hidden layers to compare
+    parameters: Annotated[int, options.between(1000, 1_000_000)] = (
+        4000  # weights and biases of each network, within 2 %
+    )
+    folds: Annotated[int, options.between(0, 5)] = (
+        2  # of the plane, in front of the photograph
+    )
     updates: int = 1500  # of each network
     batch_size: int = 256  # places per update
     learning_rate: float = 0.01  # of Adam, falling to zero
@@ -58,20 +65,19 @@ class Config(options.OneDeviceOptions):
 
 
 def train(
-    run, function: Dataset, units: tuple[int, ...], seed: int
+    run, config: Config, function: Dataset, units: tuple[int, ...], seed: int
 ) -> tuple[keras.Model, list]:
     """Returns a trained network with hidden layers of `units`, and what it paints after
     each tenth of the training.
     """
-    config = run.config
     keras.utils.set_random_seed(seed)
     model = dense.build_dense(2, units, 3)
     updates = config.updates // EPOCHS
-    falling = keras.optimizers.schedules.CosineDecay(
+    schedule = keras.optimizers.schedules.CosineDecay(
         config.learning_rate, EPOCHS * updates
     )
     model.compile(
-        keras.optimizers.Adam(falling), loss="mse", steps_per_execution=updates
+        keras.optimizers.Adam(schedule), loss="mse", steps_per_execution=updates
     )
     drawn = np.random.default_rng(seed).integers(
         len(function.train[0]), size=updates * config.batch_size
@@ -86,15 +92,15 @@ def train(
             )
         )
 
-    looks = run.resumable(
-        keras.callbacks.LambdaCallback(on_epoch_end=paint), paintings=paintings
-    )
+    painter = keras.callbacks.LambdaCallback(on_epoch_end=paint)
     model.fit(
         places,
         colors,
         batch_size=config.batch_size,
         epochs=EPOCHS,
-        callbacks=looks,
+        callbacks=run.callbacks(
+            painter, doctor=False, curves=False, paintings=paintings
+        ),
         verbose=0,
     )
     return model, paintings
@@ -127,7 +133,7 @@ def main(config: Config) -> dict:
             places, colors = functions[name].validation
             seeds = [(config.seed + index) % 2**32 for index in range(SEEDS)]
             models, paintings = zip(
-                *(train(run, functions[name], units, seed) for seed in seeds),
+                *(train(run, config, functions[name], units, seed) for seed in seeds),
                 strict=True,
             )
             errors = [
@@ -171,20 +177,17 @@ def main(config: Config) -> dict:
                 columns=len(cells[0]),
             )
 
-        run.add_picture(
-            "one_layer", draw({"photograph": wide}, "units in one hidden layer")
-        )
-        run.add_picture("networks", draw(deep, "hidden layers"))
+        run.show("one_layer", draw({"photograph": wide}, "units in one hidden layer"))
+        run.show("networks", draw(deep, "hidden layers"))
         for epoch in range(EPOCHS):
-            run.add_picture(
+            run.show(
                 "learning",
                 draw({"folded": deep["folded"]}, "hidden layers", epoch),
                 epoch,
             )
             for depth, (_, _, model) in deep["folded"].items():
-                run.add_scalars(
-                    f"{depth} layers", epoch, loss=model.history.history["loss"][epoch]
-                )
+                loss = model.history.history["loss"][epoch]
+                run.log(epoch, f"{depth} layers", loss=loss)
         one_layer = {
             width: {"photograph": errors} for width, (errors, _, _) in wide.items()
         }
@@ -196,14 +199,12 @@ def main(config: Config) -> dict:
             "units of one hidden layer": one_layer,
             "hidden layers, equally many parameters": unexplained,
         }
-        run.add_figure(
-            figures.plot_ranges(
-                run.figures / "errors.png", panels, "variance left unexplained", "log"
-            )
+        run.show(
+            "errors", figures.plot_ranges(panels, "variance left unexplained", "log")
         )
 
         model, tested = deep["folded"][config.depths[-1]][2], functions["folded"].test
-        run.add_graph(model)
+        run.graph(model)
         test = model.evaluate(*tested, batch_size=512, return_dict=True, verbose=0)
         return run.finish(
             model, test=test, unexplained=unexplained, one_layer=one_layer

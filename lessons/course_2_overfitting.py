@@ -27,8 +27,9 @@ Try:
     bias
 """
 
+import functools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated
 
 from training import command_line, figures, options, runs
 
@@ -42,42 +43,40 @@ UPDATES = 20  # in what Keras takes for an epoch; each is made with all examples
 
 
 @dataclass(frozen=True)
-class Config(options.OneDeviceOptions):
-    precision: Literal["float32"] = "float32"  # of the computation
+class Config(options.Options):
     units: int = 64  # width of both hidden layers of the large network
-    examples: int = 100  # to learn from
-    draws: int = 3  # of the examples, each giving another network
+    examples: Annotated[int, options.between(8)] = 100  # to learn from
+    draws: Annotated[int, options.between(1, 1000)] = (
+        3  # of examples, for as many networks
+    )
     epochs: int = 50  # of 20 updates, each with all examples
     learning_rate: float = 0.02  # of Adam
     dropout: float = 0.5  # remedy: share of each hidden layer left out at random
-    weight_decay: float = (
+    weight_decay: Annotated[float, options.between(0, 1e6)] = (
         3.0  # remedy: each update shrinks the weights by this times the learning rate
     )
-    patience: int = (
+    patience: Annotated[int, options.between(1, 1_000_000)] = (
         5  # remedy: stop after so many epochs without a lower validation loss
     )
 
 
 def train(
-    run,
-    units: int,
     examples: tuple,
-    dropout=0.0,
-    weight_decay=0.0,
-    callbacks=(),
-    **look,
+    config: Config,
+    callbacks: list,
+    units: int,
+    dropout: float = 0.0,
+    weight_decay: float = 0.0,
+    epochs: int = 1,
+    validation: tuple | None = None,
 ) -> keras.Model:
     """Trains two hidden layers of `units`, or one neuron if 0.
 
-    If nobody looks on, all epochs are one long one.
+    All updates are one long epoch if nobody watches in between: it is quicker.
     """
     model = dense.build_dense(2, (units, units) if units else (), 1, dropout, "sigmoid")
-    epochs, updates = (
-        (run.config.epochs, UPDATES) if look else (1, UPDATES * run.config.epochs)
-    )
-    optimizer = keras.optimizers.AdamW(
-        run.config.learning_rate, weight_decay=weight_decay
-    )
+    updates = UPDATES * config.epochs // epochs
+    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=weight_decay)
     model.compile(
         optimizer,
         loss="binary_crossentropy",
@@ -85,21 +84,30 @@ def train(
         steps_per_execution=updates,
     )
     x, y = (np.tile(part, (updates, 1)) for part in examples)
-    look |= {"callbacks": run.resumable(*callbacks, every_epoch=False), "verbose": 0}
-    model.fit(x, y, batch_size=len(examples[0]), epochs=epochs, shuffle=False, **look)
+    model.fit(
+        x,
+        y,
+        batch_size=len(examples[0]),
+        epochs=epochs,
+        shuffle=False,
+        validation_data=validation,
+        validation_batch_size=5000,
+        callbacks=callbacks,
+        verbose=0,
+    )
     return model
 
 
 def main(config: Config) -> dict:
     points = digits_in_2d.load_digits_in_2d()
     with runs.start(config, points) as run:
-        look = {"validation_data": points.validation, "validation_batch_size": 5000}
         errors, pictures, trained = {}, {}, {}
 
         def measure(
             name: str,
             units: int = config.units,
             examples: int = config.examples,
+            stopping: tuple = (),
             **remedy,
         ) -> str:
             rows = []
@@ -108,7 +116,8 @@ def main(config: Config) -> dict:
                 drawn = digits_in_2d.sample_examples(
                     points, examples, (config.seed, draw)
                 )
-                model = train(run, units, drawn, **remedy)
+                callbacks = run.callbacks(*stopping, doctor=False, curves=False)
+                model = train(drawn, config, callbacks, units, **remedy)
                 rows.append(
                     [
                         1 - model.evaluate(*split, 5000, verbose=0)[1]
@@ -126,7 +135,10 @@ def main(config: Config) -> dict:
                     ("training", "validation"), np.transpose(rows).tolist(), strict=True
                 )
             )
-            caption = f"{name}\n{training:.0%} training error\n{validation:.0%} validation error"
+            caption = (
+                f"{name}\n{training:.0%} training error\n"
+                f"{validation:.0%} validation error"
+            )
             trained[name], pictures[name] = (
                 (model, drawn),
                 (figures.draw_boundary(model, *drawn), caption),
@@ -153,37 +165,42 @@ def main(config: Config) -> dict:
             sizes[max(sizes)],
             measure("dropout", dropout=config.dropout),
             measure("weight decay", weight_decay=config.weight_decay),
-            measure("early stopping", callbacks=[stopping], **look),
+            measure(
+                "early stopping",
+                stopping=(stopping,),
+                epochs=config.epochs,
+                validation=points.validation,
+            ),
         ]
 
-        def watch(epoch, logs):
-            for split, prefix in (("train", ""), ("validation", "val_")):
-                run.add_scalars(
-                    split,
-                    epoch,
-                    **{name: logs[prefix + name] for name in ("loss", "accuracy")},
-                )
-            if epoch % 5 == 0:
-                run.add_picture(
-                    "boundary",
-                    figures.draw_boundary(watcher.model, *trained[large][1]),
-                    epoch,
-                )
-
-        watcher, drawn = (
-            keras.callbacks.LambdaCallback(on_epoch_end=watch),
-            trained[large][1],
+        drawn = trained[large][1]
+        record = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: watch(epoch, **logs)
         )
-        look["callbacks"] = [watcher, run.watch(drawn, points.validation)]
-        run.add_graph(train(run, config.units, drawn, **look))
+
+        def watch(epoch, loss, accuracy, val_loss, val_accuracy):
+            border = functools.partial(figures.draw_boundary, record.model, *drawn)
+            run.log(epoch, loss=loss, accuracy=accuracy, boundary=border)
+            run.log(epoch, "validation", loss=val_loss, accuracy=val_accuracy)
+
+        callbacks = run.callbacks(
+            record, train=drawn, validation=points.validation, curves=False
+        )
+        watched = train(
+            drawn,
+            config,
+            callbacks,
+            config.units,
+            epochs=config.epochs,
+            validation=points.validation,
+        )
+        run.graph(watched)
         for figure, names in (
             ("capacity", ["one neuron", "4 units", large]),
             ("remedies", [large, *remedies]),
         ):
             drawings, captions = zip(*(pictures[name] for name in names), strict=True)
-            run.add_picture(
-                figure, figures.draw_grid(drawings, captions, columns=len(names))
-            )
+            run.show(figure, figures.draw_grid(drawings, captions, columns=len(names)))
         panels = {
             "units of each hidden layer": capacities,
             "examples to learn from": sizes,
@@ -192,11 +209,7 @@ def main(config: Config) -> dict:
             title: {x: errors[name] for x, name in panel.items()}
             for title, panel in panels.items()
         }
-        run.add_figure(
-            figures.plot_ranges(
-                run.figures / "errors.png", panels, "share of wrong answers"
-            )
-        )
+        run.show("errors", figures.plot_ranges(panels, "share of wrong answers"))
         best = min(remedies, key=lambda name: np.mean(errors[name]["validation"]))
         print(f"\nlowest validation error: {best}; only this network is tested")
         model, drawn = trained[best]

@@ -26,8 +26,9 @@ import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from lessons.plots import course_3_convolution as plots
 from training import command_line, figures, options, runs
 
 import keras
@@ -45,9 +46,10 @@ SOBEL = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]  # turned, it looks for level edges
 
 
 @dataclass(frozen=True)
-class Config(options.OneDeviceOptions):
-    precision: Literal["float32"] = "float32"  # of the computation
-    stride: int = 1  # pixels that the kernel moves at a time
+class Config(options.Options):
+    stride: Annotated[int, options.between(1, 3)] = (
+        1  # pixels that the kernel moves at a time
+    )
     padding: Literal["valid", "same"] = (
         "valid"  # same: zeros around the picture, so that the borders count
     )
@@ -103,7 +105,7 @@ def check_formula() -> int:
 
 def main(config: Config) -> dict:
     photo = photos.load_photo(config.picture)
-    with runs.start(config, photo) as run:
+    with runs.start(config, sources=[photo]) as run:
         picture = np.array(PICTURE)[:, :, np.newaxis]  # (6, 6, 1): one channel
         kernels = np.array([FALLING, UPRIGHT])[:, :, :, np.newaxis]  # (2, 3, 3, 1)
         print(f"the first place: {picture[:3, :3, 0].tolist()} times {FALLING}")
@@ -124,7 +126,7 @@ def main(config: Config) -> dict:
             }
         for title, values in panels.items():
             print(f"\n{title}\n{np.array(values, int)}")
-        run.add_figure(figures.plot_matrices(run.figures / "slide.png", panels))
+        run.show("slide", plots.plot_matrices(panels))
 
         print(
             "\noutput size: (size - kernel) // stride + 1, or with padding ceil(size / "
@@ -158,7 +160,7 @@ def main(config: Config) -> dict:
             photo.pixels,
             *(np.uint8(255 - values)[..., np.newaxis] for values in strength),
         ]
-        run.add_picture("edges", figures.draw_grid(shown, captions, columns=2))
+        run.show("edges", figures.draw_grid(shown, captions, columns=2))
         return run.finish(
             sums=sums.astype(int).tolist(), pooled=pooled.astype(int).tolist()
         )

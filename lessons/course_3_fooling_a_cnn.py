@@ -26,6 +26,7 @@ Try:
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 from training import command_line, figures, options, predict, runs
 
@@ -36,24 +37,19 @@ import tensorflow as tf
 from data import digits
 from data.images import drawing, read
 
-SIZES = (
-    0.0,
-    0.02,
-    0.05,
-    0.1,
-    0.15,
-    0.2,
-    0.3,
-)  # of a step, as a share of the range from black to white
+# Of a step, as a fraction of the range from black to white.
+SIZES = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 
 cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 @dataclass(frozen=True)
-class Config(options.OneDeviceOptions):
+class Config(options.Options):
     run: str = "course_3_cnn"  # folder of a run, or a lesson's name for its newest run
     picture: Path | None = None  # photo of one digit, to fool the network with as well
-    epsilon: float = 0.2  # size of the step in adversarial training, as a share of the range from black to white
+    epsilon: Annotated[float, options.between(above=0, high=1)] = (
+        0.2  # step of adversarial training, as a fraction of black to white
+    )
     updates: int = 300  # of adversarial training
     batch_size: int = 100  # images per update
     learning_rate: float = 1e-3  # at the start of adversarial training, falling to zero
@@ -77,21 +73,22 @@ def move(images, signs, size: float) -> tf.Tensor:
     return tf.clip_by_value(images + 255 * size * signs, 0, 255)
 
 
-def train(run, model: keras.Model, split, size: float) -> None:
+def train(run, config: Config, name: str, model: keras.Model, split, size: float):
     """Goes on training.
 
     If `size` is above 0, every second image is attacked with a step of that size.
     """
-    falling = keras.optimizers.schedules.CosineDecay(
-        run.config.learning_rate, run.config.updates
+    schedule = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate, config.updates
     )
     model.compile(
-        keras.optimizers.Adam(falling), loss=cross_entropy, metrics=["accuracy"]
+        keras.optimizers.Adam(schedule), loss=cross_entropy, metrics=["accuracy"]
     )
-    random = np.random.default_rng(run.config.seed)
-    for _ in range(10):  # the network changes, and with it the worst direction
+    random = np.random.default_rng(config.seed)
+    # Ten rounds: the network changes, and with it the worst direction.
+    for _ in run.steps(10, name, model=model, random=random):
         drawn = random.integers(
-            len(split.y), size=run.config.updates // 10 * run.config.batch_size
+            len(split.y), size=config.updates // 10 * config.batch_size
         )
         images, labels = np.float32(split.x[drawn]), split.y[drawn]
         if size:
@@ -101,26 +98,24 @@ def train(run, model: keras.Model, split, size: float) -> None:
         model.fit(
             images,
             labels,
-            batch_size=run.config.batch_size,
+            batch_size=config.batch_size,
             verbose=0,
-            callbacks=run.resumable(),
+            callbacks=run.callbacks(),
         )
 
 
 def main(config: Config) -> dict:
     dataset = digits.load_digits()
-    record = predict.find_run(config.run, config.logdir)
-    model = predict.load_model(record, (28, 28, 1), config.seed)
+    earlier = runs.open(config.run, config.logdir)
+    model = earlier.load_model((28, 28, 1), config.seed)
     images, labels = np.float32(dataset.test.x[:2000]), dataset.test.y[:2000]
     if config.picture:
         images[0] = drawing.cut_out_drawing(read.read_picture(config.picture)).image
         labels = np.append(
             predict.classify(model, images[:1]).argmax(axis=1), labels[1:]
         )  # its answer is the truth
-    with runs.start(
-        replace(config, precision=record.config["precision"], run=str(record.folder)),
-        dataset,
-    ) as run:
+    config = replace(config, run=str(earlier.folder))
+    with runs.start(config, dataset, precision=earlier.precision) as run:
         right, weights = {}, model.get_weights()
         noise = np.random.default_rng(config.seed).choice(
             np.float32([-1, 1]), images.shape
@@ -133,9 +128,8 @@ def main(config: Config) -> dict:
                 for kind, signs in moved.items()
             }
             small, reach = images, 255 * config.epsilon
-            for _ in range(
-                10
-            ):  # each in the direction that is worst by then, and none farther than epsilon
+            # Each in the direction that is worst by then, none farther than epsilon.
+            for _ in range(10):
                 small = move(
                     small, find_signs(model, small, labels), config.epsilon / 5
                 )
@@ -155,10 +149,7 @@ def main(config: Config) -> dict:
                 kind: dict(zip(map(str, SIZES), shares, strict=False))
                 for kind, shares in right[name].items()
             }
-            print(
-                f"\n{name}: right answers by size of the "
-                f"step\n{runs.table(rows, digits=3)}"
-            )
+            run.table(f"{name}: accuracy by size of the step", rows, digits=3)
             return moved, answers
 
         moved, answers = attack("as trained")
@@ -180,20 +171,18 @@ def main(config: Config) -> dict:
                 f"{size}"
                 for kind, i in shown
             ]
-            run.add_picture(
+            run.show(
                 "growing_step", figures.draw_grid(cells, captions, columns=8), index
             )
         for name, size in (("trained on", 0.0), ("trained on attacks", config.epsilon)):
             model.set_weights(weights)
-            train(run, model, dataset.train, size)
+            train(run, config, name, model, dataset.train, size)
             attack(name)
         curves = {"random direction": right["as trained"]["random"]} | {
             name: right[name]["worst"] for name in right
         }
-        run.add_figure(
-            figures.plot_curves(
-                run.figures / "right.png", SIZES, {"right answers": curves}, "epsilon"
-            )
+        run.show(
+            "right", figures.plot_curves(SIZES, {"right answers": curves}, "epsilon")
         )
         test = model.evaluate(
             *dataset.test, batch_size=500, return_dict=True, verbose=0

@@ -9,7 +9,7 @@ minutes
 You will see a trained network from inside; run `course_3_cnn.py` first. Its kernels:
 strokes and edges. Its feature maps, layer by layer: what each kernel finds in a
 picture, and where. What the outputs and the units of the last convolution respond to,
-by activation maximisation (Erhan et al., 2009): from noise, pixels climb the slope of
+by activation maximization (Erhan et al., 2009): from noise, pixels climb the slope of
 the activation. And which pixels decide, by saliency (Simonyan et al., 2013), the slope
 of the answer at each pixel, and by Grad-CAM (Selvaraju et al., 2017), the last feature
 maps weighted by their slopes: coarser, because these maps are. Painting over the fifth
@@ -26,9 +26,11 @@ Try:
     --steps 5           hardly more than noise to us, and the network is sure already
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from lessons.plots import course_3_inside_a_cnn as plots
 from training import command_line, figures, options, predict, runs
 
 import keras
@@ -40,20 +42,22 @@ from data.images import drawing, read
 
 
 @dataclass(frozen=True)
-class Config(options.OneDeviceOptions):
+class Config(options.Options):
     run: str = (
         "course_3_cnn"  # folder of a run of that lesson, or its name for its newest run
     )
     picture: Path | None = (
         None  # photo of one digit; an image of the test split if not given
     )
-    steps: int = 100  # of activation maximisation
-    learning_rate: float = 30.0  # of activation maximisation, gray levels per step
-    decay: float = 0.03  # share of each pixel that is taken away at each step of activation maximisation
+    steps: int = 100  # of activation maximization
+    learning_rate: float = 30.0  # of activation maximization, gray levels per step
+    decay: Annotated[float, options.between(0, below=1)] = (
+        0.03  # fraction of each pixel that each step of it takes away
+    )
 
 
-def maximise(activation, count: int, config: Config) -> list[np.ndarray]:
-    """Climbs from noise to images that maximise `activation`, a function from `count`
+def maximize(activation, count: int, config: Config) -> list[np.ndarray]:
+    """Climbs from noise to images that maximize `activation`, a function from `count`
     images to a number for each.
 
     Returns, for each step, the images so far, float32 `(count, 28, 28, 1)` in [0, 255],
@@ -116,21 +120,19 @@ def explain(
 
 def main(config: Config) -> dict:
     dataset = digits.load_digits()
-    record = predict.find_run(config.run, config.logdir, lesson="course_3_cnn")
-    model = predict.load_model(record)
+    earlier = runs.open(config.run, config.logdir, lesson="course_3_cnn")
+    model = earlier.load_model()
     images = dataset.test.x[:1000].copy()
     if config.picture:
         images[0] = drawing.cut_out_drawing(read.read_picture(config.picture)).image
-    with runs.start(
-        replace(config, precision=record.config["precision"]), dataset
-    ) as run:
+    with runs.start(config, dataset, precision=earlier.precision) as run:
         spatial = [
             layer
             for layer in model.layers
             if "conv2d" in layer.name or "pooling" in layer.name
         ]
         last = spatial[-2]  # convolution
-        run.add_picture(
+        run.show(
             "kernels",
             figures.draw_signed(
                 np.moveaxis(spatial[0].kernel.numpy().mean(axis=2), -1, 0)
@@ -143,8 +145,8 @@ def main(config: Config) -> dict:
             layer.name: np.float32(values[0])
             for layer, values in zip(spatial, maps, strict=True)
         }
-        run.add_picture("feature_maps", figures.draw_feature_maps(images[0], maps))
-        climbed = maximise(
+        run.show("feature_maps", figures.draw_feature_maps(images[0], maps))
+        climbed = maximize(
             lambda x: tf.linalg.diag_part(model(x)), len(dataset.class_names), config
         )
         for step in np.linspace(0, config.steps - 1, 11).astype(int):
@@ -152,7 +154,7 @@ def main(config: Config) -> dict:
                 f"{row.argmax()}: {row.max():.0%}"
                 for row in predict.classify(model, climbed[step])
             ]
-            run.add_picture("digits", figures.draw_grid(climbed[step], captions), step)
+            run.show("digits", figures.draw_grid(climbed[step], captions), step)
 
         def activate(x):
             below = keras.Model(model.inputs[0], last.input)(x)
@@ -161,18 +163,18 @@ def main(config: Config) -> dict:
             )  # relu would hide slopes
             return tf.linalg.diag_part(sums[:, sums.shape[1] // 2, sums.shape[2] // 2])
 
-        run.add_picture(
+        run.show(
             "units",
-            figures.draw_grid(maximise(activate, last.filters, config)[-1], columns=16),
+            figures.draw_grid(maximize(activate, last.filters, config)[-1], columns=16),
         )
 
         importance, before = (
             explain(model, last, images),
             predict.classify(model, images).argmax(axis=1),
         )
-        run.add_picture(
+        run.show(
             "deciding",
-            figures.draw_importance(
+            plots.draw_importance(
                 images[:8], {k: v[:8] for k, v in importance.items()}
             ),
         )

@@ -38,7 +38,7 @@ from models import backbones, cnn, features
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.DeviceOptions):
     query: Path | None = (
         None  # picture to look for in a folder; Fashion-MNIST is searched if not given
     )
@@ -107,11 +107,12 @@ def search_folder(config: Config) -> dict:
         photo_index.list_files(config.folder),
     )
     pretrained = weights.find_weights(config.backbone, config.weights)
-    with runs.start(config, pretrained) as run:
+    with runs.start(config, sources=[pretrained]) as run:
         compute = features.use_network(
             backbones.build_backbone(config.backbone, pretrained.path, pretrained.keep)
         )
-        kind = f"{config.backbone}, {config.weights}, {run.precision}, {config.folder.resolve()}"
+        folder = config.folder.resolve()
+        kind = f"{config.backbone}, {config.weights}, {run.precision}, {folder}"
         index = photo_index.update_index(run.folder / "index.npz", kind, files, compute)
         vector = compute(read.cut_out_square(query, 224)[np.newaxis])[0]
         nearest = search(index.vectors, vector)
@@ -133,10 +134,10 @@ def search_folder(config: Config) -> dict:
             f"{cosine:.2f} {Path(name).name[:16]}"
             for cosine, name in zip(cosines, names, strict=True)
         ]
-        run.add_picture(
+        run.show(
             "neighbors", figures.draw_grid(shown, ["like this?", *captions], columns=6)
         )
-        run.add_projector(
+        run.projector(
             config.backbone, index.vectors, index.thumbnails, index.names.tolist()
         )
         return run.finish(found=dict(zip(names, cosines, strict=True)))
@@ -166,11 +167,11 @@ def main(config: Config) -> dict:
         )
         model.fit(
             *dataset.train,
-            100,
-            config.epochs,
-            run.verbose,
-            run.callbacks(),
+            batch_size=100,
+            epochs=config.epochs,
             validation_data=dataset.validation,
+            callbacks=run.callbacks(),
+            verbose=run.verbose,
         )
         own = features.use_network(model)
         network = backbones.build_backbone(
@@ -191,7 +192,7 @@ def main(config: Config) -> dict:
                     quality[f"{len(queries[1]):,} in {len(pool[1]):,}: {way}"] = (
                         measure(compute, pool, queries)
                     )
-        print("\n" + runs.table(quality, digits=3))
+        run.table("Quality of the search", quality, digits=3)
         kinds = np.array(dataset.class_names)
         sought = [
             dataset.test.x[dataset.test.y == label][0] for label in range(len(kinds))
@@ -212,8 +213,8 @@ def main(config: Config) -> dict:
             for kind, row in zip(kinds, found, strict=True)
             for name in (kind + "?", *kinds[labels[row]])
         ]
-        run.add_picture("neighbors", figures.draw_grid(shown, captions, columns=11))
-        run.add_projector("own network", vectors, images, kinds[labels].tolist())
+        run.show("neighbors", figures.draw_grid(shown, captions, columns=11))
+        run.projector("own network", vectors, images, kinds[labels].tolist())
         return run.finish(quality=quality, search_milliseconds=milliseconds)
 
 

@@ -29,7 +29,7 @@ Try:
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from training import command_line, figures, options, runs
 
@@ -44,22 +44,25 @@ from models import backbones
 
 
 @dataclass(frozen=True)
-class Config(options.OneDeviceOptions):
+class Config(options.PrecisionOptions):
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = (
         "efficientnet_lite0"  # the network
     )
     weights: Path | None = None  # file of its weights; looked for if not given
-    pictures: tuple[
-        Path, ...
-    ] = ()  # photographs of your own; those of scikit-learn and Matplotlib if not given
-    blur: float = 4.0  # standard deviation of the blur, pixels of 224
-    angle: float = 90.0  # by which the picture is turned, degrees
+    # Photographs of your own; those of scikit-learn and Matplotlib if not given.
+    pictures: tuple[Path, ...] = ()
+    blur: Annotated[float, options.between(0, 1000)] = (
+        4.0  # standard deviation of the blur, pixels of 224
+    )
+    angle: Annotated[float, options.between(-1e6, 1e6)] = (
+        90.0  # by which the picture is turned, degrees
+    )
 
 
 def main(config: Config) -> dict:
     loaded = photos.load_photos(config.pictures)
     found = weights.find_weights(config.backbone, config.weights)
-    with runs.start(config, found) as run:
+    with runs.start(config, sources=[found]) as run:
         for name, photo in loaded.items():
             print(f"{name}: {photo.source}")
         model = backbones.build_backbone(config.backbone, found.path, found.keep)
@@ -69,7 +72,7 @@ def main(config: Config) -> dict:
             layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)
         )
         kernels = np.moveaxis(first.kernel.numpy(), -1, 0)  # (filters, 3, 3, 3)
-        run.add_picture("kernels", figures.draw_colored(kernels))
+        run.show("kernels", figures.draw_colored(kernels))
 
         depths = backbones.DEPTHS[config.backbone]
         features = keras.Model(
@@ -117,7 +120,7 @@ def main(config: Config) -> dict:
                     )
                 )
             stem = Path(name).stem
-            run.add_picture(
+            run.show(
                 f"answers_{stem}",
                 figures.draw_grid(list(versions.values()), captions, columns=4),
             )
@@ -125,10 +128,8 @@ def main(config: Config) -> dict:
                 depth: np.float32(values[0])
                 for depth, values in zip(depths, features(square[None]), strict=True)
             }
-            run.add_picture(
-                f"feature_maps_{stem}", figures.draw_feature_maps(square, maps)
-            )
-        run.add_graph(model)
+            run.show(f"feature_maps_{stem}", figures.draw_feature_maps(square, maps))
+        run.graph(model)
         return run.finish(answers=answers)
 
 

@@ -27,7 +27,7 @@ Try:
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from training import command_line, figures, options, runs
 
@@ -52,7 +52,7 @@ STRENGTHS = (
 
 
 @dataclass(frozen=True)
-class Config(options.OneDeviceOptions):
+class Config(options.PrecisionOptions):
     precision: Literal["auto", "float32", "bfloat16"] = (
         "float32"  # of the computation; here CPUs are slow in bfloat16
     )
@@ -63,11 +63,13 @@ class Config(options.OneDeviceOptions):
         "efficientnet_lite0"  # the network
     )
     weights: Path | None = None  # file of its weights; looked for if not given
-    digits_each: int = 50  # images of each digit to learn from
+    digits_each: Annotated[int, options.between(2, 300)] = (
+        50  # images of each digit to learn from
+    )
 
 
 def load(config: Config) -> dict:
-    """Returns the data sets by task; the photos are missing where they cannot be had."""
+    """Returns the data sets by task, without photos where they cannot be had."""
     tasks = {}
     try:
         if config.data_dir:
@@ -121,10 +123,7 @@ def main(config: Config) -> dict:
         load(config),
         weights.find_weights(config.backbone, config.weights),
     )
-    sources = [f"{task}: {dataset.source}" for task, dataset in tasks.items()]
-    with runs.start(
-        config, found._replace(source="; ".join([*sources, found.source]))
-    ) as run:
+    with runs.start(config, sources=[*tasks.values(), found]) as run:
         model = backbones.build_backbone(config.backbone, found.path, found.keep)
         depths = (*backbones.DEPTHS[config.backbone], "features")
         outputs = []
@@ -155,17 +154,14 @@ def main(config: Config) -> dict:
                     f"{task} {name}": head.score(vectors[name], labels[name])
                     for name in vectors
                 }
-        print("\n" + runs.table(accuracies, digits=3))
+        run.table("Accuracy of the heads", accuracies, digits=3)
         curves = {
             task: np.array([row[f"{task} test"] for row in accuracies.values()])
             for task in tasks
         }
-        stages, path = range(1, len(depths) + 1), run.figures / "depths.png"
-        run.add_figure(
-            figures.plot_curves(
-                path, stages, {"test accuracy": curves}, "cut after stage"
-            )
-        )
+        stages = range(1, len(depths) + 1)
+        panels = {"test accuracy": curves}
+        run.show("depths", figures.plot_curves(stages, panels, "cut after stage"))
         return run.finish(accuracies=accuracies)
 
 

@@ -24,10 +24,12 @@ Try:
     --tuned-layers 49 --epochs 5  fine-tuning all layers takes longer: is it better?
 """
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from lessons.plots import course_5_transfer_learning as plots
 from training import command_line, figures, options, runs
 
 import keras
@@ -39,7 +41,7 @@ from models import backbones, cnn
 
 
 @dataclass(frozen=True)
-class Config(options.Options):
+class Config(options.DeviceOptions):
     precision: Literal["auto", "float32", "bfloat16"] = (
         "float32"  # of the computation; here CPUs are slow in bfloat16
     )
@@ -55,8 +57,8 @@ class Config(options.Options):
         "efficientnet_lite0"  # the network
     )
     weights: Path | None = None  # file of its weights; looked for if not given
-    size: int | None = (
-        None  # height and width of the photos in pixels; if not given, 320, for vgg16 224
+    size: Annotated[int | None, options.between(1, 10_000_000)] = (
+        None  # height and width of the photos, pixels; if not given 320, for vgg16 224
     )
     epochs: int = (
         10  # passes over the training photos; in an epoch of the head there are ten
@@ -65,35 +67,40 @@ class Config(options.Options):
     learning_rate: float | None = (
         None  # of fine-tuning; if not given, 1e-5 for photos and 1e-3 for digits
     )
-    regularization: float = 1e-3  # penalty on the squared weights of the head
-    tuned_layers: int = 4  # layers before the head that fine-tuning changes
+    regularization: Annotated[float, options.between(0, 1e6)] = (
+        1e-3  # penalty on the squared weights of the head
+    )
+    tuned_layers: Annotated[int, options.between(1, 1000)] = (
+        4  # layers before the head that fine-tuning changes
+    )
 
 
 def learn(
-    run, way: str, model: keras.Model, data: dict, learning_rate: float = 1e-3
+    run,
+    config: Config,
+    way: str,
+    model: keras.Model,
+    data: dict,
+    learning_rate: float = 1e-3,
 ) -> dict:
     """Trains a model on the training split, inputs and labels, and returns its metrics
     on all three splits.
     """
-    settings = {
-        "epochs": run.config.epochs,
-        "batch_size": run.config.batch_size,
-        "verbose": run.verbose,
-    }
-    updates = settings["epochs"] * -(-len(data["train"][1]) // settings["batch_size"])
-    falling = keras.optimizers.schedules.CosineDecay(learning_rate, updates)
+    updates = config.epochs * math.ceil(len(data["train"][1]) / config.batch_size)
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, updates)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(
-        optimizer=keras.optimizers.Adam(falling), loss=loss, metrics=["accuracy"]
-    )
-    watchers = run.resumable(
-        run.curves(way), run.watch(data["train"], data["validation"])
+        optimizer=keras.optimizers.Adam(schedule), loss=loss, metrics=["accuracy"]
     )
     model.fit(
         *data["train"],
+        batch_size=config.batch_size,
+        epochs=config.epochs,
         validation_data=data["validation"],
-        callbacks=watchers,
-        **settings,
+        callbacks=run.callbacks(
+            name=way, train=data["train"], validation=data["validation"]
+        ),
+        verbose=run.verbose,
     )
     return {
         split: model.evaluate(*part, return_dict=True, verbose=0)
@@ -107,10 +114,11 @@ def main(config: Config) -> dict:
     config = replace(
         config, size=size, batch_size=min(config.batch_size, len(dataset.train.y))
     )
+    sources = []
     if known is None:
         found = weights.find_weights(config.backbone, config.weights)
-        dataset = dataset._replace(source=f"{dataset.source}; {found.source}")
-    with runs.start(config, dataset) as run:
+        sources.append(found)
+    with runs.start(config, dataset, sources) as run:
         images = {
             split: getattr(dataset, split) for split in ("train", "validation", "test")
         }
@@ -136,14 +144,14 @@ def main(config: Config) -> dict:
                 *known.train,
                 batch_size=100,
                 epochs=5,
-                callbacks=run.resumable(),
+                callbacks=run.callbacks(doctor=False, curves=False),
                 verbose=run.verbose,
             )
         views = [
             augment(np.float32(dataset.train.x[:1]), training=True)[0]
             for _ in range(15)
         ]
-        run.add_picture(
+        run.show(
             "augmentation",
             figures.draw_grid([dataset.train.x[0], *views], columns=8),
         )
@@ -165,7 +173,8 @@ def main(config: Config) -> dict:
                 backbone, keras.Input((side, side, shape[2]))
             )  # with random weights
             for layer in network.layers:
-                layer.momentum = 0.9  # of batch normalization: 0.99 would need more updates than there are
+                # Of batch normalization: 0.99 would need more updates than there are.
+                layer.momentum = 0.9
             model = keras.Sequential(
                 [
                     keras.Input(shape),
@@ -174,7 +183,7 @@ def main(config: Config) -> dict:
                 ]
             )
             results["scratch"] = learn(
-                run, "scratch", keras.Sequential([augment, model]), images
+                run, config, "scratch", keras.Sequential([augment, model]), images
             )
         if config.ways != ("scratch",):
             model = replace_head(backbone)
@@ -190,36 +199,35 @@ def main(config: Config) -> dict:
                 np.repeat(part, 10, axis=0) for part in features["train"]
             ]  # one is a very short epoch
             results["head"] = learn(
-                run, "head", head, {**features, "train": ten_passes}
+                run, config, "head", head, {**features, "train": ten_passes}
             )
         if "fine_tuning" in config.ways:
             last = [layer for layer in model.layers if hasattr(layer, "kernel")][
                 -1 - config.tuned_layers :
             ]
             for layer in model.layers:
-                layer.trainable = (
-                    layer in last
-                )  # batch normalization keeps the statistics of the million photographs
+                # Batch normalization keeps the statistics of the million photographs.
+                layer.trainable = layer in last
             rate, tuned = (
                 config.learning_rate or (1e-3 if known else 1e-5),
                 keras.Sequential([augment, model]),
             )
-            results["fine_tuning"] = learn(run, "fine_tuning", tuned, images, rate)
+            results["fine_tuning"] = learn(
+                run, config, "fine_tuning", tuned, images, rate
+            )
         accuracies = {
             way: {name: values["accuracy"] for name, values in r.items()}
             for way, r in results.items()
         }
-        print("\n" + runs.table(accuracies))
-        run.add_figure(
-            figures.plot_bars(run.figures / "ways.png", accuracies, "accuracy")
-        )
+        run.table("Accuracy", accuracies)
+        run.show("ways", plots.plot_bars(accuracies, "accuracy"))
         last, inputs = (head, features) if config.ways == ("head",) else (model, images)
         answers = tf.nn.softmax(last.predict(inputs["test"][0], verbose=0)).numpy()
-        run.add_picture(
+        run.show(
             "mistakes",
             figures.draw_mistakes(*dataset.test, answers, dataset.class_names),
         )
-        run.add_graph(model)
+        run.graph(model)
         return run.finish(model, ways=results, **results[list(results)[-1]])
 
 

@@ -28,7 +28,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NamedTuple
 
-from training import command_line, device, quiet, runs
+from training import command_line, device, keras_patches, quiet, runs
 
 import keras
 import numpy as np
@@ -402,6 +402,30 @@ def take_from_chief(
     ]
 
 
+def steps(
+    run: "runs.Run | None",
+    strategy: tf.distribute.Strategy,
+    count: int,
+    model: keras.Model,
+) -> Iterator[int]:
+    """Yields the numbers of the steps of a loop on each worker, as `Run.steps` does in
+    the chief; all begin with the chief's weights.
+
+    Args:
+        run: of the chief, None in the others.
+        strategy: of the workers.
+        count: of the steps.
+        model: what the loop changes.
+    """
+    numbers = run.steps(count, model=model) if run else None
+    step = next(numbers, count) if run else 0
+    step, *weights = take_from_chief(strategy, [np.float32(step), *model.get_weights()])
+    model.set_weights(weights)
+    while step < count:
+        yield int(step)
+        step = next(numbers, count) if run else step + 1
+
+
 @contextlib.contextmanager
 def start_run(cluster: Cluster, config, dataset) -> Iterator["runs.Run | None"]:
     """Opens the folder of a new run in the chief, as `runs.start` does; gives the
@@ -413,11 +437,7 @@ def start_run(cluster: Cluster, config, dataset) -> Iterator["runs.Run | None"]:
         Exception: as `runs.start`.
     """
     keras.utils.set_random_seed(config.seed)
-    opened = (
-        runs.start(config, dataset)
-        if cluster.index == 0
-        else device.computing("float32", config.debug)
-    )
+    opened = runs.start(config, dataset) if cluster.index == 0 else follow(config)
     with opened as run:
         if run is None:
             print(
@@ -427,6 +447,17 @@ def start_run(cluster: Cluster, config, dataset) -> Iterator["runs.Run | None"]:
             )
         with watching(cluster):
             yield run
+
+
+@contextlib.contextmanager
+def follow(config) -> Iterator[None]:
+    """Computes as `runs.start` lets the chief compute, and writes nothing."""
+    faster = not (config.plain_keras or config.debug)
+    with (
+        device.computing("float32", config.debug),
+        keras_patches.applied() if faster else contextlib.nullcontext(),
+    ):
+        yield
 
 
 @contextlib.contextmanager

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import tyro
 
-OUT_OF_MEMORY = "the memory is too small for this: try less of what was asked for, such as units, images or pixels"
+OUT_OF_MEMORY = (
+    "the memory is too small for this: try less of what was asked for, such as units, "
+    "images or pixels"
+)
 FULL_DISK = (
     "no space is left on the disk: make some, or name a folder elsewhere with --logdir"
 )

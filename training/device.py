@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from training import quiet, speed
+from training import quiet
 
 import keras
 import psutil
@@ -121,9 +121,8 @@ def run_on_devices(function, *arguments):
 def computing(
     precision: str, debug: bool, strategy: tf.distribute.Strategy | None = None
 ) -> Iterator[None]:
-    """Sets the precision of the layers made inside the block, and makes Keras faster.
-
-    If `debug`, it runs the layers eagerly with numeric checks instead.
+    """Sets the precision of the layers made inside the block, and if `debug` runs them
+    eagerly with numeric checks.
 
     Args:
         precision: "float32", or "bfloat16": Keras's `mixed_bfloat16`, which keeps the
@@ -140,7 +139,8 @@ def computing(
         with contextlib.ExitStack() as stack:
             if strategy is not None and strategy.num_replicas_in_sync > 1:
                 stack.enter_context(strategy.scope())
-            stack.enter_context(debugging() if debug else speed.faster())
+            if debug:
+                stack.enter_context(debugging())
             yield
     finally:
         keras.config.set_dtype_policy(previous)

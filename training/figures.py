@@ -1,16 +1,14 @@
 """Pictures for the run folder and for TensorBoard.
 
 `draw_*` return a picture, uint8 `(height, width, 3)` in [0, 255], within milliseconds,
-so that they can be drawn while a network trains. `plot_*` draw curves with Matplotlib,
-save a PNG and return its path.
+so that they can be drawn while a network trains. `plot_*` return a figure of
+Matplotlib.
 """
 
-import contextlib
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 
-from training import quiet  # noqa: F401 (Matplotlib's log lines)
+from training import quiet, run_folder  # noqa: F401 (quiet: Matplotlib's log lines)
 
 import numpy as np
 from matplotlib import get_data_path
@@ -166,30 +164,6 @@ def draw_heading(text: str) -> np.ndarray:
     return np.asarray(canvas)
 
 
-def draw_importance(images: np.ndarray, maps: dict[str, np.ndarray]) -> np.ndarray:
-    """Draws images in a row, and below them the same images, faded, with their
-    important pixels in red.
-
-    Args:
-        images: `(n, height, width, 1)` in [0, 255].
-        maps: by the name of the method, how important each pixel is, float `(n, height,
-            width)` in [0, 1].
-    """
-    rows = [draw_heading("input"), draw_grid(images, columns=len(images))]
-    for name, values in maps.items():
-        faded = images[..., 0] * 0.5
-        colors = np.stack(
-            [
-                faded + (255 - faded) * values,
-                faded * (1 - values),
-                faded * (1 - values),
-            ],
-            axis=-1,
-        )
-        rows += [draw_heading(name), draw_grid(colors, columns=len(images))]
-    return np.concatenate(rows)
-
-
 def draw_confusion(
     labels: np.ndarray, predicted: np.ndarray, class_names: tuple[str, ...]
 ) -> np.ndarray:
@@ -323,155 +297,24 @@ def draw_mistakes(
 
 def save_picture(picture: np.ndarray, path: Path) -> Path:
     """Saves a drawn picture as PNG, complete or not at all, and returns `path`."""
-    with write_beside(path) as partial:
+    with run_folder.written(path) as partial:
         Image.fromarray(picture).save(partial)
     return path
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
     """Saves a Matplotlib figure as PNG, complete or not at all, and returns `path`."""
-    with write_beside(path) as partial:
+    with run_folder.written(path) as partial:
         figure.savefig(partial, dpi=120)
     return path
 
 
-@contextlib.contextmanager
-def write_beside(path: Path) -> Iterator[Path]:
-    """Yields a path beside `path` to write to, which is renamed after the block, or
-    removed if the block fails.
-    """
-    partial = path.with_suffix(".partial.png")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def plot_costs(path: Path, train: np.ndarray, test: np.ndarray) -> Path:
-    """Draws the cost of training and test examples after each epoch, both axes
-    logarithmic.
-
-    Args:
-        path: of the PNG.
-        train: float `(epochs + 1,)`, the first before training.
-        test: float `(epochs + 1,)`.
-    """
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for label, costs in (("training", train), ("test", test)):
-        finite = costs < 1e30
-        axes.plot(np.flatnonzero(finite), costs[finite], label=label)
-    axes.set_xscale("symlog", linthresh=1)
-    axes.set(yscale="log", xlabel="epoch", ylabel="cost", title="Cost", xlim=(0, None))
-    axes.grid(alpha=0.3, which="both")
-    axes.legend()
-    return save_figure(figure, path)
-
-
-def plot_fit(
-    path: Path, train: tuple, test: tuple, x: np.ndarray, curves: dict[str, np.ndarray]
-) -> Path:
-    """Draws points and the curves that are to meet them.
-
-    Args:
-        path: of the PNG.
-        train: x and y of the training points, each float `(n, 1)`.
-        test: x and y of the test points.
-        x: where the curves are known, float `(m, 1)`.
-        curves: the values there of each curve, float `(m, 1)`.
-    """
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    axes.scatter(*train, color="black", label="training points", zorder=3)
-    axes.scatter(*test, color="white", edgecolor="black", label="test points", zorder=3)
-    for (label, values), style in zip(curves.items(), ("-", "--", ":"), strict=False):
-        axes.plot(x, values, style, label=label)
-    known = np.concatenate([train[1], test[1]])
-    margin = 0.3 * np.ptp(known)
-    axes.set(
-        xlabel="x",
-        ylabel="y",
-        title="Fit",
-        ylim=(known.min() - margin, known.max() + margin),
-    )
-    axes.legend()
-    return save_figure(figure, path)
-
-
-def plot_path(
-    path: Path, x: np.ndarray, y: np.ndarray, weights: np.ndarray, best: np.ndarray
-) -> Path:
-    """Draws the path of W and b over the surface of the cost sum((W x + b - y)^2) / (2
-    n).
-
-    Args:
-        path: of the PNG.
-        x: float `(n, 1)`.
-        y: float `(n, 1)`.
-        weights: float `(epochs + 1, 2)`, W and b in the order of training.
-        best: float `(2,)`, W and b where the surface is lowest.
-    """
-    corners = np.concatenate([weights, [best]])
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    margin = 0.15 * np.maximum(high - low, 0.5)
-    w, b = np.meshgrid(
-        *(
-            np.linspace(start, end, 200)
-            for start, end in zip(low - margin, high + margin, strict=True)
-        )
-    )
-    errors = w[..., np.newaxis] * x[:, 0] + b[..., np.newaxis] - y[:, 0]
-    costs = np.mean(errors**2, axis=-1) / 2
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    axes = figure.subplots()
-    levels = np.geomspace(costs.min() * 1.001, costs.max(), 20)
-    axes.contourf(w, b, costs, levels, cmap="viridis", norm="log")
-    axes.plot(
-        *weights.T,
-        "o-",
-        color="white",
-        markersize=2,
-        linewidth=1,
-        label="after each epoch",
-    )
-    axes.plot(*best, "r*", markersize=12, label="lowest cost")
-    axes.set(xlabel="W", ylabel="b", title="The path over the cost surface")
-    axes.legend()
-    return save_figure(figure, path)
-
-
-def plot_matrices(path: Path, matrices: dict[str, np.ndarray]) -> Path:
-    """Draws small matrices side by side with their numbers: blue below zero, white at
-    zero, red above.
-
-    Args:
-        path: of the PNG.
-        matrices: each two-dimensional, by its title.
-    """
-    columns = min(4, len(matrices))
-    rows = -(-len(matrices) // columns)
-    figure = Figure(figsize=(3 * columns, 3.1 * rows), layout="constrained")
-    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in panels:
-        axes.axis("off")
-    for axes, (title, values) in zip(panels, matrices.items(), strict=False):
-        values = np.asarray(values, float)
-        largest = max(1.0, np.abs(values).max())
-        axes.imshow(values, cmap="bwr", vmin=-1.6 * largest, vmax=1.6 * largest)
-        for (row, column), value in np.ndenumerate(values):
-            axes.text(column, row, f"{value:g}", ha="center", va="center")
-        axes.set_title(title)
-    return save_figure(figure, path)
-
-
 def plot_curves(
-    path: Path, x: np.ndarray, panels: dict[str, dict[str, np.ndarray]], xlabel: str
-) -> Path:
+    x: np.ndarray, panels: dict[str, dict[str, np.ndarray]], xlabel: str
+) -> Figure:
     """Draws curves over the same x, a panel beside the other.
 
     Args:
-        path: of the PNG.
         x: float `(n,)`.
         panels: by the label of the vertical axis: curves, float `(n,)`, by their name.
         xlabel: label of the horizontal axis.
@@ -485,17 +328,14 @@ def plot_curves(
         axes.set(xlabel=xlabel, ylabel=label)
         axes.grid(alpha=0.3)
         axes.legend()
-    return save_figure(figure, path)
+    return figure
 
 
-def plot_ranges(
-    path: Path, panels: dict[str, dict], ylabel: str, yscale: str = "linear"
-) -> Path:
+def plot_ranges(panels: dict[str, dict], ylabel: str, yscale: str = "linear") -> Figure:
     """Draws the mean of repeated measurements as a line, and their range as a band, in
     panels side by side.
 
     Args:
-        path: of the PNG.
         panels: by the name of the horizontal axis: for each of its values, evenly
             spaced, the measurements of each line, such as `{"units": {4: {"training":
             [0.1, 0.2], "validation": [0.2, 0.4]}}}`.
@@ -521,55 +361,4 @@ def plot_ranges(
         axes.grid(alpha=0.3)
         axes.legend()
     figure.axes[0].set(ylabel=ylabel, ylim=(0 if yscale == "linear" else None, None))
-    return save_figure(figure, path)
-
-
-def plot_bars(path: Path, rows: dict[str, dict[str, float]], ylabel: str) -> Path:
-    """Draws groups of bars with their numbers.
-
-    Args:
-        path: of the PNG.
-        rows: by the name of the group, numbers in [0, 1] by the name of the bar; all
-            groups have the same names.
-        ylabel: what the numbers are.
-    """
-    names = list(next(iter(rows.values())))
-    width = 0.8 / len(names)
-    figure = Figure(figsize=(2 + 1.8 * len(rows), 4), layout="constrained")
-    axes = figure.subplots()
-    for index, name in enumerate(names):
-        places = np.arange(len(rows)) + (index - (len(names) - 1) / 2) * width
-        bars = axes.bar(
-            places, [row[name] for row in rows.values()], 0.9 * width, label=name
-        )
-        axes.bar_label(bars, fmt="{:.1%}", fontsize=8)
-    axes.set_xticks(range(len(rows)), [name.replace("_", " ") for name in rows])
-    axes.set(ylabel=ylabel, ylim=(0, 1.08))
-    figure.legend(loc="outside upper center", ncols=len(names))
-    return save_figure(figure, path)
-
-
-def plot_descent(path: Path, surface, paths: dict[str, np.ndarray]) -> Path:
-    """Draws ways down a surface over its contour lines, for x and y from -2 to 2.
-
-    Args:
-        path: of the PNG.
-        surface: function of x and y, arrays of one shape, to heights of that shape.
-        paths: by name, float `(steps, 2)`.
-    """
-    x, y = np.meshgrid(np.linspace(-2, 2, 200), np.linspace(-2, 2, 200))
-    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
-    axes = figure.subplots()
-    axes.contourf(
-        x, y, surface(x, y), np.linspace(-0.4, 8, 22), cmap="Greys", extend="max"
-    )
-    for (name, places), color in zip(
-        paths.items(), ("tab:blue", "tab:orange", "tab:green"), strict=False
-    ):
-        axes.plot(*places.T, ".-", color=color, markersize=4, linewidth=1, label=name)
-        axes.plot(*places[-1], "o", color=color, markersize=9, markeredgecolor="white")
-    axes.set(
-        xlabel="x", ylabel="y", xlim=(-2, 2), ylim=(-2, 2), title="Three ways down"
-    )
-    axes.legend(loc="lower right")
-    return save_figure(figure, path)
+    return figure

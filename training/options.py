@@ -1,127 +1,107 @@
-"""The options of every lesson, and the ranges of the hyperparameters that lessons have
-in common.
-"""
+"""The options that lessons share, and the ranges of their hyperparameters."""
 
 import re
 from dataclasses import dataclass, fields
-from math import isfinite
 from pathlib import Path
-from typing import Literal
-
-RANGES = {
-    "seed": (lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295"),
-    "epochs": (
-        lambda value: 1 <= value <= 1_000_000,
-        "a whole number from 1 to 1000000",
-    ),
-    "batch_size": (lambda value: value >= 1, "a whole number from 1"),
-    "learning_rate": (
-        lambda value: 0 < value < 1e30,
-        "a number above 0, such as 0.001",
-    ),
-    "units": (lambda value: 1 <= value <= 100_000, "a whole number from 1 to 100000"),
-    "filters": (lambda value: 1 <= value <= 10_000, "a whole number from 1 to 10000"),
-    "examples": (lambda value: value >= 8, "a whole number from 8"),
-    "depths": (lambda value: 1 <= value <= 16, "whole numbers from 1 to 16"),
-    "parameters": (
-        lambda value: 1000 <= value <= 1_000_000,
-        "a whole number from 1000 to 1000000",
-    ),
-    "folds": (lambda value: 0 <= value <= 5, "a whole number from 0 to 5"),
-    "updates": (
-        lambda value: 10 <= value <= 1_000_000,
-        "a whole number from 10 to 1000000",
-    ),
-    "draws": (lambda value: 1 <= value <= 1_000, "a whole number from 1 to 1000"),
-    "patience": (
-        lambda value: 1 <= value <= 1_000_000,
-        "a whole number from 1 to 1000000",
-    ),
-    "weight_decay": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
-    "epsilon": (lambda value: 0 < value <= 1, "a share above 0, at most 1"),
-    "steps": (
-        lambda value: 1 <= value <= 1_000_000,
-        "a whole number from 1 to 1000000",
-    ),
-    "blur": (lambda value: 0 <= value <= 1000, "a number of pixels from 0 to 1000"),
-    "angle": (isfinite, "a number of degrees"),
-    "decay": (lambda value: 0 <= value < 1, "a share from 0 to below 1"),
-    "stride": (lambda value: 1 <= value <= 3, "a whole number from 1 to 3"),
-    "size": (
-        lambda value: 1 <= value <= 10_000_000,
-        "a whole number from 1 to 10000000",
-    ),
-    "regularization": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
-    "digits_each": (lambda value: 2 <= value <= 300, "a whole number from 2 to 300"),
-    "tuned_layers": (
-        lambda value: 1 <= value <= 1_000,
-        "a whole number from 1 to 1000",
-    ),
-    "content_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
-    "style_weight": (lambda value: 0 <= value <= 1e6, "a number from 0 to 1000000"),
-    "smoothness_weight": (
-        lambda value: 0 <= value <= 1e6,
-        "a number from 0 to 1000000",
-    ),
-    "workers": (lambda value: 1 <= value <= 100_000, "a whole number from 1 to 100000"),
-    "wait": (
-        lambda value: 0 < value <= 86_400,
-        "a number of seconds above 0, at most 86400",
-    ),
-    "degree": (lambda value: 1 <= value <= 16, "a whole number from 1 to 16"),
-    "dropout": (lambda value: 0 <= value < 1, "a share from 0 to below 1"),
-}
+from typing import Literal, NamedTuple, get_type_hints
 
 DEVICE = re.compile(
     r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE
 )  # no name for a folder on Windows
 
 
+class Range(NamedTuple):
+    """The numbers that a field may have; see `between`."""
+
+    low: float | None
+    high: float | None
+    above: float | None
+    below: float | None
+
+    def __contains__(self, value: float) -> bool:
+        """True for a number in the range; never for NaN."""
+        return (
+            value == value
+            and (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+    def __str__(self) -> str:
+        """The range in words, such as "from 0 to below 1"."""
+        start = "" if self.low is None else f"from {self.low}"
+        if self.above is not None:
+            start = f"above {self.above}"
+        if self.high is not None:
+            end = f"to {self.high}" if self.low is not None else f"at most {self.high}"
+            return f"{start}, {end}" if self.above is not None else f"{start} {end}"
+        if self.below is not None:
+            return f"{start} to below {self.below}"
+        return start
+
+
+def between(
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+) -> Range:
+    """Returns the range of a field of a `Config`, to be written into its type.
+
+    `degree: Annotated[int, options.between(1, 16)] = 1` is an example. It holds for
+    each value of a field that has several.
+
+    Args:
+        low: the smallest number allowed.
+        high: the largest number allowed.
+        above: instead of `low`, a number that is itself too small.
+        below: instead of `high`, a number that is itself too large.
+    """
+    return Range(low, high, above, below)
+
+
+# Of hyperparameters that several lessons have. A lesson's own stand in its `Config`.
+SHARED = {
+    "seed": between(0, 2**32 - 1),
+    "epochs": between(1, 1_000_000),
+    "updates": between(10, 1_000_000),
+    "steps": between(1, 1_000_000),
+    "batch_size": between(1),
+    "learning_rate": between(above=0, below=1e30),
+    "units": between(1, 100_000),
+    "filters": between(1, 10_000),
+    "dropout": between(0, below=1),
+}
+
+
 @dataclass(frozen=True)
 class Options:
-    """What every lesson can be asked on its command line.
-
-    A lesson's `Config` inherits it.
+    """What every lesson can be asked on its command line. A lesson's `Config` inherits
+    it.
 
     Raises:
-        ValueError: a field in `RANGES` is out of its range, `name` is not one plain
-            folder name, or `logdir` not UTF-8.
+        ValueError: a field is out of its range, `name` is not one plain folder name, or
+            `logdir` not UTF-8.
     """
 
     seed: int = 0  # of every random number in the run
     logdir: Path = Path("runs")  # folder for the runs, the one to show in TensorBoard
-    name: str | None = (
-        None  # of the run's folder, LOGDIR/LESSON/NAME; the time if not given
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = (
-        "auto"  # bfloat16 if auto finds a CPU or GPU that computes it
-    )
-    strategy: Literal["one", "mirrored"] = (
-        "one"  # mirrored: all GPUs of the machine share each batch of a training
-    )
-    profile: bool = False  # trace a few updates for TensorBoard's page Profile (install requirements-profile.txt)
-    resume: bool = False  # go on with the run of that --name, else with the last one, where it was interrupted
-    debug: bool = False  # run eagerly with numeric checks: slow, but breakpoints and prints in a model work
+    name: str | None = None  # of the run's folder, LOGDIR/LESSON/NAME; else the time
+    profile: bool = False  # trace a few updates (install requirements-profile.txt)
+    resume: bool = False  # go on with the run of that --name, else with the last one
+    plain_keras: bool = False  # leave out what makes Keras faster: see the run's header
+    debug: bool = False  # run line by line: slow, but print and breakpoint() work
 
     def __post_init__(self):
+        hints = get_type_hints(type(self), include_extras=True)
         for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name not in RANGES or value is None:
-                continue
-            valid, expected = RANGES[field.name]
-            for part in value if isinstance(value, tuple) else (value,):
-                if not valid(part):
-                    raise ValueError(
-                        f"{flag(field.name)} is {part}, expected {expected}"
-                    )
+            check_range(field.name, getattr(self, field.name), hints[field.name])
         if self.name is not None and not is_folder_name(self.name):
             raise ValueError(
                 f"--name is {self.name[:80]!r}, expected one plain folder name, such "
                 "as wide_network"
-            )
-        if self.debug and self.strategy != "one":
-            raise ValueError(
-                "--debug runs line by line, on one device: leave it or --strategy out"
             )
         if any(
             "\ud800" <= character <= "\udfff" for character in str(self.logdir)
@@ -133,12 +113,55 @@ class Options:
 
 
 @dataclass(frozen=True)
-class OneDeviceOptions(Options):
-    """The options of a lesson that devices cannot share: it has no `fit`, many small
-    ones, or a trained model.
+class PrecisionOptions(Options):
+    """Those of a lesson that can compute in bfloat16."""
+
+    precision: Literal["auto", "float32", "bfloat16"] = (
+        "auto"  # auto: bfloat16 on a CPU or GPU that computes it
+    )
+
+
+@dataclass(frozen=True)
+class DeviceOptions(PrecisionOptions):
+    """Those of a lesson whose trainings several devices can share.
+
+    Raises:
+        ValueError: as `Options`, or `debug` on several devices.
     """
 
-    strategy: Literal["one"] = "one"  # nothing here is worth sharing among several GPUs
+    strategy: Literal["one", "mirrored"] = (
+        "one"  # mirrored: all GPUs of the machine share each batch of a training
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.debug and self.strategy != "one":
+            raise ValueError(
+                "--debug runs line by line, on one device: leave it or --strategy out"
+            )
+
+
+NAMES = frozenset(field.name for field in fields(DeviceOptions))
+
+
+def check_range(name: str, value, hint) -> None:
+    """Checks the value, or each of the values, of a field.
+
+    Args:
+        name: of the field.
+        value: of the field; None and what is no number are not checked.
+        hint: its type, with a `Range` if it has one of its own.
+
+    Raises:
+        ValueError: it is out of its range.
+    """
+    own = [extra for extra in getattr(hint, "__metadata__", ()) if type(extra) is Range]
+    allowed = own[0] if own else SHARED.get(name)
+    for part in value if isinstance(value, tuple) else (value,):
+        if allowed is None or part is None or part in allowed:
+            continue
+        kind = "a number" if isinstance(part, float) else "a whole number"
+        raise ValueError(f"{flag(name)} is {part}, expected {kind} {allowed}")
 
 
 def is_folder_name(name: str) -> bool:

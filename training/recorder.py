@@ -5,7 +5,7 @@ and an end to what diverges.
 import math
 import time
 
-from training import classifier, device, figures, quiet
+from training import device, figures, quiet, tensorboard
 
 import keras
 import numpy as np
@@ -37,6 +37,30 @@ class StopOnDivergence(keras.callbacks.Callback):
                 f"the training diverged at a learning rate of {learning_rate:.3g}. Try "
                 "a tenth: --learning-rate"
             )
+
+
+class Curves(keras.callbacks.Callback):
+    """Draws the curves of one of several trainings in a run.
+
+    Loss and metrics are shown as "name/loss" and so on, a point an epoch, training and
+    validation in one chart.
+
+    Args:
+        log: as `runs.Run.log`.
+        name: of the training.
+    """
+
+    def __init__(self, log, name: str):
+        super().__init__()
+        self.log = log
+        self.name = name
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Adds a point to each curve."""
+        for key, value in logs.items():
+            split = "validation" if key.startswith("val_") else "train"
+            chart = f"{self.name}/{key.removeprefix('val_')}"
+            self.log(epoch, split, **{chart: value})
 
 
 class Recorder(keras.callbacks.Callback):
@@ -96,7 +120,7 @@ class Recorder(keras.callbacks.Callback):
             lambda *train: device.run_on_devices(self.compute_gradients, *train)
         )
         with self.writers["train"].as_default(step=0):
-            write_graph(self.model)
+            tensorboard.write_graph(self.model)
         self.look()
         self.make_variables()
 
@@ -219,8 +243,8 @@ class Recorder(keras.callbacks.Callback):
             for name, value in metrics.items():
                 tf.summary.scalar(name, value)
         if self.class_names is not None and outputs.shape[-1] == len(self.class_names):
-            probabilities = classifier.find_probabilities(outputs)
-            pictures = classifier.draw_network(self.probe, images[0])
+            probabilities = tensorboard.to_probabilities(outputs)
+            pictures = tensorboard.draw_network(self.probe, images[0])
             pictures["confusion/validation"] = figures.draw_confusion(
                 labels, outputs.argmax(axis=1), self.class_names
             )
@@ -260,16 +284,3 @@ def write_histogram(name: str, values: np.ndarray) -> None:
     values = values.ravel()
     drawn = summary_v2.histogram_pb(name, values[:: -(-values.size // SAMPLED)])
     tf.summary.experimental.write_raw_pb(drawn.SerializeToString())
-
-
-def write_graph(model: keras.Model) -> None:
-    """Writes a Keras model for TensorBoard's page Graphs: its operations, and its
-    layers as the conceptual graph.
-    """
-    forward = tf.function(lambda inputs: model(inputs, training=False), autograph=False)
-    inputs = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype, name="input")
-    tf.summary.graph(forward.get_concrete_function(inputs).graph)
-    metadata = tf.compat.v1.SummaryMetadata()
-    metadata.plugin_data.plugin_name = "graph_keras_model"
-    metadata.plugin_data.content = b"1"
-    tf.summary.write(tag="keras", tensor=model.to_json(), metadata=metadata)

@@ -1,30 +1,6 @@
-"""The folder of a run, `LOGDIR/LESSON/NAME`: everything that a run writes, and nothing
-elsewhere.
+"""A run of a lesson: one folder that holds everything it writes.
 
-`config.json` says how the run was made:
-    lesson: name of the lesson, such as "course_3_cnn". hyperparameters: the fields of
-    the lesson's own `Config`, as used. options: those that every lesson shares: seed,
-    logdir, name, precision, strategy, profile, debug. source: what the data is and
-    where it came from. class_names: the name of each class; absent where a lesson has
-    none. device: such as "CPU (2 cores)", or "2 mirrored devices, GPU (...)".
-    precision: "float32" or "bfloat16", as used. versions: of python, tensorflow, keras
-    and numpy.
-
-`metrics.json` says what came of it:
-    lesson: as above. status: "running", "finished", "interrupted" or "failed". A run
-    that was killed stays "running". train, validation, test: tables of Keras metric
-    names, such as "loss" and "accuracy", of the final model in
-        inference mode. Absent where a lesson has none, and until the run is finished.
-    seconds: from the start of the run to its end, with evaluation and figures. error:
-    why the run failed; absent otherwise. findings: of the doctor, each with code,
-    epoch, step, evidence, advice and severity; absent where it did not watch. Whatever
-    else a lesson measures, under its own name.
-
-Beside them: `model.keras` (the trained model), `figures/*.png`, `projector/` (vectors,
-labels and pictures), `index.npz` (of photographs that were searched), `state/` (of an
-unfinished run, for `--resume`), and TensorBoard's event files: `train/`, `validation/`
-and `test/` hold curves, `final/` hyperparameters with final metrics, the folder itself
-texts and pictures.
+`training/run_folder.py` says what is in the folder, file by file.
 """
 
 import contextlib
@@ -40,18 +16,33 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, fields
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from importlib import metadata
 from inspect import getfile
 from pathlib import Path
 
-from training import checkpoints, classifier, device, doctor, figures, quiet, recorder
-from training.options import Options, flag
+from training import (
+    device,
+    doctor,
+    figures,
+    keras_patches,
+    options,
+    quiet,
+    recorder,
+    resume,
+    run_folder,
+    tensorboard,
+)
 
 import keras
+import numpy as np
 import tensorflow as tf
-from tensorboard.plugins.hparams import api as hparams
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+PICTURES = 10  # that a loop or `fit` shows in a slider, and its first one
+SAVE_SECONDS = 2  # after which the state of a loop is saved again
 
 # TensorFlow takes the models of several runs in one process for one function that is
 # traced again and again.
@@ -61,13 +52,21 @@ logging.getLogger("tensorflow").addFilter(
 
 
 @contextlib.contextmanager
-def start(config: Options, dataset=None) -> Iterator["Run"]:
+def start(
+    config: options.Options, dataset=None, sources=(), precision: str | None = None
+) -> Iterator["Run"]:
     """Opens the folder of a new run, and writes down how the run ends.
+
+    Models are built inside the block: the seed is set when it begins, and so is the
+    precision of their layers.
 
     Args:
         config: the lesson's configuration. The file it is defined in names the lesson.
-        dataset: what a loader of `data` returned, with `source`, `train` and possibly
-            `validation`, `test` and `class_names`; None for a lesson without data.
+        dataset: a `data.Dataset`; None for a lesson without data.
+        sources: what else was read, such as photographs and weights: each has a text
+            `source`.
+        precision: "float32" or "bfloat16"; if not given, what `config.precision` says,
+            or float32 in a lesson without that option.
 
     Raises:
         ValueError: `batch_size` or `examples` is more than there are to train on, or a
@@ -76,15 +75,16 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
     """
     for name in ("batch_size", "examples"):
         count = getattr(config, name, 0)
-        if count and count > len(dataset.train[1]):
+        if count and count > len(dataset.train.y):
             raise ValueError(
-                f"{flag(name)} is {count}, expected at most the "
-                f"{len(dataset.train[1])} training examples"
+                f"{options.flag(name)} is {count}, expected at most the "
+                f"{len(dataset.train.y)} training examples"
             )
-    run = Run(config, dataset)
+    run = Run(config, dataset, sources, precision)
     try:
         with (
             device.computing(run.precision, config.debug, run.strategy),
+            keras_patches.applied() if run.faster else contextlib.nullcontext(),
             note_interrupt(run),
         ):
             yield run
@@ -99,18 +99,16 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
             then = (
                 "goes on" if run.states.saved else "starts over: nothing was saved yet"
             )
-            print(
-                "The same command with "
-                f"{join_words(['--resume', '--name', run.folder.name])} {then}"
-            )
+            words = join_words(["--resume", "--name", run.folder.name])
+            print(f"The same command with {words} {then}")
             raise KeyboardInterrupt from error
         if isinstance(error, FloatingPointError) and run.doctor:
             run.doctor.on_train_end()
         with contextlib.suppress(
             OSError
-        ):  # on a full disk; what is reported then is the first error
-            message = hide_home(" ".join(str(error).split())) or type(error).__name__
-            run.write_metrics(status="failed", error=message)
+        ):  # on a full disk; the first error is reported
+            message = " ".join(str(error).split()) or type(error).__name__
+            run.write_metrics(status="failed", error=run_folder.hide_home(message))
         raise
     finally:
         run.clear()
@@ -118,19 +116,40 @@ def start(config: Options, dataset=None) -> Iterator["Run"]:
             writer.close()
 
 
+def open(
+    name: str, logdir: Path = Path("runs"), lesson: str | None = None
+) -> run_folder.Record:
+    """Opens an earlier run of a classifier: its `config`, its `precision`, and with
+    `load_model()` its network.
+
+    Args:
+        name: folder of a run, or a lesson's name for its newest finished run.
+        logdir: folder in which the lessons' runs are.
+        lesson: the only lesson whose runs will do; None for any.
+
+    Raises:
+        ValueError: there is no such run, it has no saved classifier, or it is of
+            another lesson.
+    """
+    return run_folder.find_classifier(name, logdir, lesson)
+
+
 @contextlib.contextmanager
 def note_interrupt(run: "Run") -> Iterator[None]:
     """Notes Ctrl-C in `run.interrupted`: inside TensorFlow, Python's exception can
     become another one, or be lost.
+
+    A step of `run.steps` is finished first, unless Ctrl-C comes twice.
     """
 
     def note(number, frame):
+        wait = run.loop and not run.fitting and not run.interrupted
         run.interrupted = True
-        raise KeyboardInterrupt
+        if not wait:
+            raise KeyboardInterrupt
 
-    main_thread = (
-        threading.current_thread() is threading.main_thread()
-    )  # no other can handle signals
+    main_thread = threading.current_thread() is threading.main_thread()
+    # No other thread can handle signals.
     if (
         not main_thread
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
@@ -145,79 +164,70 @@ def note_interrupt(run: "Run") -> Iterator[None]:
 
 
 class Run:
-    """One run of a lesson: its folder, its TensorBoard writer and its results."""
+    """One run of a lesson: its folder, what TensorBoard shows of it, and its results.
 
-    def __init__(self, config: Options, dataset):
+    Attributes:
+        folder: of the run.
+        precision: "float32" or "bfloat16", what its layers compute in.
+        verbose: Keras's `verbose`: a progress bar on a terminal, a line an epoch in a
+            file or pipe.
+    """
+
+    def __init__(self, config: options.Options, dataset, sources=(), precision=None):
         self.config = config
         self.dataset = dataset
         self.class_names = getattr(dataset, "class_names", None)
-        self.lesson = Path(getfile(type(config))).stem
+        page = Path(getfile(type(config)))
+        self.lesson = page.stem
         if "TF_CONFIG" in os.environ:  # where `quiet` leaves it to what joins a cluster
             with quiet.hold_stderr():
                 quiet.prepare_devices()
-        self.precision = device.choose_precision(config.precision)
-        self.strategy = device.choose_strategy(config.strategy)
-        devices, batch_size = (
-            self.strategy.num_replicas_in_sync,
-            getattr(config, "batch_size", 0),
-        )
-        if batch_size % devices:
+        wanted = precision or getattr(config, "precision", "float32")
+        self.precision = device.choose_precision(wanted)
+        self.strategy = device.choose_strategy(getattr(config, "strategy", "one"))
+        devices = self.strategy.num_replicas_in_sync
+        if getattr(config, "batch_size", 0) % devices:
             raise ValueError(
-                f"--batch-size is {batch_size}, expected a multiple of the {devices} "
-                "devices that share it"
+                f"--batch-size is {config.batch_size}, expected a multiple of the "
+                f"{devices} devices that share it"
             )
-        keras.utils.clear_session()  # layers are named from the start, so that runs of one process share their charts
+        self.faster = not (config.plain_keras or config.debug)
+        # Layers are named from the start, so that runs of one process share their
+        # charts.
+        keras.utils.clear_session()
         keras.utils.set_random_seed(config.seed)
 
-        shared = {field.name for field in fields(Options)}
-        values = asdict(config)
-        del values["resume"]  # tells how a run is carried out, not what it is
-        self.hyperparameters = {
-            name: value for name, value in values.items() if name not in shared
-        }
-        description = {
-            "lesson": self.lesson,
-            "hyperparameters": self.hyperparameters,
-            "options": {
-                name: value for name, value in values.items() if name in shared
-            },
-            "source": hide_home(dataset.source) if dataset else "no data",
-            **({"class_names": self.class_names} if self.class_names else {}),
-            "device": device.describe(self.strategy.num_replicas_in_sync),
-            "precision": self.precision,
-            "versions": {"python": platform.python_version()}
-            | {
-                package: metadata.version(package)
-                for package in ("tensorflow", "keras", "numpy")
-            },
-        }
+        description = self.describe([dataset, *sources] if dataset else sources)
+        text = page.read_text("utf-8", "replace")
         parent = config.logdir / self.lesson
         self.folder = (
-            checkpoints.find_run(parent, config.name) if config.resume else None
+            resume.find_run(parent, self.lesson, config.name) if config.resume else None
         )
         resumed = self.folder is not None
         if resumed:
-            checkpoints.check(self.folder, description)
+            resume.check(self.folder, description, text)
         else:
-            self.folder = make_folder(parent, config.name)
-        self.states = checkpoints.States(self.folder, resumed)
-        self.fits = 0
-        self.interrupted = self.finished = False
+            self.folder = run_folder.make(parent, config.name)
+        self.states = resume.States(self.folder, resumed)
+        self.fits = self.loops = 0
+        self.loop = None  # the bar of a `run.steps` that is going on
+        self.epochs = None  # of a `fit` that is going on
+        self.interrupted = self.finished = self.fitting = False
         self.doctor = None
         self.figures = self.folder / "figures"
         self.started = time.perf_counter() - self.states.seconds
-        self.writers = Writers(self.states)
+        self.writers = tensorboard.Writers(self.states)
         try:
             if not resumed:
-                write_json(self.folder / "config.json", description)
-            checkpoints.occupy(self.folder)
+                with run_folder.written(self.folder / page.name) as partial:
+                    partial.write_text(text, "utf-8")
+                run_folder.write_json(self.folder / run_folder.CONFIG, description)
+            resume.occupy(self.folder)
             self.figures.mkdir(exist_ok=True)
             self.write_metrics(status="running")
-            self.add_texts(dict(description))
+            self.write_texts(dict(description))
         except BaseException:
-            with contextlib.suppress(
-                tf.errors.OpError
-            ):  # on a full disk, closing fails as writing did
+            with contextlib.suppress(tf.errors.OpError):  # as writing did
                 for writer in self.writers.values():
                     writer.close()
             if not resumed:  # of a run that could not even begin nothing is left
@@ -233,13 +243,46 @@ class Run:
             saved = "what was saved" if self.states.saved else f"nothing: {nothing}"
             print(f"  resumes    {saved}")
         print(f"  data       {description['source']}")
-        print(f"  computes   on {description['device']} in {self.precision}\n")
+        print(f"  computes   on {description['device']} in {self.precision}")
+        if self.faster:
+            print(f"  faster by  {keras_patches.NAMES} (not with --plain-keras)")
+        print()
+
+    def describe(self, sources) -> dict:
+        """Returns what `config.json` holds.
+
+        Args:
+            sources: of the data and the weights.
+        """
+        values = asdict(self.config)
+        del values["resume"]  # tells how a run is carried out, not what it is
+        shared = {key: value for key, value in values.items() if key in options.NAMES}
+        self.hyperparameters = {
+            key: value for key, value in values.items() if key not in options.NAMES
+        }
+        text = "; ".join(source.source for source in sources) or "no data"
+        packages = ("tensorflow", "keras", "numpy")
+        return {
+            "lesson": self.lesson,
+            "hyperparameters": self.hyperparameters,
+            "options": shared,
+            "source": run_folder.hide_home(text),
+            **({"class_names": self.class_names} if self.class_names else {}),
+            "device": device.describe(self.strategy.num_replicas_in_sync),
+            "precision": self.precision,
+            "faster": keras_patches.NAMES if self.faster else "",
+            "versions": {"python": platform.python_version()}
+            | {package: metadata.version(package) for package in packages},
+        }
 
     def clear(self) -> None:
         """Removes what only a run that is going on needs: on a full disk, that makes
         room for `metrics.json`.
         """
-        (self.folder / checkpoints.PROCESS).unlink(missing_ok=True)
+        if self.loop:
+            self.loop.close()
+            self.loop = None
+        (self.folder / resume.PROCESS).unlink(missing_ok=True)
 
     @property
     def verbose(self) -> int:
@@ -248,184 +291,226 @@ class Run:
         """
         return 1 if sys.stdout.isatty() else 2
 
-    def callbacks(self, diagnose: bool = True) -> list[keras.callbacks.Callback]:
-        """Returns the callbacks for the `fit` of a lesson: the doctor, an end to what
-        diverges, and the recording.
-
-        Args:
-            diagnose: whether the doctor is among them.
-        """
-        profile = self.folder / "train" if self.config.profile else None
-        splits = self.dataset.train, self.dataset.validation
-        watchers = [recorder.Recorder(self.writers, *splits, self.class_names, profile)]
-        return self.resumable(*([self.watch(*splits)] if diagnose else []), *watchers)
-
-    def resumable(
-        self, *callbacks, every_epoch: bool = True, **lists: list
+    def callbacks(
+        self,
+        *others: keras.callbacks.Callback,
+        name: str | None = None,
+        train=None,
+        validation=None,
+        doctor: bool = True,
+        curves: bool = True,
+        **state,
     ) -> list[keras.callbacks.Callback]:
-        """Returns the callbacks of a `fit` with two more: one ends what diverges, one
-        saves the rest for `--resume`.
+        """Returns the callbacks for a `fit`: curves, the doctor, an end to what
+        diverges, and saving for `--resume`.
+
+        Inside `run.steps`, only an end to what diverges: the loop saves and records.
 
         Args:
-            *callbacks: the others. What `callbacks` returns has these two already.
-            every_epoch: whether to save after each epoch, or only after the last one,
-                as is needed with callbacks that remember, such as Keras's
-                `EarlyStopping`.
-            **lists: those that the callbacks fill with arrays of one shape. They are
-                kept as well.
+            *others: callbacks of your own, which come first.
+            name: of the training, if it is one of several in a run: its curves are
+                "name/loss" and so on, with a point an epoch. Without a name, curves
+                have about 100 points, and weights, gradients and what a classifier
+                sees are recorded as well.
+            train: inputs and labels that `fit` is given, if they are not those of the
+                run's data set.
+            validation: inputs and labels, likewise.
+            doctor: whether the doctor watches.
+            curves: whether to record curves.
+            **state: what callbacks of your own change, as in `run.steps`.
         """
+        if self.loop is not None:
+            return [*others, recorder.StopOnDivergence(), resume.Interrupt(self)]
+        if train is None and self.dataset is not None:
+            train, validation = self.dataset.train, self.dataset.validation
+        watchers = list(others)
+        if doctor:
+            watchers.append(self.make_doctor(train, validation))
+        if curves and name is None:
+            profile = self.folder / "train" if self.config.profile else None
+            watchers.append(
+                recorder.Recorder(
+                    self.writers, train, validation, self.class_names, profile
+                )
+            )
+        elif curves:
+            watchers.append(recorder.Curves(self.log, name))
         self.fits += 1
-        saving = checkpoints.Checkpoint(
-            self, f"fit{self.fits}", callbacks, lists, every_epoch
-        )
-        return [*callbacks, recorder.StopOnDivergence(), saving]
+        saving = resume.Checkpoint(self, f"fit{self.fits}", watchers, state)
+        return [*watchers, recorder.StopOnDivergence(), saving]
 
-    def watch(self, train, validation=None) -> keras.callbacks.Callback:
-        """Returns the doctor alone, for a `fit` whose curves are recorded otherwise.
-
-        Args:
-            train: inputs and labels that `fit` is given.
-            validation: inputs and labels.
-        """
+    def make_doctor(self, train, validation) -> doctor.TrainingDoctor:
+        """Returns the doctor for a `fit` on these inputs and labels."""
         batch_size = getattr(self.config, "batch_size", None)
         self.doctor = doctor.TrainingDoctor(*train, validation, batch_size=batch_size)
         return self.doctor
 
-    def curves(self, name: str) -> keras.callbacks.Callback:
-        """Returns the callback that draws the curves of one of several trainings in a
-        run.
+    def steps(self, count: int, name: str | None = None, **state) -> Iterator[int]:
+        """Yields the numbers of the steps of a loop without `fit`, with a progress bar.
 
-        Loss and metrics are shown as "name/loss" and so on, a point an epoch, training
-        and validation in one chart.
-        """
-
-        def add_point(epoch: int, logs: dict) -> None:
-            for split, prefix in (("validation", "val_"), ("train", "")):
-                values = {
-                    key.removeprefix(prefix): logs.pop(key)
-                    for key in list(logs)
-                    if key.startswith(prefix)
-                }
-                self.add_scalars(
-                    split,
-                    epoch,
-                    **{f"{name}/{key}": value for key, value in values.items()},
-                )
-
-        return keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: add_point(epoch, dict(logs))
-        )
-
-    def save_state(self, name: str = "loop", /, **values) -> None:
-        """Saves what a loop without `fit` needs to go on from here after an
-        interruption.
+        The state is saved every other second and at the end. A resumed run gives it
+        back and goes on from there; a loop that was over restores its end and yields
+        nothing. On Ctrl-C the step is finished and the state saved. A loop inside
+        another only shows how far it is: the outer one saves.
 
         Args:
-            name: of the loop in its run.
-            **values: arrays and numbers.
+            count: of the steps.
+            name: that the bar shows, where a run has several loops.
+            **state: what the loop changes: variables, built optimizers, models, arrays,
+                lists and NumPy generators. All are changed in place.
+
+        Raises:
+            ValueError: what was saved does not fit the state.
         """
+        if self.loop is not None:
+            yield from tqdm(range(count), name, leave=False, **bar_options())
+            return
+        self.loops += 1
+        key = f"loop{self.loops}"
+        saved = self.load_state(key, **state)
+        first = saved["step"] if saved else 0
+        if first >= count:
+            return
+        self.loop = tqdm(total=count, initial=first, desc=name, **bar_options())
+        saved_at = time.monotonic()
+        try:
+            for step in range(first, count):
+                yield step
+                self.loop.update()
+                due = time.monotonic() - saved_at > SAVE_SECONDS
+                if due or self.interrupted or step + 1 == count:
+                    self.save_state(key, {"step": step + 1}, **state)
+                    saved_at = time.monotonic()
+                if self.interrupted:
+                    raise KeyboardInterrupt
+        finally:
+            if self.loop is not None:
+                self.loop.close()
+                self.loop = None
+
+    def save_state(self, key: str, told: dict, /, **state) -> None:
+        """Saves where a `fit` or a loop is, and the present values of its state."""
         for writer in self.writers.values():
             writer.flush()
-        self.states.save(name, time.perf_counter() - self.started, **values)
+        seconds = time.perf_counter() - self.started
+        self.states.save(key, seconds, told=json.dumps(told), **resume.pack(state))
 
-    def load_state(self, name: str = "loop") -> dict | None:
-        """Returns what `save_state` saved last, if the run is resumed and it saved
-        something, else None.
+    def load_state(self, key: str, /, **state) -> dict | None:
+        """Gives a state the values that `save_state` saved; returns where it was, None
+        if nothing was saved.
+
+        Raises:
+            ValueError: what was saved does not fit.
         """
-        return self.states.load(name)
+        saved = self.states.load(key)
+        if saved is None:
+            return None
+        try:
+            resume.unpack(state, saved)
+            return json.loads(str(saved["told"]))
+        except (ValueError, KeyError) as error:
+            raise ValueError(
+                f"--resume: {self.states.folder} holds another state than the lesson "
+                f"has now ({error}): undo what was changed, or remove that folder to "
+                "start over"
+            ) from None
 
-    def add_figure(self, path: Path, step: int = 0) -> None:
-        """Shows a PNG file in TensorBoard, on the page Images."""
-        with self.writers["."].as_default():
-            image = tf.io.decode_png(path.read_bytes(), channels=3)
-            tf.summary.image(path.stem, image[None], step=step)
+    def log(self, step: int, curve: str = "train", /, **values) -> None:
+        """Adds points to curves, and pictures to sliders.
 
-    def add_picture(self, name: str, picture, step: int = 0):
-        """Saves a picture, uint8 `(height, width, 3)`, in `figures`, shows it in
-        TensorBoard, and returns it.
-
-        Several steps of one name make a slider; in `figures` the last one stays.
-        """
-        self.add_figure(
-            figures.save_picture(picture, self.figures / f"{name}.png"), step
-        )
-        return picture
-
-    def add_texts(self, description: dict) -> None:
-        """Writes TensorBoard's page Text: what the lesson is, how it was configured,
-        and on what it ran.
-        """
-        tables = {
-            name: description.pop(name)
-            for name in ("hyperparameters", "options", "versions")
-        }
-        with self.writers["."].as_default(step=0):
-            tf.summary.text(
-                "lesson",
-                sys.modules[type(self.config).__module__].__doc__ or self.lesson,
-            )
-            for name, table in {**tables, "environment": description}.items():
-                rows = "".join(f"| {key} | {value} |\n" for key, value in table.items())
-                table_text = f"| name | value |\n| --- | --- |\n{rows}"
-                tf.summary.text(name, table_text.encode("utf-8", "backslashreplace"))
-        with self.writers["final"].as_default(step=0):
-            values = {
-                **self.hyperparameters,
-                "seed": self.config.seed,
-                "precision": self.precision,
-            }
-            known = {
-                name: readable(value)
-                for name, value in values.items()
-                if value is not None
-            }
-            hparams.hparams(known, trial_id=f"{self.lesson}/{self.folder.name}")
-
-    def add_classifier(self, model: keras.Model) -> None:
-        """Shows in TensorBoard what a classifier learned, and how it does on the test
-        split.
-
-        The pages: Images, PR Curves, Projector. The pictures are saved in `figures` as
-        well.
+        Of the pictures of a loop or `fit`, about ten are kept, among them the first and
+        the last one.
 
         Args:
-            model: a classifier whose last layer gives logits.
-        """
-        train, test = self.dataset.train, self.dataset.test
-        captions = [self.class_names[label] for label in train.labels[:40]]
-        self.add_picture("inputs", figures.draw_grid(train.images[:40], captions))
-        for name, picture in classifier.draw_network(model, test.images[0]).items():
-            figures.save_picture(picture, self.figures / f"{name}.png")
-        probabilities = classifier.find_probabilities(
-            model.predict(test.images, batch_size=500, verbose=0)
-        )
-        predicted = probabilities.argmax(axis=1)
-        self.add_picture(
-            "confusion",
-            figures.draw_confusion(test.labels, predicted, self.class_names),
-        )
-        self.add_picture(
-            "mistakes", figures.draw_mistakes(*test, probabilities, self.class_names)
-        )
-        with self.writers["test"].as_default():
-            classifier.write_precision_recall(
-                test.labels, probabilities, self.class_names
-            )
-        images, labels = (
-            test.images[: classifier.PROJECTED],
-            test.labels[: classifier.PROJECTED],
-        )
-        vectors = keras.Model(model.inputs[0], model.layers[-1].input).predict(
-            images, batch_size=500, verbose=0
-        )
-        self.add_projector(
-            f"{model.layers[-1].name}, input",
-            vectors,
-            images,
-            [self.class_names[n] for n in labels],
-        )
+            step: on the horizontal axis.
+            curve: "train", "validation", "test", or a name: TensorBoard shows the same
+                value of several in one chart.
+            **values: numbers by the name of the chart; pictures, as `run.show` takes
+                them, by the name of the slider, or functions that draw one, which are
+                called only when it is kept.
 
-    def add_projector(self, title: str, vectors, images, names: list[str]) -> None:
+        Raises:
+            FloatingPointError: a value named "loss" is no finite number.
+        """
+        numbers = {}
+        for name, value in values.items():
+            if callable(value) or np.ndim(value) >= 2:
+                if self.is_kept(step):
+                    self.show(name, value() if callable(value) else value, step)
+            else:
+                numbers[name] = float(value)
+        with self.writers[curve].as_default(step=step):
+            for name, value in numbers.items():
+                tf.summary.scalar(name, value)
+        if self.loop is not None and numbers:
+            self.loop.set_postfix({k: f"{v:.4g}" for k, v in numbers.items()}, False)
+        if not math.isfinite(numbers.get("loss", 0.0)):
+            raise FloatingPointError(
+                f"the loss is {numbers['loss']} at step {step}: the training diverged. "
+                "Try a tenth of the learning rate: --learning-rate"
+            )
+
+    def is_kept(self, step: int) -> bool:
+        """True if a picture of this step of a loop or `fit` goes into the slider."""
+        count = self.loop.total if self.loop is not None else self.epochs
+        if count is None:
+            return True
+        done = self.loop.n if self.loop is not None else step
+        return done in (0, count - 1) or (done + 1) % max(1, count // PICTURES) == 0
+
+    def show(self, name: str, figure, step: int = 0) -> None:
+        """Saves a picture in `figures`, and shows it in TensorBoard, on the page
+        Images.
+
+        Several steps of one name make a slider; in `figures` the last one stays.
+
+        Args:
+            name: of the picture.
+            figure: of Matplotlib; or an array `(height, width, 3)` in [0, 255], also
+                with a first axis of length 1.
+            step: in the slider.
+        """
+        path = self.figures / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        if isinstance(figure, Figure):
+            figures.save_figure(figure, path)
+        else:
+            pixels = np.clip(np.round(np.asarray(figure)), 0, 255).astype(np.uint8)
+            figures.save_picture(pixels.reshape(pixels.shape[-3:]), path)
+        with self.writers["."].as_default():
+            image = tf.io.decode_png(path.read_bytes(), channels=3)
+            tf.summary.image(name, image[None], step=step)
+
+    def table(
+        self, title: str, rows: dict[str, dict[str, float]], digits: int = 4
+    ) -> None:
+        """Prints a table, and keeps it on TensorBoard's page Text.
+
+        Args:
+            title: of the table.
+            rows: numbers by the name of their column, by the name of the row.
+            digits: behind the point.
+        """
+        cells = to_cells(rows, digits)
+        print(f"\n{title}\n{align(cells)}")
+        with self.writers["."].as_default(step=0):
+            tensorboard.write_table(title, cells)
+
+    def graph(self, drawn: keras.Model | Callable, *arguments: tf.Tensor) -> None:
+        """Shows a network in TensorBoard, on the page Graphs; `callbacks` do so by
+        themselves.
+
+        Args:
+            drawn: a model: its layers; or a `tf.function`: its operations.
+            *arguments: of the function.
+        """
+        with self.writers["train"].as_default(step=0):
+            if isinstance(drawn, keras.Model):
+                tensorboard.write_graph(drawn)
+            else:
+                tf.summary.graph(drawn.get_concrete_function(*arguments).graph)
+
+    def projector(self, title: str, vectors, images, names: list[str]) -> None:
         """Shows vectors in TensorBoard, on the page Projector, the first 1,000 of them,
         with their pictures and names.
 
@@ -436,35 +521,64 @@ class Run:
             names: of the images.
         """
         with self.writers["."].as_default():  # the page needs an event file
-            classifier.write_projector(self.folder, title, vectors, images, names)
+            tensorboard.write_projector(self.folder, title, vectors, images, names)
 
-    def add_graph(self, model: keras.Model) -> None:
-        """Shows the layers of a model in TensorBoard, on the page Graphs.
+    def classifier(self, model: keras.Model) -> None:
+        """Shows in TensorBoard what a classifier of images learned, and how it does on
+        the test split.
 
-        `callbacks` do so by themselves.
-        """
-        with self.writers["train"].as_default(step=0):
-            recorder.write_graph(model)
-
-    def add_function_graph(self, function, *arguments: tf.Tensor) -> None:
-        """Shows in TensorBoard, on the page Graphs, the operations of a `tf.function`
-        called with `arguments`.
-        """
-        with self.writers["train"].as_default(step=0):
-            tf.summary.graph(function.get_concrete_function(*arguments).graph)
-
-    def add_scalars(self, split: str, step: int, **values: float) -> None:
-        """Adds a point to curves in TensorBoard; one tag in several splits is one
-        chart. For loops without `fit`.
+        The pages: Images, PR Curves, Projector. The pictures are saved in `figures` as
+        well.
 
         Args:
-            split: "train", "validation", "test" or "final".
-            step: on the horizontal axis, such as the number of updates.
-            **values: the value of each curve.
+            model: a classifier whose last layer gives logits.
         """
-        with self.writers[split].as_default(step=step):
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
+        train, test = self.dataset.train, self.dataset.test
+        captions = [self.class_names[label] for label in train.y[:40]]
+        self.show("inputs", figures.draw_grid(train.x[:40], captions))
+        for name, picture in tensorboard.draw_network(model, test.x[0]).items():
+            figures.save_picture(picture, self.figures / f"{name}.png")
+        probabilities = tensorboard.to_probabilities(
+            model.predict(test.x, batch_size=500, verbose=0)
+        )
+        predicted = probabilities.argmax(axis=1)
+        self.show(
+            "confusion", figures.draw_confusion(test.y, predicted, self.class_names)
+        )
+        self.show(
+            "mistakes", figures.draw_mistakes(*test, probabilities, self.class_names)
+        )
+        with self.writers["test"].as_default():
+            tensorboard.write_precision_recall(test.y, probabilities, self.class_names)
+        images, labels = (part[: tensorboard.PROJECTED] for part in test)
+        inner = keras.Model(model.inputs[0], model.layers[-1].input)
+        vectors = inner.predict(images, batch_size=500, verbose=0)
+        names = [self.class_names[label] for label in labels]
+        self.projector(f"{model.layers[-1].name}, input", vectors, images, names)
+
+    def write_texts(self, description: dict) -> None:
+        """Writes TensorBoard's page Text: what the lesson is, how it was configured,
+        and on what it ran; and the hyperparameters for the page HParams.
+        """
+        tables = {
+            name: description.pop(name)
+            for name in ("hyperparameters", "options", "versions")
+        }
+        with self.writers["."].as_default(step=0):
+            page = sys.modules[type(self.config).__module__].__doc__ or self.lesson
+            tf.summary.text("lesson", page)
+            for name, table in {**tables, "environment": description}.items():
+                rows = [[key, str(value)] for key, value in table.items()]
+                tensorboard.write_table(name, [["name", "value"], *rows])
+        with self.writers["final"].as_default(step=0):
+            values = {
+                **self.hyperparameters,
+                "seed": self.config.seed,
+                "precision": self.precision,
+            }
+            tensorboard.write_hyperparameters(
+                values, f"{self.lesson}/{self.folder.name}"
+            )
 
     def finish(self, model: keras.Model | None = None, **metrics) -> dict:
         """Saves the model, writes `metrics.json`, and prints the result table.
@@ -482,34 +596,25 @@ class Run:
             FloatingPointError: a loss is no finite number.
         """
         if model is not None:
-            partial = self.folder / "model.partial.keras"
-            try:
+            with run_folder.written(self.folder / run_folder.MODEL) as partial:
                 model.save(partial)
-                partial.replace(self.folder / "model.keras")
-            finally:
-                partial.unlink(missing_ok=True)
         if self.doctor:
             metrics["findings"] = [
                 finding._asdict() for finding in self.doctor.findings
             ]
             with self.writers["."].as_default(step=0):
                 tf.summary.text("doctor", "\n\n".join(self.doctor.say()))
-        for split in ("train", "validation", "test"):
-            loss = metrics.get(split, {}).get("loss", 0.0)
+        splits = {name: metrics[name] for name in run_folder.SPLITS if name in metrics}
+        for split, values in splits.items():
+            loss = values.get("loss", 0.0)
             if not math.isfinite(loss):
                 raise FloatingPointError(
                     f"the loss is {loss} at the end: try a tenth of the learning rate "
                     "or of the weights"
                 )
-        splits = {
-            name: metrics[name]
-            for name in ("train", "validation", "test")
-            if name in metrics
-        }
-        for split, values in splits.items():
-            self.add_scalars(
-                "final",
+            self.log(
                 0,
+                "final",
                 **{f"{split}_{name}": value for name, value in values.items()},
             )
         for writer in self.writers.values():
@@ -518,7 +623,7 @@ class Run:
         self.finished = True
         self.states.remove()
         if splits:
-            print("\n" + table(splits))
+            print("\n" + align(to_cells(splits)))
         print(
             f"\n{self.lesson} finished in {metrics['seconds']:.1f} s. See it in "
             "TensorBoard:"
@@ -535,115 +640,37 @@ class Run:
             **metrics,
             "seconds": seconds,
         }
-        write_json(self.folder / "metrics.json", metrics)
+        run_folder.write_json(self.folder / run_folder.METRICS, metrics)
         return metrics
 
 
-class Writers(dict):
-    """TensorBoard's event writers for the subfolders of a run, each made when it is
-    first used.
-    """
-
-    def __init__(self, states: checkpoints.States):
-        super().__init__()
-        self.states = states
-
-    def __missing__(self, subfolder: str) -> tf.summary.SummaryWriter:
-        """Opens the event file of a subfolder: a split, or "." for the run itself.
-
-        A resumed run has recorded already what it computes anew: until it has caught
-        up, nothing is written.
-        """
-        if self.states.replaying:
-            return tf.summary.create_noop_writer()
-        self[subfolder] = tf.summary.create_file_writer(
-            str(self.states.run_folder / subfolder)
-        )
-        return self[subfolder]
+def bar_options() -> dict:
+    """Returns how tqdm draws a bar: on stdout, and on a terminal only."""
+    return {"file": sys.stdout, "disable": not sys.stdout.isatty(), "unit": "step"}
 
 
-def make_folder(parent: Path, name: str | None) -> Path:
-    """Makes and returns a folder in `parent` that did not exist, named after the time
-    if `name` is None.
-
-    Raises:
-        ValueError: a folder of that name exists.
-        OSError: the folder cannot be made.
-    """
-    folder = parent / (name or time.strftime("%Y-%m-%d_%H-%M-%S"))
-    for attempt in range(1, 1000):
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            if not folder.is_dir():
-                raise
-            if name:
-                raise ValueError(
-                    f"--name is {name!r}, but {folder} exists: choose another, or "
-                    "remove it"
-                ) from None
-            folder = folder.with_name(f"{folder.name.partition('+')[0]}+{attempt}")
-        except OSError as error:
-            raise type(error)(
-                f"the run's folder {folder} cannot be made ({error.strerror}): name a "
-                "folder to write to with --logdir"
-            ) from None
-    raise ValueError(f"{parent} holds 1000 runs that were started in the same second")
-
-
-def hide_home(text: str) -> str:
-    """Returns a text with "~" for the home folder, whose path often tells a name: runs
-    are shown to others.
-    """
-    with contextlib.suppress(RuntimeError):  # there is no home folder
-        text = text.replace(f"{Path.home()}{os.sep}", f"~{os.sep}")
-    return text
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Writes `content` beside `path`, then renames it, so that the file is complete or
-    absent.
-    """
-    partial = path.with_name(path.name + ".partial")
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
-    try:
-        partial.write_text(text, "utf-8", "backslashreplace")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def readable(value):
-    """Returns a hyperparameter as HParams takes it: a bool, number or text; several
-    values as "32 64".
-    """
-    if isinstance(value, tuple):
-        return " ".join(map(str, value))
-    return value if isinstance(value, bool | int | float) else str(value)
-
-
-def table(rows: dict[str, dict[str, float]], digits: int = 4) -> str:
-    """Returns rows of named numbers as aligned text, such as the metrics of train,
-    validation and test.
+def to_cells(rows: dict[str, dict[str, float]], digits: int = 4) -> list[list[str]]:
+    """Returns rows of named numbers, such as the metrics of train, validation and test,
+    as cells of text; the first row names the columns.
     """
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    lines = [["", *names]]
-    for label, row in rows.items():
-        lines.append(
-            [
-                label,
-                *(f"{row[name]:.{digits}f}" if name in row else "" for name in names),
-            ]
-        )
-    widths = [max(10, *map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        f"{label:{widths[0]}}"
-        + "".join(
-            f"  {cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True)
-        )
-        for label, *cells in lines
-    )
+    return [["", *names]] + [
+        [label, *(f"{row[name]:.{digits}f}" if name in row else "" for name in names)]
+        for label, row in rows.items()
+    ]
+
+
+def align(cells: list[list[str]]) -> str:
+    """Returns rows of cells as lines of text: the first column to the left, the others
+    to the right.
+    """
+    widths = [max(10, *map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for label, *numbers in cells:
+        pairs = zip(numbers, widths[1:], strict=True)
+        padded = "".join(f"  {cell:>{width}}" for cell, width in pairs)
+        lines.append(f"{label:{widths[0]}}{padded}")
+    return "\n".join(lines)
 
 
 def tensorboard_command(logdir: Path) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import difflib
+import inspect
 import io
 import itertools
 import shutil
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from training import command_line, compare, figures, runs
+from training import command_line, compare, figures, run_folder, runs
 from training.options import Options, flag
 
 from matplotlib.figure import Figure
@@ -134,7 +135,7 @@ def run(lesson: ModuleType, words: list[str], logdir: Path) -> None:
     records = []
     for config in configs:
         with contextlib.suppress(ValueError):
-            records.append(compare.read_run(logdir / name / config.name))
+            records.append(run_folder.read(logdir / name / config.name))
     varied = [key for key in grid if len(grid[key]) > 1] or list(grid)
     print()
     if records:
@@ -158,15 +159,21 @@ def is_done(folder: Path, config: Options) -> bool:
     folder = folder / config.name
     if not folder.exists():
         return False
-    record = compare.read_run(folder)
+    record = run_folder.read(folder)
     used = record.config["hyperparameters"] | record.config["options"]
     for name, value in dataclasses.asdict(config).items():
         value = list(value) if isinstance(value, tuple) else value
-        if name not in OWN and value is not None and used.get(name) != value:
+        if name not in OWN and value is not None and used.get(name, value) != value:
             raise ValueError(
                 f"{folder} holds a run with {name}={used.get(name)}, expected {value}: "
                 "rename or remove it"
             )
+    page = Path(inspect.getfile(type(config)))
+    if record.page not in (None, page.read_text("utf-8", "replace")):
+        raise ValueError(
+            f"{folder} holds a run of another {page.name}, which was changed since: "
+            "rename or remove it"
+        )
     if record.metrics["status"] in ("finished", "failed"):
         return True
     shutil.rmtree(folder)
@@ -189,7 +196,7 @@ def run_one(lesson: ModuleType, config: Options) -> str:
 
 
 def plot_sweep(
-    path: Path, records: list[compare.Record], names: list[str]
+    path: Path, records: list[run_folder.Record], names: list[str]
 ) -> Path | None:
     """Draws results against the first hyperparameter other than the seed: means and
     ranges over seeds.

@@ -15,7 +15,6 @@ One flag will not do.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from lessons.exercises import running
 from training import options
@@ -25,7 +24,6 @@ import keras
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    precision: Literal["float32"] = "float32"  # of the computation
     epochs: int = 2  # passes over the training images
     batch_size: int = 100  # images per update
     learning_rate: float = 0.001  # of plain gradient descent

@@ -13,7 +13,6 @@ Solved: by flags alone. After at most 10 epochs, 87 % of the test digits are rea
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from lessons.exercises import running
 from training import options
@@ -23,7 +22,6 @@ import keras
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    precision: Literal["float32"] = "float32"  # of the computation
     epochs: int = 10  # passes over the training images
     batch_size: int = 100  # images per update
     learning_rate: float = 0.003  # of Adam

@@ -15,7 +15,6 @@ remedy that is praised is enough alone.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from lessons.exercises import running
 from training import options
@@ -25,7 +24,6 @@ import keras
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    precision: Literal["float32"] = "float32"  # of the computation
     epochs: int = 60  # passes over the training images
     batch_size: int = 50  # images per update
     learning_rate: float = 0.001  # of Adam

@@ -16,7 +16,7 @@ the photograph.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated
 
 from training import command_line, options, runs
 
@@ -31,14 +31,15 @@ from models import style
 CONTENT_LAYERS = ("block4_conv2",)
 STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
 
+Weight = Annotated[float, options.between(0, 1e6)]
+
 
 @dataclass(frozen=True)
-class Config(options.OneDeviceOptions):
-    precision: Literal["float32"] = "float32"  # of the computation
+class Config(options.Options):
     steps: int = 60  # changes of the picture
     learning_rate: float = 5.0  # of Adam; black and white are 255 apart
-    content_weight: float = 50.0  # of the content's loss
-    style_weight: float = 0.01  # of the style's loss
+    content_weight: Weight = 50.0  # of the content's loss
+    style_weight: Weight = 0.01  # of the style's loss
 
 
 def paint(
@@ -94,14 +95,12 @@ def main(config: Config) -> dict:
         photos.choose_photo("temple"),
         paintings.load_styles(("glass",))[0],
     )
-    with runs.start(
-        config, photo._replace(source=f"{photo.source}; {painting.source}")
-    ) as run:
+    with runs.start(config, sources=[photo, painting]) as run:
 
         def look(step: int, losses: dict, picture: np.ndarray) -> None:
-            run.add_scalars("train", step, **losses)
+            run.log(step, **losses)
             if step % 10 == 9:
-                run.add_picture("picture", picture, step)
+                run.show("picture", picture, step)
                 print(
                     f"step {step + 1}: "
                     + ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())

@@ -17,7 +17,6 @@ there.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from lessons.exercises import running
 from training import options
@@ -27,7 +26,6 @@ import keras
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    precision: Literal["float32"] = "float32"  # of the computation
     epochs: int = 5  # passes over the training images
     batch_size: int = 50  # images per update
     learning_rate: float = 0.1  # of plain gradient descent

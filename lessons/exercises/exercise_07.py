@@ -15,7 +15,6 @@ a cross-entropy below 0.5.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from lessons.exercises import running
 from training import options
@@ -25,7 +24,6 @@ import keras
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    precision: Literal["float32"] = "float32"  # of the computation
     epochs: int = 10  # passes over the training images
     batch_size: int = 100  # images per update
     learning_rate: float = 0.002  # of Adam

@@ -16,7 +16,6 @@ is new.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from lessons.exercises import running
 from training import options
@@ -29,7 +28,6 @@ from models import backbones
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    precision: Literal["float32"] = "float32"  # of the computation
     epochs: int = 8  # passes over the training images
     batch_size: int = 30  # images per update
     learning_rate: float = 0.01  # of Adam

@@ -15,7 +15,6 @@ Solved: by two lines. After at most 6 epochs, 85 % of the test digits are read r
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from lessons.exercises import running
 from training import options
@@ -28,7 +27,6 @@ from models import backbones
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    precision: Literal["float32"] = "float32"  # of the computation
     epochs: int = 6  # passes over the training images
     batch_size: int = 30  # images per update
     learning_rate: float = 0.0003  # of Adam

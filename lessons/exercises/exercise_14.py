@@ -14,7 +14,6 @@ right.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from lessons.exercises import running
 from training import options
@@ -24,7 +23,6 @@ import keras
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    precision: Literal["float32"] = "float32"  # of the computation
     epochs: int = 10  # passes over the training images
     batch_size: int = 100  # images per update
     learning_rate: float = 0.003  # of Adam, falling to zero

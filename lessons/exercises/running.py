@@ -40,7 +40,7 @@ def run(train: Callable, config_class: type) -> None:
             model = train(
                 config,
                 dataset,
-                callbacks=run.callbacks(diagnose=False),
+                callbacks=run.callbacks(doctor=False),
                 verbose=run.verbose,
             )
             metrics = {

@@ -1,8 +1,11 @@
-"""What makes Keras faster while a lesson runs, with the same results: two of its
-functions are replaced meanwhile.
+"""What makes Keras faster while a run is open, with the same results: two of its
+functions are replaced meanwhile. The run's header says so, and `--plain-keras` leaves
+both as they are.
 
-Both are inner parts of Keras, and a new version may have others: tests/test_speed.py
-then fails.
+Neither has a public option. Adam as Keras writes it is a dozen operations for each
+variable, and `fit` lets tf.data tune how many threads cut batches out of arrays. Both
+are inner parts of Keras, and a new version may have others: tests/test_keras_patches.py
+then fails. What they gain is in benchmarks/RESULTS.md.
 """
 
 import contextlib
@@ -13,6 +16,8 @@ from training import quiet  # noqa: F401 (before TensorFlow)
 import keras
 import tensorflow as tf
 from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+
+NAMES = "Adam in one operation, no tf.data autotuning of arrays"
 
 update_step = keras.optimizers.Adam.update_step
 get_tf_dataset = ArrayDataAdapter.get_tf_dataset
@@ -60,8 +65,8 @@ def make_untuned_dataset(adapter: ArrayDataAdapter) -> tf.data.Dataset:
     tuning the number of threads.
 
     The thread that tunes sleeps 10, 20, 40 ms and so on, and the end of an epoch often
-    waits until it wakes: 0.3 s for the features of 49 photos, 8 s after an epoch of 12
-    s. There is nothing to tune: a batch is some rows of an array.
+    waits until it wakes: 0.3 s for the features of 49 photos, 8 s after an epoch of
+    12 s. There is nothing to tune: a batch is some rows of an array.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -80,7 +85,7 @@ def replaced(owner: type, name: str, function: Callable) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def faster() -> Iterator[None]:
+def applied() -> Iterator[None]:
     """Makes Keras faster inside the block."""
     with (
         replaced(keras.optimizers.Adam, "update_step", update_at_once),

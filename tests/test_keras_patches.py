@@ -1,8 +1,10 @@
 """What makes Keras faster must not change its results."""
 
 import contextlib
+import json
 
-from training import device, speed
+from lessons import course_1_gradient_descent, course_2_mlp
+from training import keras_patches, runs
 
 import keras
 import numpy as np
@@ -10,7 +12,6 @@ import pytest
 import tensorflow as tf
 
 from data import digits
-from models import mlp
 
 
 def train(fast: bool, **settings) -> list[np.ndarray]:
@@ -19,8 +20,8 @@ def train(fast: bool, **settings) -> list[np.ndarray]:
     """
     keras.utils.set_random_seed(0)
     images, labels = (part[:1000] for part in digits.load_digits().train)
-    with speed.faster() if fast else contextlib.nullcontext():
-        model = mlp.build_mlp((32,), 0.2)
+    with keras_patches.applied() if fast else contextlib.nullcontext():
+        model = course_2_mlp.build_mlp((32,), 0.2)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(1e-3, **settings), loss)
         model.fit(images, labels, batch_size=96, epochs=1, verbose=0)
@@ -48,7 +49,7 @@ def test_adam_in_one_operation_is_the_published_one():
         first = 0.8 * first + 0.2 * gradient
         second = 0.95 * second + 0.05 * gradient**2
         expected -= 0.1 * (first / (1 - 0.8**step)) / np.sqrt(second / (1 - 0.95**step))
-    with speed.faster():
+    with keras_patches.applied():
         adam = keras.optimizers.Adam(0.1, beta_1=0.8, beta_2=0.95, epsilon=1e-12)
         variable = keras.Variable(start, dtype="float64")
         for gradient in gradients:
@@ -70,7 +71,7 @@ def test_adam_is_one_operation_but_for_gradients_of_some_rows():
         }
 
     rows = tf.constant([1, 2])
-    with speed.faster():
+    with keras_patches.applied():
         assert "ResourceApplyAdam" in kinds(lambda: tf.ones((4, 2)))
         assert "ResourceApplyAdam" not in kinds(
             lambda: tf.IndexedSlices(tf.ones((2, 2)), rows, tf.constant([4, 2]))
@@ -78,19 +79,27 @@ def test_adam_is_one_operation_but_for_gradients_of_some_rows():
     assert "ResourceApplyAdam" not in kinds(lambda: tf.ones((4, 2)))
 
 
-@pytest.mark.parametrize("debug", [False, True])
-def test_keras_is_as_it_was_after_a_run(debug):
-    before = keras.optimizers.Adam.update_step, speed.ArrayDataAdapter.get_tf_dataset
-    with device.computing("float32", debug):
-        during = (
-            keras.optimizers.Adam.update_step,
-            speed.ArrayDataAdapter.get_tf_dataset,
-        )
-    assert (during == before) is debug
-    assert (
-        keras.optimizers.Adam.update_step,
-        speed.ArrayDataAdapter.get_tf_dataset,
-    ) == before
+def find_methods() -> tuple:
+    """The two methods of Keras that are replaced."""
+    adapter = keras_patches.ArrayDataAdapter
+    return keras.optimizers.Adam.update_step, adapter.get_tf_dataset
+
+
+@pytest.mark.parametrize(
+    ("options", "replaced"),
+    [({}, True), ({"plain_keras": True}, False), ({"debug": True}, False)],
+)
+def test_keras_is_as_it_was_after_a_run(options, replaced, tmp_path, capsys):
+    """And the run's header and config.json say whether it was not."""
+    before = find_methods()
+    config = course_1_gradient_descent.Config(logdir=tmp_path, name="run", **options)
+    with runs.start(config) as run:
+        during = find_methods()
+    assert (during != before) is replaced
+    assert find_methods() == before
+    assert ("faster by  Adam in one operation" in capsys.readouterr().out) is replaced
+    description = json.loads((run.folder / "config.json").read_text())
+    assert bool(description["faster"]) is replaced
 
 
 def test_batches_are_those_of_keras_without_tuning():
@@ -98,7 +107,7 @@ def test_batches_are_those_of_keras_without_tuning():
 
     def draw() -> tuple[list, bool | None]:
         tf.random.set_seed(1)
-        dataset = speed.ArrayDataAdapter(
+        dataset = keras_patches.ArrayDataAdapter(
             images, labels, batch_size=4, shuffle=True
         ).get_tf_dataset()
         return [
@@ -106,7 +115,7 @@ def test_batches_are_those_of_keras_without_tuning():
         ], dataset.options().autotune.enabled
 
     plain, tuned = draw()
-    with speed.faster():
+    with keras_patches.applied():
         fast, still_tuned = draw()
     assert fast == plain
     assert (tuned, still_tuned) == (None, False)

@@ -1,20 +1,92 @@
-"""What TensorBoard shows of a trained classifier: its mistakes, its filters, its
-vectors, its precision and recall.
+"""What TensorBoard shows of a run beside its curves: texts, hyperparameters, graphs,
+vectors, precision and recall; and what a classifier has learned.
 """
 
 from pathlib import Path
 
-from training import figures, quiet  # noqa: F401 (quiet imports TensorFlow)
+from training import figures, quiet, resume  # noqa: F401 (quiet imports TensorFlow)
 
 import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 from tensorboard.plugins import projector
+from tensorboard.plugins.hparams import api as hparams
 from tensorboard.plugins.pr_curve import summary as pr_curve
 
 PROJECTED = 1000
 SPRITE = 32  # pixels, of a picture in the projector
+
+
+class Writers(dict):
+    """TensorBoard's event writers for the subfolders of a run, each made when it is
+    first used.
+    """
+
+    def __init__(self, states: resume.States):
+        super().__init__()
+        self.states = states
+
+    def __missing__(self, subfolder: str) -> tf.summary.SummaryWriter:
+        """Opens the event file of a subfolder: a split, or "." for the run itself.
+
+        A resumed run has recorded already what it computes anew: until it has caught
+        up, nothing is written.
+        """
+        if self.states.replaying:
+            return tf.summary.create_noop_writer()
+        self[subfolder] = tf.summary.create_file_writer(
+            str(self.states.run_folder / subfolder)
+        )
+        return self[subfolder]
+
+
+def write_table(title: str, rows: list[list[str]]) -> None:
+    """Writes a table for the page Text to the current summary writer.
+
+    Args:
+        title: of the table.
+        rows: of cells; the first one names the columns.
+    """
+    names, *others = rows
+    lines = [names, ["---"] * len(names), *others]
+    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    tf.summary.text(title, text.encode("utf-8", "backslashreplace"))
+
+
+def write_hyperparameters(values: dict, trial: str) -> None:
+    """Writes hyperparameters for the page HParams to the current summary writer.
+
+    Args:
+        values: by name; what is None is left out.
+        trial: name of the run.
+    """
+    known = {
+        name: readable(value) for name, value in values.items() if value is not None
+    }
+    hparams.hparams(known, trial_id=trial)
+
+
+def readable(value):
+    """Returns a hyperparameter as HParams takes it: a bool, number or text; several
+    values as "32 64".
+    """
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return value if isinstance(value, bool | int | float) else str(value)
+
+
+def write_graph(model: keras.Model) -> None:
+    """Writes a Keras model for TensorBoard's page Graphs: its operations, and its
+    layers as the conceptual graph.
+    """
+    forward = tf.function(lambda inputs: model(inputs, training=False), autograph=False)
+    inputs = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype, name="input")
+    tf.summary.graph(forward.get_concrete_function(inputs).graph)
+    metadata = tf.compat.v1.SummaryMetadata()
+    metadata.plugin_data.plugin_name = "graph_keras_model"
+    metadata.plugin_data.content = b"1"
+    tf.summary.write(tag="keras", tensor=model.to_json(), metadata=metadata)
 
 
 def draw_network(model: keras.Model, picture: np.ndarray) -> dict[str, np.ndarray]:
@@ -34,9 +106,8 @@ def draw_network(model: keras.Model, picture: np.ndarray) -> dict[str, np.ndarra
     if first is not None:
         kernel = first.kernel.numpy()
         if isinstance(first, keras.layers.Conv2D):
-            weights = np.moveaxis(kernel, -1, 0)[
-                :64
-            ]  # (filters, height, width, channels)
+            # (filters, height, width, channels)
+            weights = np.moveaxis(kernel, -1, 0)[:64]
             if weights.shape[-1] == 3:
                 drawn["filters"] = figures.draw_colored(weights)
             else:
@@ -62,7 +133,7 @@ def draw_network(model: keras.Model, picture: np.ndarray) -> dict[str, np.ndarra
     return drawn
 
 
-def find_probabilities(outputs: np.ndarray) -> np.ndarray:
+def to_probabilities(outputs: np.ndarray) -> np.ndarray:
     """Returns a classifier's outputs, float `(n, classes)`, as probabilities: as they
     are, or the softmax of logits.
     """
@@ -100,14 +171,14 @@ def write_projector(
 
     Args:
         folder: of the run; must hold an event file. The files go into its subfolder
-            `projector`.
+            `projector`, in place of those that may be there.
         title: what the vectors are.
         vectors: float `(n, features)`; the first 1,000 are used.
         images: uint8 `(n, height, width, 1 or 3)` in [0, 255].
         names: of the images.
     """
     vectors, images, names = vectors[:PROJECTED], images[:PROJECTED], names[:PROJECTED]
-    (folder / "projector").mkdir()
+    (folder / "projector").mkdir(exist_ok=True)
     np.savetxt(folder / "projector/vectors.tsv", vectors, fmt="%.5g", delimiter="\t")
     lines = "".join(
         f"{' '.join(name.split())}\n" for name in names
@@ -116,10 +187,9 @@ def write_projector(
     side = int(np.ceil(len(images) ** 0.5))
     sprites = Image.new("RGB", (side * SPRITE, side * SPRITE), "white")
     for index, picture in enumerate(images):
-        tile = Image.fromarray(
-            picture.squeeze(-1) if picture.shape[-1] == 1 else picture
-        ).resize((SPRITE, SPRITE))
-        sprites.paste(tile, (index % side * SPRITE, index // side * SPRITE))
+        tile = picture.squeeze(-1) if picture.shape[-1] == 1 else picture
+        place = (index % side * SPRITE, index // side * SPRITE)
+        sprites.paste(Image.fromarray(tile).resize((SPRITE, SPRITE)), place)
     sprites.save(folder / "projector/sprites.png")
 
     config = projector.ProjectorConfig()

@@ -1,14 +1,15 @@
 """What a run needs to go on after it was interrupted: `state/` in its folder, a file
 for each `fit` or loop.
 
-A resumed lesson runs again from its top. Each `fit` that was over takes its saved
-weights and does nothing, the one that was interrupted goes on after its last saved
-epoch, and everything else is computed anew. The event files are cut back to what they
-held when the newest file was saved, and nothing is recorded until the run has come to
-there: the curves have neither a gap nor a doubled step.
+A resumed lesson runs again from its top. Each `fit` or loop that was over takes its
+saved end and does nothing, the one that was interrupted goes on where it was saved, and
+everything else is computed anew. The event files are cut back to what they held when
+the newest file was saved, and nothing is recorded until the run has come to there: the
+curves have neither a gap nor a doubled step.
 """
 
 import contextlib
+import difflib
 import glob
 import json
 import os
@@ -17,18 +18,138 @@ import shutil
 import sys
 from pathlib import Path
 
-from training import quiet  # noqa: F401 (imports TensorFlow)
+from training import quiet, run_folder  # noqa: F401 (quiet imports TensorFlow)
 
 import keras
 import numpy as np
 import psutil
+import tensorflow as tf
 
 STATE = "state"
 PROCESS = "process.json"
 CLOCK_SECONDS = 5  # by which a clock that is set right may move the start of a process
+OWN = ("number", "seconds", "events")  # what `States` itself keeps in a file
 
 
-class Checkpoint(keras.callbacks.Callback):
+def pack(state: dict) -> dict:
+    """Returns the present values of a state, as arrays and texts by name.
+
+    Args:
+        state: models, built optimizers, variables, arrays, NumPy generators, and lists
+            of what JSON takes or of arrays, by name.
+
+    Raises:
+        TypeError: something else is in it.
+    """
+    packed = {}
+    for name, value in state.items():
+        if isinstance(value, list):
+            packed |= pack_list(name, value)
+        elif isinstance(value, np.random.Generator):
+            packed[name] = json.dumps(value.bit_generator.state)
+        else:
+            packed |= {
+                key: np.asarray(v) for key, v in find_places(name, value).items()
+            }
+    return packed
+
+
+def pack_list(name: str, values: list) -> dict:
+    """Returns a list as a JSON text; or if it holds arrays as one array, or one for
+    each if their shapes differ.
+    """
+    if not any(isinstance(value, np.ndarray | np.generic) for value in values):
+        return {name: json.dumps(values)}
+    if len({(np.shape(value), np.asarray(value).dtype) for value in values}) == 1:
+        return {f"{name}.all": np.stack(values)}
+    return {f"{name}.{index}": np.asarray(value) for index, value in enumerate(values)}
+
+
+def unpack(state: dict, saved: dict) -> None:
+    """Gives everything in a state the values that `pack` returned.
+
+    Raises:
+        ValueError: they are of other things than those.
+    """
+    for name, value in state.items():
+        if isinstance(value, list):
+            value[:] = unpack_list(name, saved)
+        elif isinstance(value, np.random.Generator):
+            value.bit_generator.state = json.loads(str(saved[name]))
+        else:
+            places = find_places(name, value)
+            if any(
+                np.shape(saved.get(key)) != np.shape(v) for key, v in places.items()
+            ):
+                raise ValueError(f"{name} is another than the one that was saved")
+            for key, place in places.items():
+                if isinstance(place, np.ndarray):
+                    place[...] = saved[key]
+                else:
+                    place.assign(saved[key])
+
+
+def unpack_list(name: str, saved: dict) -> list:
+    """Returns the list that `pack_list` took apart."""
+    if name in saved:
+        return json.loads(str(saved[name]))
+    count = sum(
+        re.fullmatch(rf"{re.escape(name)}\.\d+", key) is not None for key in saved
+    )
+    return [saved[f"{name}.{index}"] for index in range(count)]
+
+
+def find_places(name: str, value) -> dict:
+    """Returns the variables or the array in which a value keeps its numbers, by names
+    that are good in a file.
+
+    Raises:
+        TypeError: it is nothing that can be changed in place.
+    """
+    if isinstance(value, keras.Model):
+        places = {f"{name}.model{n}": v for n, v in enumerate(value.variables)}
+        optimizer = getattr(value, "optimizer", None)  # missing before `compile`
+        if optimizer is not None:
+            if not optimizer.built:
+                optimizer.build(value.trainable_variables)
+            places |= find_places(f"{name}.optimizer", optimizer)
+        return places
+    if isinstance(value, keras.optimizers.Optimizer):
+        return {f"{name}{n}": variable for n, variable in enumerate(value.variables)}
+    if isinstance(value, keras.Variable | tf.Variable | np.ndarray):
+        return {name: value}
+    raise TypeError(
+        f"{name} is {type(value).__name__}, expected a model, a built optimizer, a "
+        "variable, an array, a list or a NumPy generator: what can be changed in place"
+    )
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Ends a `fit` that was interrupted where the exception was lost.
+
+    Args:
+        run: a `runs.Run`.
+    """
+
+    def __init__(self, run):
+        super().__init__()
+        self.run = run
+
+    def on_train_begin(self, logs=None):
+        """Tells the run that a `fit` is going on, in which Ctrl-C waits for nothing."""
+        self.run.fitting = True
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Looks whether Ctrl-C came."""
+        if self.run.interrupted:
+            raise KeyboardInterrupt
+
+    def on_train_end(self, logs=None):
+        """Tells the run that it is over."""
+        self.run.fitting = False
+
+
+class Checkpoint(Interrupt):
     """Saves a `fit` after each epoch, and takes up what an interrupted run saved of it.
 
     Saved are all variables of the model and of its optimizer, with the state of the
@@ -41,19 +162,22 @@ class Checkpoint(keras.callbacks.Callback):
         run: a `runs.Run`, to save into.
         name: of the fit in its run.
         others: the other callbacks of the fit, which come before this one.
-        lists: those that the other callbacks fill with arrays of one shape, by name.
-        every_epoch: whether to save after each epoch, or only after the last one.
+        state: what the other callbacks change, as `pack` takes it.
     """
 
-    def __init__(
-        self, run, name: str, others: tuple, lists: dict[str, list], every_epoch: bool
-    ):
-        super().__init__()
-        self.run = run
+    # Keras's own callbacks that remember something from epoch to epoch.
+    REMEMBER = (
+        keras.callbacks.EarlyStopping,
+        keras.callbacks.ModelCheckpoint,
+        keras.callbacks.ReduceLROnPlateau,
+    )
+
+    def __init__(self, run, name: str, others: list, state: dict):
+        super().__init__(run)
         self.name = name
         self.kept = [callback for callback in others if hasattr(callback, "KEPT")]
-        self.lists = lists
-        self.every_epoch = every_epoch
+        self.state = state
+        self.every_epoch = not any(isinstance(other, self.REMEMBER) for other in others)
         self.history: dict[str, list[float]] = {}
         self.over = False
 
@@ -63,39 +187,21 @@ class Checkpoint(keras.callbacks.Callback):
         Raises:
             ValueError: it is of another model.
         """
-        state = self.run.load_state(self.name)
-        if state is None:
+        super().on_train_begin(logs)
+        self.run.epochs = self.params["epochs"]
+        saved = self.run.load_state(self.name, model=self.model, **self.state)
+        if saved is None:
             return
-        variables = self.variables()
-        if any(
-            np.shape(state.get(name)) != tuple(variable.shape)
-            for name, variable in variables.items()
-        ):
-            raise ValueError(
-                f"--resume: {self.run.states.folder} holds other weights than the "
-                "model has now: undo what was changed "
-                "in it, or remove that folder to start over"
-            )
-        for name, variable in variables.items():
-            variable.assign(state[name])
-        for name, values in self.lists.items():
-            values[:] = state.get(name, ())
-        told = json.loads(str(state["told"]))
-        for callback, attributes in zip(self.kept, told["callbacks"], strict=True):
+        for callback, attributes in zip(self.kept, saved["callbacks"], strict=True):
             vars(callback).update(attributes)
-        self.history, self.over = told["history"], told["over"]
+        self.history, self.over = saved["history"], saved["over"]
         self.model.history.history.update(
             {name: list(values) for name, values in self.history.items()}
         )
         # Where Keras's own BackupAndRestore says it as well.
         self.model._initial_epoch = (
-            self.params["epochs"] if self.over else told["epoch"]
+            self.params["epochs"] if self.over else saved["epoch"]
         )
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Ends a training that was interrupted, where the exception was lost."""
-        if self.run.interrupted:
-            raise KeyboardInterrupt
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves an epoch that is not the last one."""
@@ -106,6 +212,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         """Saves that the fit is over."""
+        super().on_train_end(logs)
+        self.run.epochs = None
         self.model._initial_epoch = None
         if not self.over:
             self.save(self.params["epochs"], over=True)
@@ -116,35 +224,13 @@ class Checkpoint(keras.callbacks.Callback):
             {name: getattr(callback, name) for name in callback.KEPT}
             for callback in self.kept
         ]
-        told = json.dumps(
-            {
-                "epoch": epoch,
-                "over": over,
-                "history": self.history,
-                "callbacks": callbacks,
-            }
-        )
-        arrays = {name: variable.numpy() for name, variable in self.variables().items()}
-        self.run.save_state(
-            self.name,
-            told=told,
-            **arrays,
-            **{name: v for name, v in self.lists.items() if v},
-        )
-
-    def variables(self) -> dict:
-        """Returns the variables of the model and of its optimizer, by names that are
-        good in a file.
-        """
-        optimizer = self.model.optimizer
-        if not optimizer.built:
-            optimizer.build(self.model.trainable_variables)
-        owners = {"model": self.model, "optimizer": optimizer}
-        return {
-            f"{name}{n}": v
-            for name, owner in owners.items()
-            for n, v in enumerate(owner.variables)
+        told = {
+            "epoch": epoch,
+            "over": over,
+            "history": self.history,
+            "callbacks": callbacks,
         }
+        self.run.save_state(self.name, told, model=self.model, **self.state)
 
 
 class States:
@@ -188,15 +274,12 @@ class States:
         """
         self.saved += 1
         self.folder.mkdir(exist_ok=True)
+        events = json.dumps(self.measure_events())
         partial = self.folder / "partial"
         try:
             with partial.open("wb") as file:
                 np.savez(
-                    file,
-                    number=self.saved,
-                    seconds=seconds,
-                    events=json.dumps(self.measure_events()),
-                    **values,
+                    file, number=self.saved, seconds=seconds, events=events, **values
                 )
             partial.replace(self.folder / f"{name}.npz")
         finally:
@@ -210,11 +293,8 @@ class States:
             return None
         if name == self.newest:
             self.replaying = False
-        return {
-            key: value
-            for key, value in self.read(name).items()
-            if key not in ("number", "seconds", "events")
-        }
+        saved = self.read(name)
+        return {key: value for key, value in saved.items() if key not in OWN}
 
     def read(self, name: str) -> dict[str, np.ndarray]:
         """Returns what a file holds.
@@ -236,9 +316,7 @@ class States:
                 "seconds": float(content["seconds"]),
                 "events": lengths,
             }
-        except (
-            Exception
-        ) as error:  # NumPy has no end of what it raises for a damaged file
+        except Exception as error:  # a damaged file can raise anything
             raise ValueError(
                 f"{path} is damaged ({error}): remove {self.folder} to start over"
             ) from None
@@ -267,18 +345,23 @@ class States:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def find_run(parent: Path, name: str | None) -> Path | None:
+def find_run(parent: Path, lesson: str, name: str | None) -> Path | None:
     """Returns the folder of the run `name` in `parent`, or of the newest one; None if
     there is none.
 
     A folder of that name without a description, of a run that was killed at its very
     start, makes room for a new one.
     """
-    if name and not (parent / name / "config.json").exists():
+    if name and not (parent / name / run_folder.CONFIG).exists():
         with contextlib.suppress(OSError):
-            (parent / name / "config.json.partial").unlink(missing_ok=True)
+            for start in (
+                f"{lesson}.py",
+                f"{lesson}.partial.py",
+                "config.partial.json",
+            ):
+                (parent / name / start).unlink(missing_ok=True)
             (parent / name).rmdir()
-    described = parent.glob(f"{glob.escape(name) if name else '*'}/config.json")
+    described = parent.glob(f"{glob.escape(name) if name else '*'}/{run_folder.CONFIG}")
     return max(
         (path.parent for path in described),
         key=lambda folder: folder.stat().st_ctime_ns,
@@ -289,9 +372,8 @@ def find_run(parent: Path, name: str | None) -> Path | None:
 def occupy(folder: Path) -> None:
     """Writes down that this process works in `folder`."""
     process = psutil.Process()
-    (folder / PROCESS).write_text(
-        json.dumps({"pid": process.pid, "created": process.create_time()}), "utf-8"
-    )
+    noted = {"pid": process.pid, "created": process.create_time()}
+    (folder / PROCESS).write_text(json.dumps(noted), "utf-8")
 
 
 def find_other_process(folder: Path) -> int | None:
@@ -299,44 +381,51 @@ def find_other_process(folder: Path) -> int | None:
     if there is none.
     """
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, psutil.Error):
-        noted = json.loads((folder / PROCESS).read_text("utf-8"))
+        noted = run_folder.read_json(folder / PROCESS)
         since = psutil.Process(noted["pid"]).create_time() - noted["created"]
         if noted["pid"] != os.getpid() and abs(since) < CLOCK_SECONDS:
             return noted["pid"]
     return None
 
 
-def check(folder: Path, description: dict) -> None:
+def check(folder: Path, description: dict, page: str) -> None:
     """Makes sure that the run in `folder` can go on.
 
     Args:
         folder: of the run.
         description: what `config.json` would hold for a new run.
+        page: the lesson's text.
 
     Raises:
         ValueError: the run was started otherwise, or is still going on.
         SystemExit: it is finished, with exit code 0, after a line that says so.
     """
     try:
-        started = json.loads((folder / "config.json").read_text("utf-8"))
+        started = run_folder.read_json(folder / run_folder.CONFIG)
         before = identify(started)
-        metrics = (
-            folder / "metrics.json"
-        )  # which is missing if the run was killed at its very start
+        metrics = folder / run_folder.METRICS  # missing if it was killed at its start
         status = (
-            json.loads(metrics.read_text("utf-8"))["status"]
-            if metrics.exists()
-            else "running"
+            run_folder.read_json(metrics)["status"] if metrics.exists() else "running"
         )
+        copy = folder / f"{description['lesson']}.py"
+        old_page = copy.read_text("utf-8", "replace")
+    except FileNotFoundError:
+        raise ValueError(
+            f"--resume: {folder} holds no copy of its lesson: it is of an earlier "
+            "version, and cannot go on. Start anew"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"--resume: {folder} was not written by this version, or is damaged "
             f"({error!r})"
         ) from None
+    process = find_other_process(folder)
     if status == "finished":
+        if not process:  # it was killed between its last line and tidying up
+            shutil.rmtree(folder / STATE, ignore_errors=True)
+            (folder / PROCESS).unlink(missing_ok=True)
         print(f"{folder} is finished: there is nothing to go on with")
         sys.exit(0)
-    process = find_other_process(folder)
     if process:
         raise ValueError(
             f"--resume: {folder} is still going on, as process {process}: wait for it, "
@@ -353,12 +442,27 @@ def check(folder: Path, description: dict) -> None:
             f"--resume: {folder} was started with {'; '.join(differences)}: give it "
             "the same flags and the same data"
         )
+    if page != old_page:
+        line = find_first_difference(old_page, page)
+        raise ValueError(
+            f"--resume: {folder} was started with another {copy.name}, which differs "
+            f"from line {line}: undo the change, or start anew"
+        )
     for name in ("device", "versions"):
         if started[name] != description[name]:
             print(
                 f"The {name} differ from then: {started[name]}, now "
                 f"{description[name]}. The end may differ as well"
             )
+
+
+def find_first_difference(before: str, now: str) -> int:
+    """Returns the number of the first line of `now` that is not in `before` as well."""
+    matcher = difflib.SequenceMatcher(
+        None, before.splitlines(), now.splitlines(), autojunk=False
+    )
+    changes = (op for op in matcher.get_opcodes() if op[0] != "equal")
+    return next((op[3] + 1 for op in changes), 1)
 
 
 def identify(description: dict) -> dict:
@@ -368,9 +472,12 @@ def identify(description: dict) -> dict:
     return {
         **description["hyperparameters"],
         "seed": description["options"]["seed"],
+        "plain_keras": description["options"].get("plain_keras", False),
         "precision": description["precision"],
         # Where the data was found may have changed, and why it is no other.
         "source": re.sub(
-            r",? (from|in) [^;:]*", "", description["source"].partition(", because ")[0]
+            r",? (from|in) [^;:]*",
+            "",
+            description["source"].partition(", because ")[0],
         ),
     }

@@ -1,0 +1,1 @@
+"""Figures that only one lesson draws, a file a lesson."""

@@ -1,0 +1,323 @@
+"""The folder of a run, `LOGDIR/LESSON/NAME`: what is in it, and how it is written, read
+and checked.
+
+`config.json` says how the run was made:
+    lesson: name of the lesson, such as "course_3_cnn".
+    hyperparameters: the fields of the lesson's own `Config`, as used.
+    options: those that lessons share: seed, logdir, name, profile, plain_keras, debug,
+        and precision and strategy where the lesson has them.
+    source: what the data and the weights are and where they came from.
+    class_names: the name of each class; absent where a lesson has none.
+    device: such as "CPU (2 cores)", or "2 mirrored devices, GPU (...)".
+    precision: "float32" or "bfloat16", as used.
+    faster: what made Keras faster, as the header says it; empty with --plain-keras.
+    versions: of python, tensorflow, keras and numpy.
+
+`metrics.json` says what came of it:
+    lesson: as above.
+    status: "running", "finished", "interrupted" or "failed". A run that was killed
+        stays "running".
+    train, validation, test: tables of Keras metric names, such as "loss" and
+        "accuracy", of the final model in inference mode. Absent where a lesson has
+        none, and until the run is finished.
+    seconds: from the start of the run to its end, with evaluation and figures.
+    error: why the run failed; absent otherwise.
+    findings: of the doctor, each with code, epoch, step, evidence, advice and severity;
+        absent where it did not watch.
+    Whatever else a lesson measures, under its own name.
+
+Beside them: a copy of the lesson's page as it was run, such as `course_3_cnn.py`;
+`model.keras` (the trained model), `figures/*.png`, `projector/` (vectors, labels and
+pictures), `index.npz` (of photographs that were searched), `state/` (of an unfinished
+run, for `--resume`), and TensorBoard's event files: `train/`, `validation/` and `test/`
+hold curves, `final/` hyperparameters with final metrics, the folder itself texts and
+pictures. A file is complete or absent. Runs of earlier versions have no page.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+CONFIG, METRICS, MODEL = "config.json", "metrics.json", "model.keras"
+SPLITS = ("train", "validation", "test")
+
+
+class Record(NamedTuple):
+    """A run as its folder tells.
+
+    Attributes:
+        folder: of the run.
+        config: what `config.json` holds.
+        metrics: what `metrics.json` holds.
+    """
+
+    folder: Path
+    config: dict
+    metrics: dict
+
+    @property
+    def lesson(self) -> str:
+        """The name of the lesson."""
+        return self.config["lesson"]
+
+    @property
+    def precision(self) -> str:
+        """What it computed in, "float32" or "bfloat16"."""
+        return self.config["precision"]
+
+    @property
+    def page(self) -> str | None:
+        """The text of the lesson as it was run; None for a run of an earlier version.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        path = self.folder / f"{self.lesson}.py"
+        return path.read_text("utf-8", "replace") if path.is_file() else None
+
+    @property
+    def settings(self) -> dict:
+        """The hyperparameters, the seed, the precision and the data of the run."""
+        return {
+            **self.config["hyperparameters"],
+            "seed": self.config["options"]["seed"],
+            "precision": self.precision,
+            "data": self.config["source"].partition(", because")[0],
+        }
+
+    @property
+    def results(self) -> dict[str, float]:
+        """The final metrics, such as `validation_accuracy`; empty if the run is not
+        finished.
+        """
+        return {
+            f"{split}_{name}": value
+            for split in SPLITS
+            for name, value in self.metrics.get(split, {}).items()
+        }
+
+    def load_model(self, shape: tuple[int, int, int] | None = None, seed: int = 0):
+        """Loads the saved classifier, in Keras's safe mode: no code that a file may
+        hold is run.
+
+        Args:
+            shape: height, width and channels of the images that it must take; None if
+                any will do.
+            seed: of its dropout, whose state is not saved.
+
+        Returns:
+            A `keras.Model`.
+
+        Raises:
+            ValueError: the file is damaged, of another version of Keras, or of another
+                kind of network.
+        """
+        import keras
+
+        path = self.folder / MODEL
+        keras.utils.set_random_seed(seed)
+        try:
+            # A warning tells that a part is not what was saved.
+            with warnings.catch_warnings(action="error", category=UserWarning):
+                model = keras.models.load_model(path, safe_mode=True)
+        except Exception as error:  # a damaged file can raise anything
+            version = self.config["versions"]["keras"]
+            reason = f"written by Keras {version}, this is {keras.__version__}: {error}"
+            raise ValueError(f"{path} cannot be loaded ({reason[:300]})") from None
+        received = model.input_shape, model.output_shape
+        classes = len(self.config["class_names"])
+        expected = (None, *(shape or model.input_shape[1:])), (None, classes)
+        if received != expected:
+            raise ValueError(
+                f"{path} has inputs and outputs of the shapes {received}, expected "
+                f"{expected}"
+            )
+        return model
+
+
+def read(folder: Path) -> Record:
+    """Reads the two JSON files of a run folder.
+
+    Raises:
+        ValueError: it is no run folder, is incomplete, or was written in another form.
+    """
+    if not folder.is_dir():
+        raise ValueError(
+            f"{folder} is not a folder, expected the folder of a run, such as "
+            "runs/LESSON/NAME"
+        )
+    try:
+        record = Record(folder, read_json(folder / CONFIG), read_json(folder / METRICS))
+        check_types(record)
+        return record
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{folder} is no complete run folder: it has no {Path(error.filename).name}"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"{folder} was not written by this version, or is damaged ({error!r})"
+        ) from None
+
+
+def check_types(record: Record) -> None:
+    """Makes sure that what is read of a run is of the kind that it is used as.
+
+    Raises:
+        KeyError, TypeError, AttributeError: something is missing, or of another kind.
+    """
+    config, names = record.config, record.config.get("class_names", [])
+    if not isinstance(names, list) or not isinstance(record.settings, dict):
+        raise TypeError(f"class_names are {names!r}, expected a list")
+    status, keras_version = record.metrics["status"], config["versions"]["keras"]
+    for text in (record.lesson, record.precision, keras_version, status, *names):
+        if not isinstance(text, str):
+            raise TypeError(f"received {text!r}, expected text")
+    if Path(record.lesson).name != record.lesson:
+        raise TypeError(f"received {record.lesson!r}, expected the name of a lesson")
+    for number in record.results.values():
+        if not isinstance(number, int | float):
+            raise TypeError(f"received {number!r}, expected a number")
+
+
+def read_all(logdir: Path, lesson: str | None = None) -> list[Record]:
+    """Reads all runs of a lesson, or of every lesson; says on stderr which folders are
+    no runs.
+
+    Raises:
+        ValueError: there are none.
+    """
+    folders = sorted(
+        path for path in logdir.glob(f"{lesson or '*'}/*") if path.is_dir()
+    )
+    records = []
+    for folder in folders:
+        try:
+            records.append(read(folder))
+        except ValueError as error:
+            print(f"left out: {error}", file=sys.stderr)
+    if not records:
+        raise ValueError(
+            f"{logdir / (lesson or '')} holds no runs: run a lesson first, or choose "
+            "another --logdir"
+        )
+    return records
+
+
+def find_classifier(run: str, logdir: Path, lesson: str | None = None) -> Record:
+    """Returns the run of a folder, or the newest finished classifier of a lesson.
+
+    Args:
+        run: folder of a run, or a lesson's name.
+        logdir: folder in which the lessons' runs are.
+        lesson: the only lesson whose runs will do; None for any.
+
+    Raises:
+        ValueError: there is no such run, it has no saved classifier, or it is of
+            another lesson.
+    """
+    if Path(run).name != run:
+        records = [read(Path(run))]
+    elif (logdir / run).is_dir():
+        records = [
+            record
+            for record in read_all(logdir, run)
+            if record.metrics["status"] == "finished"
+        ]
+    else:
+        raise ValueError(
+            f"{run!r} is neither the folder of a run nor a lesson with runs in "
+            f"{logdir}: train a network first, such as with python "
+            "lessons/course_3_cnn.py"
+        )
+    records = [record for record in records if (record.folder / MODEL).is_file()]
+    if not records:
+        raise ValueError(
+            f"{run!r} has no finished run with a saved model: run the lesson to its "
+            "end first"
+        )
+    record = max(records, key=lambda record: (record.folder / MODEL).stat().st_mtime)
+    if "class_names" not in record.config:
+        raise ValueError(
+            f"{record.folder} is no classifier: {record.lesson} does not sort pictures "
+            "into classes"
+        )
+    if lesson is not None and record.lesson != lesson:
+        raise ValueError(
+            f"{record.folder} is a run of {record.lesson}, expected one of {lesson}"
+        )
+    return record
+
+
+def make(parent: Path, name: str | None) -> Path:
+    """Makes and returns a folder in `parent` that did not exist, named after the time
+    if `name` is None.
+
+    Raises:
+        ValueError: a folder of that name exists.
+        OSError: the folder cannot be made.
+    """
+    folder = parent / (name or time.strftime("%Y-%m-%d_%H-%M-%S"))
+    for attempt in range(1, 1000):
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if not folder.is_dir():
+                raise
+            if name:
+                raise ValueError(
+                    f"--name is {name!r}, but {folder} exists: choose another, or "
+                    "remove it"
+                ) from None
+            folder = folder.with_name(f"{folder.name.partition('+')[0]}+{attempt}")
+        except OSError as error:
+            raise type(error)(
+                f"the run's folder {folder} cannot be made ({error.strerror}): name a "
+                "folder to write to with --logdir"
+            ) from None
+    raise ValueError(f"{parent} holds 1000 runs that were started in the same second")
+
+
+def hide_home(text: str) -> str:
+    """Returns a text with "~" for the home folder, whose path often tells a name: runs
+    are shown to others.
+    """
+    with contextlib.suppress(RuntimeError):  # there is no home folder
+        text = text.replace(f"{Path.home()}{os.sep}", f"~{os.sep}")
+    return text
+
+
+def read_json(path: Path) -> dict:
+    """Returns what a JSON file holds.
+
+    Raises:
+        ValueError: it holds something else.
+        OSError: it cannot be read.
+    """
+    return json.loads(path.read_text("utf-8"))
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Writes a JSON file."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
+    with written(path) as partial:
+        partial.write_text(text, "utf-8", "backslashreplace")
+
+
+@contextlib.contextmanager
+def written(path: Path):
+    """Yields a path beside `path` to write to, which is renamed after the block, or
+    removed if the block fails: so a file is complete or absent.
+    """
+    partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
