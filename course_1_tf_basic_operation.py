@@ -2,7 +2,8 @@
 
     python course_1_tf_basic_operation.py
 
-Result: 60 expressions beside their values in 0.1 minutes
+Result: 60 expressions beside their values
+Time: 0.1 minutes (2 cores, bfloat16)
 
 You will see what TensorFlow computes with, before any network is built from it. Each
 printed expression stands in this file: read both side by side. The order is the

@@ -3,26 +3,31 @@
     python course_1_tf_lr.py
 
 Result: cost 0.0772 on the 17 training points and 0.0800 on 8 test points, the same for
-        5 of 5 seeds; the best possible line has 0.0769 and 0.0783
-Time: 0.1 minutes
+        5 of 5 seeds; the line with the lowest training cost has 0.0769 and 0.0783
+Time: 0.1 minutes (2 cores), most of it for the start and the figures
 
 A neuron with one input computes y = W x + b, a line. Training looks for the W and b
 that make the cost small: half of the mean squared error between the line and the
-points. The gradient of the cost says in which direction W and b would make it grow
-fastest. Gradient descent takes a small step in the opposite direction, again and again.
+points, also called the loss. The gradient of the cost says in which direction W and b
+would make it grow fastest. Gradient descent takes a small step in the opposite
+direction, again and again. Eight other points are kept for the test: they tell whether
+the line is also right where it was not fitted.
 
-Here each step looks at a single point, as in the course: 17 steps are one epoch, one
-pass over the points, and 3,000 epochs are 51,000 steps. You will see the line end close
-to the best one, but not on it: the last steps each pull it towards one point alone. The
-best line is known, because for a line least squares has a formula. Networks have none:
-they are trained as this line is.
+Each update looks at a single point, which is how large data sets are learned too. The
+17 points make 17 updates, one epoch, and 3,000 epochs are 51,000 updates. You will see
+the line end close to the best one but not on it, because the last updates each pull it
+towards one point alone. For a line, the formula of least squares gives the best one,
+without any training. For a network there is no such formula: networks are trained by
+updates like these.
 
-In TensorBoard: the cost (Scalars). The fit, and the path of W and b over the cost as a
-landscape: first down the steep side, then slowly along the valley (Images).
+In TensorBoard: the cost (page Scalars). The line among the points, and the path of W
+and b over the cost as a landscape: down a steep side, then slowly along a valley (page
+Images).
 
 Try:
     --epochs 100       too few: W and b are still on their way along the valley
-    --learning-rate 1  too large: each step overshoots, and the cost grows without limit
+    --learning-rate 1  too large: each update overshoots, the cost grows without limit,
+                       and the lesson ends with an error that says so
     --seed 1           another random start, the same end
 """
 
@@ -37,13 +42,13 @@ import tensorflow as tf
 
 from data import toy
 
-POINTS = 100  # of each curve in TensorBoard
+RECORDS = 100  # of the costs, for the curves in TensorBoard
 
 
 @dataclass(frozen=True)
 class Config(options.Options):
     epochs: int = 3000  # passes over the 17 points
-    learning_rate: float = 0.02  # length of a step, as a multiple of the gradient
+    learning_rate: float = 0.02  # length of an update, as a multiple of the gradient
 
 
 def build_line() -> keras.Model:
@@ -62,9 +67,10 @@ def get_weights(line: keras.Model) -> tf.Tensor:
     return tf.concat([W[0], b], axis=0)
 
 
-@tf.function
 def cost(line: keras.Model, x: tf.Tensor, y: tf.Tensor, count: int) -> tf.Tensor:
-    """Returns the sum of the squared errors, divided by twice the number of points."""
+    """Returns what some points contribute to the cost of `count` points: the sum of
+    their squared errors, divided by 2 * count.
+    """
     return tf.reduce_sum((line(x) - y) ** 2) / (2 * count)
 
 
@@ -74,22 +80,23 @@ def update(line: keras.Model, x, y, count: int, learning_rate: float) -> None:
         point_cost = cost(line, x, y, count)
     gradients = tape.gradient(point_cost, line.trainable_variables)
     for variable, gradient in zip(line.trainable_variables, gradients, strict=True):
-        variable.assign_sub(learning_rate * gradient)
+        variable.assign_sub(learning_rate * gradient)  # variable -= ...
 
 
-@tf.function(jit_compile=True)  # compiled: the 51,000 updates take 10 milliseconds
+@tf.function(jit_compile=True)  # compiled, so that 51,000 updates take milliseconds
 def train(line: keras.Model, x, y, epochs: int, learning_rate: float) -> tf.Tensor:
     """Updates W and b with one point after the other, for some epochs.
 
     Returns:
         W and b after each epoch, float32 (epochs, 2).
     """
-    path = tf.TensorArray(tf.float32, epochs)
+    reached = tf.TensorArray(tf.float32, epochs)  # a list, for compiled functions
     for epoch in tf.range(epochs):
         for point in tf.range(len(x)):
-            update(line, x[point, None], y[point, None], len(x), learning_rate)
-        path = path.write(epoch, get_weights(line))
-    return path.stack()
+            one_x, one_y = x[point, None], y[point, None]  # (1, 1) each
+            update(line, one_x, one_y, len(x), learning_rate)
+        reached = reached.write(epoch, get_weights(line))
+    return reached.stack()
 
 
 def main(config: Config) -> dict:
@@ -102,20 +109,21 @@ def main(config: Config) -> dict:
         line.summary()
         run.graph(line)
 
-        path = [get_weights(line).numpy()]  # before training
-        blocks = np.array_split(range(config.epochs), min(POINTS, config.epochs))
-        for block in run.steps(len(blocks), line=line, path=path):
-            epochs = len(blocks[block])
+        path = [get_weights(line).numpy()]  # W and b before training, then each epoch's
+        parts = np.array_split(range(config.epochs), min(RECORDS, config.epochs))
+        for part in run.steps(len(parts), line=line, path=path):
+            epochs = len(parts[part])
             path.extend(train(line, x, y, epochs, config.learning_rate).numpy())
-            run.log(len(path) - 1, "train", cost=cost(line, x, y, len(x)))
-            run.log(len(path) - 1, "test", cost=cost(line, test_x, test_y, len(test_x)))
+            done = len(path) - 1  # epochs
+            run.log(done, "train", cost=cost(line, x, y, len(x)))
+            run.log(done, "test", cost=cost(line, test_x, test_y, len(test_x)))
 
         train_cost = float(cost(line, x, y, len(x)))
         test_cost = float(cost(line, test_x, test_y, len(test_x)))
         run.show("costs", plots.plot_costs(dataset, path))
         if not np.isfinite(train_cost):
             raise FloatingPointError(
-                "the cost grew without limit: each step went further than the last. "
+                "the cost grew without limit: each update overshot more than the last. "
                 f"Try a tenth: --learning-rate {config.learning_rate / 10:g}"
             )
 
@@ -134,14 +142,15 @@ def main(config: Config) -> dict:
 
 
 def fit_least_squares(dataset) -> dict[str, float]:
-    """Returns W and b of the best line, by the formula of least squares, and its costs.
-
-    For a line there is such a formula. For a network there is none.
+    """Returns W and b of the line with the lowest training cost, by the formula of
+    least squares, and its costs.
     """
     x, y = (np.ravel(values).astype(float) for values in dataset.train)
-    best = np.polynomial.Polynomial.fit(x, y, deg=1)
-    costs = [np.mean((best(x) - y) ** 2) / 2 for x, y in (dataset.train, dataset.test)]
-    b, W = best.convert().coef.tolist()
+    polynomial = np.polynomial.Polynomial.fit(x, y, deg=1)
+    b, W = polynomial.convert().coef.tolist()
+    costs = []
+    for x, y in (dataset.train, dataset.test):
+        costs.append(np.mean((polynomial(x) - y) ** 2) / 2)
     return {"train cost": float(costs[0]), "test cost": float(costs[1]), "W": W, "b": b}
 
 

@@ -10,32 +10,14 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 # The order to take them in; a lesson that is not named comes after those of its number.
-COURSE = (
-    "course_1_tf_basic_operation",
-    "course_1_tf_lr",
-    "course_1_neuron_xor",
-    "course_1_gradient_descent",
-    "course_2_mlp",
-    "course_2_overfitting",
-    "course_2_deep_or_wide",
-    "course_3_convolution",
-    "course_3_cnn",
-    "course_3_inside_a_cnn",
-    "course_3_fooling_a_cnn",
-    "course_4_pretrained_features",
-    "course_4_image_search",
-    "course_5_transfer_learning",
-    "course_5_cut_point",
-    "course_9_style_transfer",
-    "course_11_distributed",
-)
-
-
+TITLES = tomllib.loads((ROOT / "lessons/titles.zh.toml").read_text(encoding="utf-8"))
+COURSE = tuple(TITLES)  # the order to take the lessons in
 EXERCISE_ACTIONS = {
     "run": "run it, to be looked at in TensorBoard",
     "hint": "the next of three hints",
@@ -53,7 +35,8 @@ class Lesson(NamedTuple):
         number: of its part of the course.
         idea: its first line.
         command: that runs it, in the project's folder.
-        result: what it reaches, and in how many minutes.
+        result: what it reaches.
+        minutes: that it takes.
     """
 
     path: Path
@@ -61,6 +44,7 @@ class Lesson(NamedTuple):
     idea: str
     command: str
     result: str
+    minutes: str
 
 
 def find_lessons() -> list[Lesson]:
@@ -81,29 +65,27 @@ def read_lesson(path: Path) -> Lesson:
     """Returns what the docstring of the lesson at `path` says.
 
     Raises:
-        ValueError: the docstring does not begin with the idea, the command and the
-            result, a paragraph each.
+        ValueError: the docstring does not begin with the idea, the command, and the
+            result with its time, a paragraph each.
     """
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     paragraphs = [" ".join(paragraph.split()) for paragraph in docstring.split("\n\n")]
-    match paragraphs:
-        case [idea, command, result, *_] if command.startswith(
-            "python "
-        ) and result.startswith("Result: "):
-            number = int(re.match(r"course_(\d+)_", path.name)[1])
-            return Lesson(path, number, idea, command, result.removeprefix("Result: "))
-    raise ValueError(
-        f"{path}: expected a docstring that begins with the idea, the command and the "
-        "result"
-    )
+    text = "\n".join(paragraphs[:3])
+    match = re.match(r"(.+)\n(python .+)\nResult: (.+) Time: ([\d.]+) minutes?\b", text)
+    if match is None:
+        raise ValueError(
+            f"{path}: expected a docstring that begins with the idea, the command, and "
+            '"Result:" with "Time:", a paragraph each'
+        )
+    number = int(re.match(r"course_(\d+)_", path.name)[1])
+    return Lesson(path, number, *match.groups())
 
 
 def list_lessons() -> None:
     """Prints each lesson's number, idea, command, result and minutes."""
     for lesson in find_lessons():
-        print(
-            f"{lesson.number}  {lesson.idea}\n   {lesson.command}\n   {lesson.result}\n"
-        )
+        print(f"{lesson.number}  {lesson.idea}\n   {lesson.command}")
+        print(f"   {lesson.result}\n   {lesson.minutes} minutes\n")
     print(
         "The flags of a lesson: its command with --help. What else can be done: python "
         "-m lessons --help"

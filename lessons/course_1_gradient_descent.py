@@ -3,8 +3,8 @@ the lowest.
 
     python lessons/course_1_gradient_descent.py
 
-Result: plain descent and Adam end in the nearer minimum, momentum in the lower one, in
-0.2 minutes
+Result: plain descent and Adam end in the nearer minimum, momentum in the lower one
+Time: 0.2 minutes (2 cores, bfloat16)
 
 You will see two losses judge the answer y' of a neuron where the truth is 1: the
 squared error (y' - 1)^2 and the cross-entropy -log y'. A sure and wrong answer costs at

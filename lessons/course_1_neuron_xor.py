@@ -3,7 +3,8 @@
     python lessons/course_1_neuron_xor.py
 
 Result: one neuron gets at best 3 of 4 right, four hidden neurons 4 of 4 (20 of 20
-seeds), in 0.6 minutes
+        seeds)
+Time: 0.6 minutes (2 cores, bfloat16)
 
 You will see a neuron, y = f(w1 x1 + w2 x2 + b), learn AND and OR: it says 1 on one side
 of a line and 0 on the other. XOR wants 1 at two opposite corners of a square, and no

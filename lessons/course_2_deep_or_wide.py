@@ -4,7 +4,8 @@ parameters.
     python lessons/course_2_deep_or_wide.py
 
 Result: four layers leave 9 % of a composed picture's variance unexplained, one layer 26
-% (3 seeds), in 0.8 minutes
+        % (3 seeds)
+Time: 0.8 minutes (2 cores, bfloat16)
 
 You will see networks of two inputs and three outputs learn a photograph: x and y of a
 place go in, its color comes out. One hidden layer approximates any continuous function

@@ -2,8 +2,8 @@
 
     python lessons/course_3_convolution.py
 
-Result: the numbers of the slides, exactly, and the edges of a photograph, in 0.1
-minutes
+Result: the numbers of the slides, exactly, and the edges of a photograph
+Time: 0.1 minutes (2 cores, bfloat16)
 
 You will see the slides' picture of 6 x 6 pixels, in which a 1 is ink, and two kernels
 of 3 x 3 weights. At each place the weights are multiplied with the pixels below them

@@ -3,8 +3,8 @@ decide.
 
     python lessons/course_3_inside_a_cnn.py
 
-Result: a fifth of the ink decides 35 % of the answers (34 to 37 over 3 seeds), in 0.2
-minutes
+Result: a fifth of the ink decides 35 % of the answers (34 to 37 over 3 seeds)
+Time: 0.2 minutes (2 cores, bfloat16)
 
 You will see a trained network from inside; run `course_3_cnn.py` first. Its kernels:
 strokes and edges. Its feature maps, layer by layer: what each kernel finds in a

@@ -3,7 +3,8 @@
     python lessons/course_4_image_search.py
 
 Result: 88 % of the first ten are right by learned features (88.0 to 88.5 over 5 seeds),
-81 % by pixels, in 1.6 minutes
+        81 % by pixels
+Time: 1.6 minutes (2 cores, bfloat16)
 
 You will see 60,000 pictures of clothes searched for those like a given one. Each
 becomes a vector, and the cosine tells which are near. What counts is what it says:

@@ -4,7 +4,8 @@ task.
     python lessons/course_5_cut_point.py
 
 Result: digits are best read from stage 7 of 9, 91 % (91 to 92 over 5 seeds), ants and
-bees at the end, in 0.6 minutes
+        bees at the end
+Time: 0.6 minutes (2 cores, bfloat16)
 
 You will see a network that knows ImageNet cut off after each of its stages. What comes
 out there, averaged over the picture, goes into a linear head, and heads learn two tasks

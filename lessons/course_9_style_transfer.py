@@ -3,7 +3,8 @@
     python lessons/course_9_style_transfer.py
 
 Result: style's loss a tenth of the recolored photograph's (0.007, 0.08), content's near
-it (0.77, 0.71), in 0.4 minutes
+        it (0.77, 0.71)
+Time: 0.4 minutes (2 cores, bfloat16)
 
 You will see a photograph turn into a painting while no weight of the network changes:
 what is trained is the picture, `figures/picture.png` of the run. Deep down a network is
