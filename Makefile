@@ -4,13 +4,17 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 INSTALLED := .venv/installed
 
-.PHONY: demo test full lint setup tensorboard
+.PHONY: demo test test-slow-cpu full lint setup tensorboard
 
 demo: $(INSTALLED)
 	@.venv/bin/python lessons/course_3_cnn.py
 
 test: $(INSTALLED)
 	@.venv/bin/python -m pytest -n 2 --dist worksteal
+
+# Imitates a CPU with AVX2 and nothing more, such as most laptops have, on a larger one.
+test-slow-cpu: $(INSTALLED)
+	@ONEDNN_MAX_CPU_ISA=AVX2 XLA_FLAGS=--xla_cpu_max_isa=AVX2 .venv/bin/python -m pytest -n 2 --dist worksteal
 
 full: $(INSTALLED)
 	@.venv/bin/python -m pytest -m full -s

@@ -15,9 +15,12 @@ probabilities that sum to 1.
 
 The loss is the cross-entropy, -log of the probability of the true digit: 0 where the
 network is sure and right, large where it is sure and wrong. Adam (Kingma and Ba, 2015)
-changes the weights so that the loss falls. It is gradient descent with steps of about
-equal length for each weight. Dropout leaves out random units in training, never
-afterwards, so that the network cannot rely on a few of them.
+changes the weights so that the loss falls: gradient descent that averages the last
+gradients and lets all weights move at about the same pace. Dropout leaves out random
+units in training, never afterwards, so that the network cannot rely on a few of them.
+
+The network learns from the training images alone. The validation images are for
+choosing hyperparameters, and the test images are looked at once, at the end.
 
 The network does not know which pixels are neighbors: shuffle the pixels of all images
 in the same way, and it learns just as well. `course_3_cnn.py` knows the neighbors.
@@ -80,8 +83,9 @@ def one_cycle(
     """Returns a schedule: the learning rate rises for a quarter of the updates, then
     falls to zero along a cosine.
 
-    Small steps at first, because random weights have large gradients; small steps at
-    the end, to settle ("one cycle": Smith and Topin, "Super-Convergence", 2018).
+    Small steps at first, while Adam's averages of the gradients are still rough; small
+    steps at the end, to settle ("one cycle": Smith and Topin, "Super-Convergence",
+    2018).
     """
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=learning_rate / 25,
@@ -102,6 +106,7 @@ def main(config: Config) -> dict:
         updates = config.epochs * math.ceil(len(train.x) / config.batch_size)
         model.compile(
             optimizer=keras.optimizers.Adam(one_cycle(config.learning_rate, updates)),
+            # From logits: the loss applies the softmax itself. Sparse: y is the digit.
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
         )

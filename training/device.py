@@ -14,6 +14,17 @@ import keras
 import psutil
 import tensorflow as tf
 
+# What oneDNN can be limited to that does not compute in bfloat16.
+WITHOUT_BFLOAT16 = (
+    "SSE41",
+    "AVX",
+    "AVX2",
+    "AVX2_VNNI",
+    "AVX2_VNNI_2",
+    "AVX512_CORE",
+    "AVX512_CORE_VNNI",
+)
+
 
 def describe(devices: int = 1) -> str:
     """Returns what computes, such as "CPU (2 cores)" or "GPU (NVIDIA GeForce RTX
@@ -62,7 +73,8 @@ def choose_precision(precision: str) -> str:
     Args:
         precision: one of these, or "auto" for bfloat16 where the device computes it
             natively: a GPU of compute capability 8.0 (Ampere, 2020) or above, a CPU on
-            Linux with the instructions AVX512_BF16 or AMX_BF16.
+            Linux with the instructions AVX512_BF16 or AMX_BF16, if ONEDNN_MAX_CPU_ISA
+            does not exclude them.
     """
     if precision != "auto":
         return precision
@@ -78,6 +90,8 @@ def choose_precision(precision: str) -> str:
     else:
         cpu = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
         native = "avx512_bf16" in cpu or "amx_bf16" in cpu
+        limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+        native = native and limit not in WITHOUT_BFLOAT16
     return "bfloat16" if native else "float32"
 
 
