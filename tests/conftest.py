@@ -28,6 +28,39 @@ def empty_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras_home"))
 
 
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory) -> Path:
+    """The folder of a run of course_3_cnn whose small network reads digits, also
+    photographed ones. Nothing is recorded of its training.
+    """
+    from lessons import course_3_cnn
+    from training import runs
+
+    import keras
+
+    from data import digits
+
+    dataset = digits.load_sample("a test needs no more")
+    config = course_3_cnn.Config(
+        epochs=5,
+        filters=(8, 16),
+        units=64,
+        logdir=tmp_path_factory.mktemp("reader"),
+        name="reader",
+    )
+    with runs.start(config, dataset) as run:
+        model = course_3_cnn.build_cnn(config.filters, config.units, config.dropout)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(2e-3), loss, metrics=["accuracy"])
+        model.fit(*dataset.train, batch_size=100, epochs=config.epochs, verbose=0)
+        splits = {
+            name: model.evaluate(*getattr(dataset, name), verbose=0, return_dict=True)
+            for name in ("train", "validation", "test")
+        }
+        run.finish(model, **splits)
+    return run.folder
+
+
 @pytest.fixture
 def course_data(monkeypatch) -> Path:
     """The folder of `COURSE_DATA` with all of MNIST.

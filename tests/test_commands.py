@@ -1,15 +1,17 @@
 """python -m lessons: compare, sweep, predict, tensorboard."""
 
+import importlib.util
 import json
 import re
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from lessons import __main__ as commands
-from lessons import course_2_mlp, course_3_cnn, course_5_transfer_learning
-from training import compare, sweep
+from lessons import course_2_mlp, course_5_transfer_learning
+from training import run_folder, sweep
 
 import keras
 import numpy as np
@@ -39,10 +41,10 @@ def call(monkeypatch, capsys, *words, code=None):
 
 
 @pytest.fixture(scope="module")
-def logdir(tmp_path_factory):
-    """A logdir with a trained classifier and three runs of the line."""
+def logdir(reader, tmp_path_factory):
+    """A logdir with a trained classifier and two runs of the line."""
     logdir = tmp_path_factory.mktemp("runs")
-    course_3_cnn.main(course_3_cnn.Config(epochs=3, logdir=logdir, name="reader"))
+    shutil.copytree(reader, logdir / "course_3_cnn/reader")
     for rate in (0.001, 0.02):
         course_1_tf_lr.main(
             course_1_tf_lr.Config(
@@ -111,6 +113,90 @@ def test_compare_shows_what_differs_best_first(monkeypatch, capsys, logdir):
     assert "validation_accuracy" in everything
 
 
+def change_page(folder, old, new):
+    """Returns the module of a copy of the line's page in which a line is another."""
+    path = folder / "course_1_tf_lr.py"
+    folder.mkdir()
+    page = Path(course_1_tf_lr.__file__).read_text("utf-8")
+    path.write_text(page.replace(f"{old}\n", f"{new}\n"), "utf-8")
+    spec = importlib.util.spec_from_file_location(f"line_{folder.name}", path)
+    lesson = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(lesson)
+    return lesson
+
+
+@pytest.fixture(scope="module")
+def changed(logdir, tmp_path_factory):
+    """A logdir with the two runs of the line, two of copies of its page, and a line of
+    the page, which is another in the copy "other". "more" has two lines before it.
+    """
+    folder = tmp_path_factory.mktemp("changed")
+    shutil.copytree(logdir / "course_1_tf_lr", folder / "course_1_tf_lr")
+    page = Path(course_1_tf_lr.__file__).read_text("utf-8")
+    (line,) = re.findall("^    epochs: int.*$", page, re.MULTILINE)
+    for name, new in (
+        ("other", f"{line}, or more"),
+        ("more", f"    # one\n    # two\n{line}"),
+    ):
+        lesson = change_page(folder / name, line, new)
+        lesson.main(lesson.Config(logdir=folder, name=name, epochs=50))
+    return folder, line
+
+
+def test_compare_shows_which_pages_differ_and_where(
+    monkeypatch, capsys, changed, tmp_path
+):
+    """A column tells the pages apart; below the table are the lines that are not those
+    of the best run. A run of an earlier version has no page, and is shown as well.
+    """
+    folder, line = changed
+    shutil.copytree(folder / "course_1_tf_lr", tmp_path / "course_1_tf_lr")
+    (tmp_path / "course_1_tf_lr/rate 0.001/course_1_tf_lr.py").unlink()
+    said = call(monkeypatch, capsys, "compare", "--logdir", tmp_path)
+    assert said.err == ""
+    table, *differences = said.out.strip().split("\n\n")
+    head, *rows = table.splitlines()[1:]
+    assert head.split()[-2:] == ["status", "page"]
+    pages = {re.split("  +", row)[0]: row.split()[-1] for row in rows}
+    assert pages.pop("rate 0.02") == "A", "that of the best run"
+    assert pages.pop("rate 0.001") == "?"
+    assert set(pages.values()) == {"B", "C"}
+    assert len(differences) == 2
+    for difference in differences:
+        before, now, place, *lines = difference.splitlines()
+        assert before == "--- page A"
+        (name,) = (name for name, page in pages.items() if now == f"+++ page {page}")
+        if name == "other":
+            assert re.fullmatch(r"@@ -(\d+) \+\1 @@", place)
+            assert lines == [f"-{line}", f"+{line}, or more"]
+        else:
+            assert lines == ["+    # one", "+    # two"]
+
+
+def test_runs_of_one_page_have_no_column_for_it(monkeypatch, capsys, logdir):
+    said = call(monkeypatch, capsys, "compare", "course_1_tf_lr", "--logdir", logdir)
+    assert "page" not in said.out
+
+
+def test_long_differences_are_cut(monkeypatch, capsys, logdir, tmp_path):
+    shutil.copytree(logdir / "course_1_tf_lr", tmp_path / "course_1_tf_lr")
+    page = tmp_path / "course_1_tf_lr/rate 0.001/course_1_tf_lr.py"
+    page.write_text(page.read_text("utf-8") + "more = 1\n" * 100, "utf-8")
+    said = call(monkeypatch, capsys, "compare", "--logdir", tmp_path).out
+    *_, last = said.splitlines()
+    assert last == "... 63 lines more", "of three lines of a head and 100 lines"
+    assert said.count("\n+more = 1") == 37
+
+
+def test_sweep_refuses_runs_of_another_page(monkeypatch, capsys, changed, tmp_path):
+    words = ("sweep", "course_1_tf_lr", "epochs=50", "--logdir", tmp_path)
+    shutil.copytree(
+        changed[0] / "course_1_tf_lr/other", tmp_path / "course_1_tf_lr/epochs=50"
+    )
+    line = call(monkeypatch, capsys, *words, code=2).err
+    assert "holds a run of another course_1_tf_lr.py, which was changed since" in line
+
+
 def test_compare_leaves_out_what_is_no_run(monkeypatch, capsys, logdir, tmp_path):
     shutil.copytree(logdir / "course_1_tf_lr", tmp_path / "course_1_tf_lr")
     folder = tmp_path / "course_1_tf_lr"
@@ -132,9 +218,9 @@ def test_sweep_runs_the_product_and_records_failures(monkeypatch, capsys, tmp_pa
     words = (
         "sweep",
         "course_1_tf_lr",
-        "learning-rate=0.002,0.02,1",
+        "learning-rate=0.02,1",
         "seed=0,1",
-        "epochs=200",
+        "epochs=100",
         "--logdir",
         tmp_path,
     )
@@ -142,21 +228,21 @@ def test_sweep_runs_the_product_and_records_failures(monkeypatch, capsys, tmp_pa
     assert output.err == ""
     folder = tmp_path / "course_1_tf_lr"
     records = {
-        path.name: compare.read_run(path) for path in folder.iterdir() if path.is_dir()
+        path.name: run_folder.read(path) for path in folder.iterdir() if path.is_dir()
     }
-    assert len(records) == 6
+    assert len(records) == 4
     for name, record in records.items():
         chosen = dict(part.split("=") for part in name.split(","))
         assert record.settings["learning_rate"] == float(chosen["learning_rate"])
         assert record.settings["seed"] == int(chosen["seed"])
-        assert record.config["hyperparameters"]["epochs"] == 200
+        assert record.config["hyperparameters"]["epochs"] == 100
         assert record.metrics["status"] == (
             "failed" if chosen["learning_rate"] == "1" else "finished"
         )
     assert (folder / "sweep,learning_rate,seed,epochs.png").stat().st_size > 10_000
     assert "#hparams" in output.out
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")}
-    assert "6 of 6 runs are done already" in call(monkeypatch, capsys, *words).out
+    assert "4 of 4 runs are done already" in call(monkeypatch, capsys, *words).out
     assert before == {
         path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")
     }
@@ -168,30 +254,31 @@ def test_interrupted_sweep_goes_on(monkeypatch, capsys, tmp_path):
     def interrupted_in_the_third(config):
         ran.append(config.name)
         if len(ran) == 3:
-            monkeypatch.setattr(course_1_tf_lr.points, "load_points", stop)
+            monkeypatch.setattr(course_1_tf_lr.toy, "load_points", stop)
         return main(config)
 
     def stop():
         raise KeyboardInterrupt
 
-    words = ("sweep", "course_1_tf_lr", "seed=0,1,2,3", "--logdir", tmp_path)
+    words = ("sweep", "course_1_tf_lr", "seed=0,1,2", "epochs=20")
+    words += ("--logdir", tmp_path)
     monkeypatch.setattr(course_1_tf_lr, "main", interrupted_in_the_third)
     monkeypatch.setattr(sys, "argv", ["lessons", *map(str, words)])
     with pytest.raises(SystemExit):
         commands.main()
     monkeypatch.undo()
     output = call(monkeypatch, capsys, *words)
-    assert "2 of 4 runs are done already" in output.out
+    assert "2 of 3 runs are done already" in output.out
     assert (
         len([path for path in (tmp_path / "course_1_tf_lr").iterdir() if path.is_dir()])
-        == 4
+        == 3
     )
 
 
 def test_run_that_was_killed_is_run_again(monkeypatch, capsys, tmp_path):
-    words = ("sweep", "course_1_tf_lr", "seed=0,1", "--logdir", tmp_path)
+    words = ("sweep", "course_1_tf_lr", "seed=0,1", "epochs=20", "--logdir", tmp_path)
     call(monkeypatch, capsys, *words)
-    path = tmp_path / "course_1_tf_lr/seed=1/metrics.json"
+    path = tmp_path / "course_1_tf_lr/seed=1,epochs=20/metrics.json"
     path.write_text(
         json.dumps({"lesson": "course_1_tf_lr", "status": "running", "seconds": 1})
     )
@@ -295,6 +382,17 @@ def test_predict_refuses_bad_pictures(monkeypatch, capsys, logdir, tmp_path):
         code=2,
     ).err
     assert "is no classifier" in line
+
+
+def test_predict_takes_a_run_of_an_earlier_version(
+    monkeypatch, capsys, logdir, tmp_path
+):
+    """Which kept no copy of its page."""
+    shutil.copytree(logdir / "course_3_cnn/reader", tmp_path / "copy")
+    (tmp_path / "copy/course_3_cnn.py").unlink()
+    Image.fromarray(photograph(1, 0, 1)).save(tmp_path / "1.png")
+    words = "predict", tmp_path / "copy", tmp_path / "1.png"
+    assert "1.png: 1 " in call(monkeypatch, capsys, *words).out
 
 
 def test_predict_refuses_a_damaged_model(monkeypatch, capsys, logdir, tmp_path):

@@ -9,7 +9,7 @@ import threading
 
 from lessons import course_3_convolution
 from lessons.__main__ import ROOT
-from training import runs
+from training import run_folder, runs
 
 import pytest
 
@@ -58,12 +58,12 @@ def mounted(folder, options):
 
 
 def test_twenty_folders_in_the_same_second(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs.time, "strftime", lambda form: "2026-01-01_00-00-00")
+    monkeypatch.setattr(run_folder.time, "strftime", lambda form: "2026-01-01_00-00-00")
     barrier, made = threading.Barrier(20), []
 
     def make():
         barrier.wait()
-        made.append(runs.make_folder(tmp_path / "lesson", None))
+        made.append(run_folder.make(tmp_path / "lesson", None))
 
     threads = [threading.Thread(target=make) for _ in range(20)]
     for thread in threads:
@@ -75,7 +75,7 @@ def test_twenty_folders_in_the_same_second(tmp_path, monkeypatch):
 
 
 def test_two_runs_in_the_same_second(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs.time, "strftime", lambda form: "2026-01-01_00-00-00")
+    monkeypatch.setattr(run_folder.time, "strftime", lambda form: "2026-01-01_00-00-00")
     config = course_3_convolution.Config(logdir=tmp_path)
     with runs.start(config) as first, runs.start(config) as second:
         first.finish(own="first")

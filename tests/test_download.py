@@ -37,7 +37,7 @@ from data import digits, fashion, photo_folders, verify, weights
 from data.images import read
 from data.sources import catalog, downloads, locate
 from models import cnn
-from tests.test_lessons import LESSONS, ROOT, load
+from tests.few import LESSONS, ROOT, load
 
 BODY = np.random.default_rng(0).bytes(400_000)
 
@@ -1152,7 +1152,7 @@ def run_of_the_cnn(tmp_path_factory):
 @pytest.mark.parametrize(
     "seconds", [0.4, pytest.param(downloads.CONNECT_SECONDS, marks=pytest.mark.full)]
 )
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", [path.stem for path in LESSONS])
 def test_lesson_behind_a_firewall_waits_once(
     name, seconds, swallowed, run_of_the_cnn, monkeypatch, tmp_path
 ):

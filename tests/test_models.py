@@ -1,12 +1,15 @@
 """The models against NumPy and SciPy."""
 
+import functools
+
+from lessons import course_2_mlp, course_3_cnn
+
 import keras
 import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
-from data import toy
-from models import backbones, cnn, dense, features, mlp, polynomial
+from models import backbones, cnn, dense, features
 
 
 @pytest.fixture
@@ -15,9 +18,9 @@ def images():
 
 
 def test_mlp_is_matrix_products(images):
-    model = mlp.build_mlp((20, 30), dropout=0.5, classes=4)
+    model = course_2_mlp.build_mlp((20, 30), dropout=0.5)
     kernels_and_biases = [weight.numpy() for weight in model.weights]
-    assert model.count_params() == 784 * 20 + 20 + 20 * 30 + 30 + 30 * 4 + 4
+    assert model.count_params() == 784 * 20 + 20 + 20 * 30 + 30 + 30 * 10 + 10
     values = images.reshape(3, 784) / 255
     for kernel, bias in zip(
         kernels_and_biases[:4:2], kernels_and_biases[1:4:2], strict=True
@@ -28,8 +31,9 @@ def test_mlp_is_matrix_products(images):
     )
 
 
-def test_cnn_is_convolutions(images):
-    model = cnn.build_cnn((2, 3), units=5, classes=4)
+@pytest.mark.parametrize("build", [course_3_cnn.build_cnn, cnn.build_cnn])
+def test_cnn_is_convolutions(build, images):
+    model = build((2, 3), units=5, dropout=0.4)
     kernel1, bias1, kernel2, bias2, kernel3, bias3, kernel4, bias4 = (
         weight.numpy() for weight in model.weights
     )
@@ -63,34 +67,26 @@ def test_cnn_is_convolutions(images):
 
 
 def test_ancestors_cnn():
-    model = cnn.build_cnn()
+    config = course_3_cnn.Config()
     expected = (
         (25 * 32 + 32)
         + (25 * 32 * 64 + 64)
         + (7 * 7 * 64 * 256 + 256)
         + (256 * 10 + 10)
     )
-    assert model.count_params() == expected
+    shipped = course_3_cnn.build_cnn(config.filters, config.units, config.dropout)
+    assert shipped.count_params() == cnn.build_cnn().count_params() == expected
 
 
-@pytest.mark.parametrize("degree", [1, 2, 5])
-def test_polynomial(degree):
-    dataset = toy.load_points()
-    x, test_x = dataset.train.x, dataset.test.x
-    model = polynomial.build_polynomial(degree, x)
-    *_, coefficients, bias = (weight.numpy() for weight in model.weights)
-    powers, test_powers = (
-        values.astype(float) ** np.arange(1, degree + 1) for values in (x, test_x)
-    )
-    if degree > 1:
-        test_powers = (test_powers - powers.mean(axis=0)) / powers.std(axis=0)
-    np.testing.assert_allclose(
-        model(test_x), test_powers @ coefficients + bias, rtol=1e-3, atol=1e-4
-    )
+BUILDERS = {
+    "mlp": functools.partial(course_2_mlp.build_mlp, (20, 30), 0.3),
+    "cnn": functools.partial(course_3_cnn.build_cnn, (2, 3), 5, 0.4),
+    "shared cnn": functools.partial(cnn.build_cnn, (2, 3), 5),
+}
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("build", [mlp.build_mlp, cnn.build_cnn])
+@pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS)
 def test_saved_model_gives_the_same_bits(build, precision, images, tmp_path):
     keras.config.set_dtype_policy(precision)
     try:
@@ -104,7 +100,7 @@ def test_saved_model_gives_the_same_bits(build, precision, images, tmp_path):
     )
 
 
-@pytest.mark.parametrize("build", [mlp.build_mlp, cnn.build_cnn])
+@pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS)
 def test_output_stays_in_float32(build, images):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

@@ -4,21 +4,27 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
 
-from training import checkpoints, device, options, quiet, recorder, runs
+from training import (
+    device,
+    options,
+    quiet,
+    recorder,
+    resume,
+    run_folder,
+    runs,
+    tensorboard,
+)
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-
-class Examples(NamedTuple):
-    train: tuple
-    validation: tuple
-    source: str = "here"
+from data import Dataset, Split
 
 
 @dataclass(frozen=True)
@@ -28,13 +34,11 @@ class Config(options.Options):
     learning_rate: float = 0.01
 
 
-EXAMPLES = Examples(
-    (np.zeros((20, 4)), np.zeros(20)), (np.zeros((20, 4)), np.zeros(20))
-)
+ZEROS = Split(np.zeros((20, 4)), np.zeros(20))
+EXAMPLES = Dataset(ZEROS, ZEROS, None, "here")
 
 
-@pytest.fixture
-def model():
+def build_model():
     model = keras.Sequential(
         [
             keras.Input((4,)),
@@ -48,6 +52,11 @@ def model():
 
 
 @pytest.fixture
+def model():
+    return build_model()
+
+
+@pytest.fixture(scope="module")
 def examples():
     x = np.random.default_rng(0).normal(size=(600, 4)).astype("float32")
     return x, (x[:, 0] > 0).astype("uint8")
@@ -130,7 +139,7 @@ def test_backend_is_tensorflow_whatever_keras_is_set_to(tmp_path):
 
 
 def test_two_unnamed_runs_never_share_a_folder(tmp_path):
-    folders = {runs.make_folder(tmp_path, None) for _ in range(5)}
+    folders = {run_folder.make(tmp_path, None) for _ in range(5)}
     assert len(folders) == 5
 
 
@@ -189,13 +198,15 @@ def test_stop_on_divergence(model, examples):
         )
 
 
-@pytest.fixture
-def recorded(model, examples, tmp_path):
+@pytest.fixture(scope="module")
+def recorded(examples, tmp_path_factory):
     """The model after a recorded training of 2 x 60 updates, Keras's history of it, and
     the folder.
     """
+    model = build_model()
     with runs.start(
-        Config(logdir=tmp_path, name="a"), Examples(examples, examples)
+        Config(logdir=tmp_path_factory.mktemp("recorded"), name="a"),
+        Dataset(Split(*examples), Split(*examples), None, "here"),
     ) as run:
         start = [weight.numpy() for weight in model.weights]
         callbacks = run.callbacks()
@@ -283,10 +294,99 @@ def test_update_to_weight_ratio(recorded):
     assert 0 < max(ratios.values()) < 0.2
 
 
+def test_run_keeps_a_copy_of_its_page(tmp_path):
+    """That of the file in which its `Config` stands: here, of this one."""
+    with runs.start(Config(logdir=tmp_path, name="a"), EXAMPLES) as run:
+        pass
+    copy = run.folder / "test_training.py"
+    assert copy.read_bytes() == Path(__file__).read_bytes()
+    assert run_folder.read(run.folder).page == copy.read_text("utf-8")
+
+
+def read_slider(run, name):
+    """The steps of the pictures that a run's slider of that name shows."""
+    return [event.step for event in read_events(run.folder).Tensors(name)]
+
+
+@pytest.mark.parametrize(
+    ("count", "kept"),
+    [
+        (40, [0, 3, 7, 11, 15, 19, 23, 27, 31, 35, 39]),
+        (101, [0, *range(9, 100, 10), 100]),
+        (3, [0, 1, 2]),
+        (1, [0]),
+    ],
+)
+def test_about_ten_pictures_of_a_loop_are_kept(count, kept, tmp_path):
+    """Among them the first and the last; others are not even drawn."""
+    drawn = []
+
+    def draw():
+        drawn.append(run.step)
+        return np.full((8, 8, 3), run.step)
+
+    with runs.start(Config(logdir=tmp_path, name="a"), EXAMPLES) as run:
+        for step in run.steps(count):
+            run.log(step, cost=float(step), picture=draw)
+    assert drawn == kept == read_slider(run, "picture")
+    assert read_curve(run.folder / "train", "cost") == {
+        step: float(step) for step in range(count)
+    }
+    assert [path.name for path in run.figures.iterdir()] == ["picture.png"]
+
+
+def test_about_ten_pictures_of_a_fit_are_kept(model, examples, tmp_path):
+    with runs.start(Config(logdir=tmp_path, name="a"), EXAMPLES) as run:
+        look = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: run.log(
+                epoch, "looks", picture=np.zeros((8, 8, 3)), **logs
+            )
+        )
+        model.fit(
+            *examples,
+            batch_size=600,
+            epochs=30,
+            callbacks=run.callbacks(look, doctor=False, curves=False),
+            verbose=0,
+        )
+    assert read_slider(run, "picture") == [0, *range(2, 30, 3)]
+    assert len(read_curve(run.folder / "looks", "loss")) == 30
+
+
+def test_pictures_can_be_arrays_figures_or_functions(tmp_path):
+    """Outside of a loop all are kept."""
+    figure = Figure(figsize=(1, 1))
+    pictures = {
+        "array": np.zeros((8, 8, 3)),
+        "batch": tf.zeros((1, 8, 8, 3)),
+        "figure": figure,
+        "function": lambda: figure,
+    }
+    with runs.start(Config(logdir=tmp_path, name="a"), EXAMPLES) as run:
+        for step in range(3):
+            run.log(step, **pictures)
+    for name in pictures:
+        assert read_slider(run, name) == [0, 1, 2]
+        assert (run.figures / f"{name}.png").is_file()
+    assert not (run.folder / "train").exists(), "there is no curve"
+
+
+def test_log_ends_what_diverges(tmp_path):
+    """A loss, and nothing else, must be a number; it is recorded as well."""
+    with (
+        pytest.raises(FloatingPointError, match=r"the loss is inf at step 3.*--learn"),
+        runs.start(Config(logdir=tmp_path, name="a"), EXAMPLES) as run,
+    ):
+        run.log(2, cost=np.inf)
+        run.log(3, loss=np.inf)
+    assert set(read_curve(run.folder / "train", "loss")) == {3}
+    assert run_folder.read(run.folder).metrics["status"] == "failed"
+
+
 def test_a_picture_named_partial_stays(tmp_path):
     """Names of pictures come from those of photos."""
     with runs.start(Config(logdir=tmp_path, name="kept"), EXAMPLES) as run:
-        run.add_picture("answers_partial", np.zeros((8, 8, 3), np.uint8))
+        run.show("answers_partial", np.zeros((8, 8, 3), np.uint8))
     assert [path.name for path in run.figures.iterdir()] == ["answers_partial.png"]
 
 
@@ -307,7 +407,7 @@ def test_recording_does_not_change_the_training(examples, tmp_path):
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
         )
-        writers = runs.Writers(checkpoints.States(tmp_path, resumed=False))
+        writers = tensorboard.Writers(resume.States(tmp_path, resumed=False))
         callbacks = (
             [recorder.Recorder(writers, examples, examples)] if recording else []
         )
@@ -315,6 +415,27 @@ def test_recording_does_not_change_the_training(examples, tmp_path):
         results.append([weight.numpy() for weight in model.weights])
     for plain, recorded in zip(*results, strict=True):
         np.testing.assert_array_equal(plain, recorded)
+
+
+def test_projector_files_are_replaced(tmp_path):
+    """As when a run was killed after it wrote them, and does so again."""
+    images = np.zeros((5, 8, 8, 1), np.uint8)
+    for count in (5, 3):
+        names = [f"picture\t{number}" for number in range(count)]
+        tensorboard.write_projector(
+            tmp_path, "vectors", np.eye(count), images[:count], names
+        )
+    folder = tmp_path / "projector"
+    assert {path.name for path in folder.iterdir()} == {
+        "labels.tsv",
+        "sprites.png",
+        "vectors.tsv",
+    }
+    np.testing.assert_array_equal(np.loadtxt(folder / "vectors.tsv"), np.eye(3))
+    labels = (folder / "labels.tsv").read_text("utf-8").splitlines()
+    assert labels == ["picture 0", "picture 1", "picture 2"]
+    text = (tmp_path / "projector_config.pbtxt").read_text("utf-8")
+    assert text.count("tensor_path") == 1
 
 
 def test_first_update_is_traced_once(examples, tmp_path):
@@ -329,7 +450,7 @@ def test_first_update_is_traced_once(examples, tmp_path):
     model = keras.Sequential([keras.Input((4,)), Counted(2)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, metrics=["accuracy"])
-    writers = runs.Writers(checkpoints.States(tmp_path, resumed=False))
+    writers = tensorboard.Writers(resume.States(tmp_path, resumed=False))
     model.fit(
         *examples,
         batch_size=len(examples[1]),
@@ -344,7 +465,7 @@ def test_profile_of_a_training_that_ends_early(model, examples, tmp_path):
     had left its own running.
     """
     for name in ("first", "second"):
-        writers = runs.Writers(checkpoints.States(tmp_path / name, resumed=False))
+        writers = tensorboard.Writers(resume.States(tmp_path / name, resumed=False))
         callback = recorder.Recorder(
             writers, examples, examples, profile=tmp_path / name
         )

@@ -30,15 +30,13 @@ class Range(NamedTuple):
 
     def __str__(self) -> str:
         """The range in words, such as "from 0 to below 1"."""
-        start = "" if self.low is None else f"from {self.low}"
-        if self.above is not None:
-            start = f"above {self.above}"
-        if self.high is not None:
-            end = f"to {self.high}" if self.low is not None else f"at most {self.high}"
-            return f"{start}, {end}" if self.above is not None else f"{start} {end}"
-        if self.below is not None:
-            return f"{start} to below {self.below}"
-        return start
+        start = f"from {self.low}" if self.low is not None else ""
+        start = f"above {self.above}" if self.above is not None else start
+        end = f"{self.high}" if self.high is not None else ""
+        end = f"below {self.below}" if self.below is not None else end
+        if start and end:
+            return f"{start} to {end}"
+        return start or (end if self.high is None else f"at most {end}")
 
 
 def between(

@@ -32,11 +32,12 @@ OWN = ("number", "seconds", "events")  # what `States` itself keeps in a file
 
 
 def pack(state: dict) -> dict:
-    """Returns the present values of a state, as arrays and texts by name.
+    """Returns the present values of a state, as arrays and texts by name: that of the
+    value, a dot, and a part of it.
 
     Args:
-        state: models, built optimizers, variables, arrays, NumPy generators, and lists
-            of what JSON takes or of arrays, by name.
+        state: built models and optimizers, variables, arrays, NumPy generators, and
+            lists of what JSON takes or of arrays, by name.
 
     Raises:
         TypeError: something else is in it.
@@ -46,7 +47,7 @@ def pack(state: dict) -> dict:
         if isinstance(value, list):
             packed |= pack_list(name, value)
         elif isinstance(value, np.random.Generator):
-            packed[name] = json.dumps(value.bit_generator.state)
+            packed[f"{name}.generator"] = json.dumps(value.bit_generator.state)
         else:
             packed |= {
                 key: np.asarray(v) for key, v in find_places(name, value).items()
@@ -59,7 +60,7 @@ def pack_list(name: str, values: list) -> dict:
     each if their shapes differ.
     """
     if not any(isinstance(value, np.ndarray | np.generic) for value in values):
-        return {name: json.dumps(values)}
+        return {f"{name}.json": json.dumps(values)}
     if len({(np.shape(value), np.asarray(value).dtype) for value in values}) == 1:
         return {f"{name}.all": np.stack(values)}
     return {f"{name}.{index}": np.asarray(value) for index, value in enumerate(values)}
@@ -72,31 +73,40 @@ def unpack(state: dict, saved: dict) -> None:
         ValueError: they are of other things than those.
     """
     for name, value in state.items():
+        own = {k: part for k, part in saved.items() if k.partition(".")[0] == name}
         if isinstance(value, list):
-            value[:] = unpack_list(name, saved)
+            value[:] = unpack_list(name, own)
         elif isinstance(value, np.random.Generator):
-            value.bit_generator.state = json.loads(str(saved[name]))
+            value.bit_generator.state = json.loads(str(own[f"{name}.generator"]))
         else:
             places = find_places(name, value)
-            if any(
-                np.shape(saved.get(key)) != np.shape(v) for key, v in places.items()
-            ):
+            if find_shapes(places) != find_shapes(own):
                 raise ValueError(f"{name} is another than the one that was saved")
             for key, place in places.items():
                 if isinstance(place, np.ndarray):
-                    place[...] = saved[key]
+                    place[...] = own[key]
                 else:
-                    place.assign(saved[key])
+                    place.assign(own[key])
 
 
 def unpack_list(name: str, saved: dict) -> list:
-    """Returns the list that `pack_list` took apart."""
-    if name in saved:
-        return json.loads(str(saved[name]))
-    count = sum(
-        re.fullmatch(rf"{re.escape(name)}\.\d+", key) is not None for key in saved
-    )
-    return [saved[f"{name}.{index}"] for index in range(count)]
+    """Returns the list that `pack_list` took apart.
+
+    Raises:
+        ValueError: it is not in `saved`.
+    """
+    if f"{name}.json" in saved:
+        return json.loads(str(saved[f"{name}.json"]))
+    if f"{name}.all" in saved:
+        return list(saved[f"{name}.all"])
+    if f"{name}.0" not in saved:
+        raise ValueError(f"{name} is another than what was saved")
+    return [saved[f"{name}.{index}"] for index in range(len(saved))]
+
+
+def find_shapes(values: dict) -> dict[str, tuple]:
+    """Returns the shapes of arrays or variables, by their names."""
+    return {name: tuple(np.shape(value)) for name, value in values.items()}
 
 
 def find_places(name: str, value) -> dict:
@@ -106,21 +116,25 @@ def find_places(name: str, value) -> dict:
     Raises:
         TypeError: it is nothing that can be changed in place.
     """
-    if isinstance(value, keras.Model):
+    if isinstance(value, keras.Model) and value.built:
         places = {f"{name}.model{n}": v for n, v in enumerate(value.variables)}
         optimizer = getattr(value, "optimizer", None)  # missing before `compile`
         if optimizer is not None:
             if not optimizer.built:
                 optimizer.build(value.trainable_variables)
-            places |= find_places(f"{name}.optimizer", optimizer)
+            places |= find_places(name, optimizer)
         return places
-    if isinstance(value, keras.optimizers.Optimizer):
-        return {f"{name}{n}": variable for n, variable in enumerate(value.variables)}
+    if isinstance(value, keras.optimizers.Optimizer) and value.built:
+        return {
+            f"{name}.optimizer{n}": variable
+            for n, variable in enumerate(value.variables)
+        }
     if isinstance(value, keras.Variable | tf.Variable | np.ndarray):
-        return {name: value}
+        return {f"{name}.value": value}
     raise TypeError(
-        f"{name} is {type(value).__name__}, expected a model, a built optimizer, a "
-        "variable, an array, a list or a NumPy generator: what can be changed in place"
+        f"{name} is {type(value).__name__}, expected a built model, a built optimizer, "
+        "a variable, an array, a list or a NumPy generator: what can be changed in "
+        "place"
     )
 
 

@@ -210,7 +210,8 @@ class Run:
             self.folder = run_folder.make(parent, config.name)
         self.states = resume.States(self.folder, resumed)
         self.fits = self.loops = 0
-        self.loop = None  # the bar of a `run.steps` that is going on
+        self.loop = None  # the bar of a `run.steps` that is going on ...
+        self.step = 0  # ... and its step
         self.epochs = None  # of a `fit` that is going on
         self.interrupted = self.finished = self.fitting = False
         self.doctor = None
@@ -360,11 +361,13 @@ class Run:
                 lists and NumPy generators. All are changed in place.
 
         Raises:
+            TypeError: the state holds something else.
             ValueError: what was saved does not fit the state.
         """
         if self.loop is not None:
             yield from tqdm(range(count), name, leave=False, **bar_options())
             return
+        resume.pack(state)  # so that what is no state is said at once
         self.loops += 1
         key = f"loop{self.loops}"
         saved = self.load_state(key, **state)
@@ -375,6 +378,7 @@ class Run:
         saved_at = time.monotonic()
         try:
             for step in range(first, count):
+                self.step = step
                 yield step
                 self.loop.update()
                 due = time.monotonic() - saved_at > SAVE_SECONDS
@@ -434,14 +438,16 @@ class Run:
         """
         numbers = {}
         for name, value in values.items():
-            if callable(value) or np.ndim(value) >= 2:
+            drawn = isinstance(value, Figure) or np.ndim(value) >= 2
+            if callable(value) or drawn:
                 if self.is_kept(step):
                     self.show(name, value() if callable(value) else value, step)
             else:
                 numbers[name] = float(value)
-        with self.writers[curve].as_default(step=step):
-            for name, value in numbers.items():
-                tf.summary.scalar(name, value)
+        if numbers:
+            with self.writers[curve].as_default(step=step):
+                for name, value in numbers.items():
+                    tf.summary.scalar(name, value)
         if self.loop is not None and numbers:
             self.loop.set_postfix({k: f"{v:.4g}" for k, v in numbers.items()}, False)
         if not math.isfinite(numbers.get("loss", 0.0)):
@@ -455,7 +461,7 @@ class Run:
         count = self.loop.total if self.loop is not None else self.epochs
         if count is None:
             return True
-        done = self.loop.n if self.loop is not None else step
+        done = self.step if self.loop is not None else step
         return done in (0, count - 1) or (done + 1) % max(1, count // PICTURES) == 0
 
     def show(self, name: str, figure, step: int = 0) -> None:

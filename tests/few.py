@@ -1,0 +1,36 @@
+"""The lessons by name, and little data for tests that look at something else than what
+a lesson reaches.
+"""
+
+import contextlib
+import importlib
+from types import ModuleType
+from unittest import mock
+
+from lessons.__main__ import ROOT, find_lessons
+
+from data import Split, digits
+
+LESSONS = [lesson.path for lesson in find_lessons()]
+
+
+def load(name: str) -> ModuleType:
+    """Returns the module of a lesson."""
+    (path,) = (path for path in LESSONS if path.stem == name)
+    return importlib.import_module(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    )
+
+
+@contextlib.contextmanager
+def few_digits(train: int = 600, validation: int = 100, test: int = 100):
+    """`digits.load_digits` gives so many of the sample's images inside the block."""
+    dataset = digits.load_sample("a test needs no more")
+    counts = {"train": train, "validation": validation, "test": test}
+    splits = {
+        name: Split(*(part[:count] for part in getattr(dataset, name)))
+        for name, count in counts.items()
+    }
+    dataset = dataset._replace(**splits)
+    with mock.patch.object(digits, "load_digits", lambda: dataset):
+        yield dataset
