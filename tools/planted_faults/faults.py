@@ -356,7 +356,7 @@ def forget_diagnosis(doctor: ModuleType, patches: Patches) -> None:
     patches.put(doctor.TrainingDoctor, "KEPT", ())
 
 
-@fault("resume: curves not cut back", "training.resume", f"{RESUME}[line]")
+@fault("resume: curves not cut back", "training.resume", f"{RESUME}[mlp]")
 def leave_events(resume: ModuleType, patches: Patches) -> None:
     """What was recorded after the last saved state stays."""
     patches.put(resume.States, "cut_events", lambda self, lengths: None)
