@@ -28,7 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from training import command_line, figures, options, runs
+from lessons.plots import course_4_image_search as plots
+from training import command_line, options, runs
 
 import keras
 import numpy as np
@@ -40,12 +41,12 @@ from models import backbones, cnn, features
 
 @dataclass(frozen=True)
 class Config(options.DeviceOptions):
-    query: Path | None = (
-        None  # picture to look for in a folder; Fashion-MNIST is searched if not given
-    )
+    # Picture to look for in a folder; Fashion-MNIST is searched if not given.
+    query: Path | None = None
     folder: Path | None = None  # of the photos to search in, with its subfolders
+    # Network that knows ImageNet.
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = (
-        "efficientnet_lite0"  # network that knows ImageNet
+        "efficientnet_lite0"
     )
     weights: Path | None = None  # file of its weights; looked for if not given
     epochs: int = 3  # of the network for Fashion-MNIST
@@ -75,147 +76,126 @@ def measure(compute, collection: tuple, queries: tuple) -> dict[str, float]:
 
     Equal cosines rank equally low.
     """
-    vectors, sought, rows = compute(collection[0]), compute(queries[0]), []
-    for several in np.split(np.arange(len(sought)), range(500, len(sought), 500)):
-        for cosines, label in zip(
-            sought[several] @ vectors.T, queries[1][several], strict=True
-        ):
-            right = np.sort(cosines[collection[1] == label])[
-                ::-1
-            ]  # the cosines of the right kind, the largest first
-            ranks = len(cosines) - np.searchsorted(
-                np.sort(cosines), right
-            )  # their places among all
-            nearest = collection[1][np.argpartition(cosines, -10)[-10:]]
-            rows.append(
-                (
-                    np.mean(nearest == label),
-                    np.mean(np.arange(1, len(ranks) + 1) / ranks),
-                )
-            )
-    return dict(
-        zip(
-            ("precision at 10", "average precision"),
-            np.mean(rows, axis=0).tolist(),
-            strict=True,
-        )
-    )
+    images, labels = collection
+    query_images, query_labels = queries
+    vectors = compute(images)
+    sought = compute(query_images)
+
+    rows = []
+    for start in range(0, len(sought), 500):
+        several = slice(start, start + 500)
+        similarities = sought[several] @ vectors.T  # (500, images)
+        for cosines, label in zip(similarities, query_labels[several], strict=True):
+            nearest = np.argpartition(cosines, -10)[-10:]
+            precision = np.mean(labels[nearest] == label)
+            # Of the right kind, the largest first, and their places among all.
+            right = np.sort(cosines[labels == label])[::-1]
+            ranks = len(cosines) - np.searchsorted(np.sort(cosines), right)
+            precisions = np.arange(1, len(ranks) + 1) / ranks
+            rows.append((precision, np.mean(precisions)))
+    precision, average = np.mean(rows, axis=0).tolist()
+    return {"precision at 10": precision, "average precision": average}
+
+
+def compare(ways: dict, collection: tuple, queries: tuple) -> dict[str, dict]:
+    """Measures the search with each way of computing vectors."""
+    size = f"{len(queries[1]):,} in {len(collection[1]):,}"
+    quality = {}
+    for way, compute in ways.items():
+        quality[f"{size}: {way}"] = measure(compute, collection, queries)
+    return quality
 
 
 def search_folder(config: Config) -> dict:
-    query, files = (
-        read.read_picture(config.query),
-        photo_index.list_files(config.folder),
-    )
+    query = read.read_picture(config.query)
+    files = photo_index.list_files(config.folder)
     pretrained = weights.find_weights(config.backbone, config.weights)
+
     with runs.start(config, sources=[pretrained]) as run:
-        compute = features.use_network(
-            backbones.build_backbone(config.backbone, pretrained.path, pretrained.keep)
+        network = backbones.build_backbone(
+            config.backbone, pretrained.path, pretrained.keep
         )
+        compute = features.use_network(network)
         folder = config.folder.resolve()
         kind = f"{config.backbone}, {config.weights}, {run.precision}, {folder}"
         index = photo_index.update_index(run.folder / "index.npz", kind, files, compute)
-        vector = compute(read.cut_out_square(query, 224)[np.newaxis])[0]
+
+        square = read.cut_out_square(query, 224)
+        vector = compute(square[np.newaxis])[0]
         nearest = search(index.vectors, vector)
-        names, cosines = (
-            index.names[nearest].tolist(),
-            (index.vectors[nearest] @ vector).tolist(),
-        )
-        print(
-            "\n".join(
-                f"{cosine:.3f} {name}"
-                for cosine, name in zip(cosines, names, strict=True)
-            )
-        )
-        shown = [
-            query,
-            *(read.read_picture(config.folder / name) for name in names),
-        ]
-        captions = [
-            f"{cosine:.2f} {Path(name).name[:16]}"
-            for cosine, name in zip(cosines, names, strict=True)
-        ]
-        run.show(
-            "neighbors", figures.draw_grid(shown, ["like this?", *captions], columns=6)
-        )
+        names = index.names[nearest].tolist()
+        cosines = (index.vectors[nearest] @ vector).tolist()
+        found = dict(zip(names, cosines, strict=True))
+
+        for name, cosine in found.items():
+            print(f"{cosine:.3f} {name}")
+        pictures = [read.read_picture(config.folder / name) for name in found]
+        run.show("neighbors", plots.draw_found(query, pictures, found))
         run.projector(
             config.backbone, index.vectors, index.thumbnails, index.names.tolist()
         )
-        return run.finish(found=dict(zip(names, cosines, strict=True)))
+        return run.finish(found=found)
 
 
 def main(config: Config) -> dict:
     if config.folder:
         return search_folder(config)
-    dataset, pretrained = (
-        fashion.load_fashion(),
-        weights.find_weights(config.backbone, config.weights),
-    )
-    images, labels = everything = [
-        np.concatenate(both)
-        for both in zip(dataset.train, dataset.validation, strict=True)
-    ]
-    part, few = (
-        [array[:size] for array in split]
-        for split, size in ((everything, 9000), (dataset.test, 1000))
-    )
+    dataset = fashion.load_fashion()
+    pretrained = weights.find_weights(config.backbone, config.weights)
+    train, validation, test = dataset.train, dataset.validation, dataset.test
+    images = np.concatenate([train.x, validation.x])
+    labels = np.concatenate([train.y, validation.y])
+
     with runs.start(config, dataset) as run:
         model = cnn.build_cnn(units=config.units)
         model.compile(
-            "adam",
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            optimizer="adam",
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
         )
         model.fit(
-            *dataset.train,
+            train.x,
+            train.y,
             batch_size=100,
             epochs=config.epochs,
-            validation_data=dataset.validation,
+            validation_data=validation,
             callbacks=run.callbacks(),
             verbose=run.verbose,
         )
         own = features.use_network(model)
+        size = 224 if config.backbone == "vgg16" else 96
         network = backbones.build_backbone(
-            config.backbone, *pretrained[:2], 224 if config.backbone == "vgg16" else 96
+            config.backbone, pretrained.path, pretrained.keep, size
         )
+
         ways = {
             "pixels": features.get_pixels,
             "histogram": features.count_colors,
             "HOG": features.compute_hog,
+            "own network": own,
         }
-        quality, ways = (
-            {},
-            ways | {"own network": own, "ImageNet": features.use_network(network)},
-        )
-        for pool, queries in ((everything, dataset.test), (part, few)):
-            for way, compute in ways.items():
-                if way != "ImageNet" or pool is part:  # all would take minutes
-                    quality[f"{len(queries[1]):,} in {len(pool[1]):,}: {way}"] = (
-                        measure(compute, pool, queries)
-                    )
+        quality = compare(ways, (images, labels), test)
+        # Of a part only: it would take minutes for all.
+        ways["ImageNet"] = features.use_network(network)
+        part = (images[:9000], labels[:9000])
+        quality |= compare(ways, part, (test.x[:1000], test.y[:1000]))
         run.table("Quality of the search", quality, digits=3)
-        kinds = np.array(dataset.class_names)
-        sought = [
-            dataset.test.x[dataset.test.y == label][0] for label in range(len(kinds))
-        ]
-        vectors, queries = own(images), own(np.stack(sought))
+
+        kinds = range(len(dataset.class_names))
+        first = [np.argmax(test.y == kind) for kind in kinds]
+        examples = test.x[first]  # (10, 28, 28, 1), one of each kind
+        vectors = own(images)  # (60000, units)
+        queries = own(examples)
         found = [search(vectors, query) for query in queries]
-        milliseconds = (
-            1000 * timeit.timeit(lambda: search(vectors, queries[0]), number=20) / 20
-        )
+        seconds = timeit.timeit(lambda: search(vectors, queries[0]), number=20) / 20
+        milliseconds = 1000 * seconds
         print(f"\nA search among {len(images):,} pictures took {milliseconds:.2g} ms")
-        shown = [
-            picture
-            for query, places in zip(sought, found, strict=True)
-            for picture in (query, *images[places])
-        ]
-        captions = [
-            name
-            for kind, row in zip(kinds, found, strict=True)
-            for name in (kind + "?", *kinds[labels[row]])
-        ]
-        run.show("neighbors", figures.draw_grid(shown, captions, columns=11))
-        run.projector("own network", vectors, images, kinds[labels].tolist())
+
+        class_names = np.array(dataset.class_names)
+        names = class_names[labels]
+        neighbors = plots.draw_neighbors(examples, class_names, found, images, names)
+        run.show("neighbors", neighbors)
+        run.projector("own network", vectors, images, names.tolist())
         return run.finish(quality=quality, search_milliseconds=milliseconds)
 
 

@@ -32,7 +32,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from training import command_line, figures, options, runs
+from lessons.plots import course_4_pretrained_features as plots
+from training import command_line, options, runs
 
 import keras
 import numpy as np
@@ -46,90 +47,79 @@ from models import backbones
 
 @dataclass(frozen=True)
 class Config(options.PrecisionOptions):
+    # The network.
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = (
-        "efficientnet_lite0"  # the network
+        "efficientnet_lite0"
     )
     weights: Path | None = None  # file of its weights; looked for if not given
     # Photographs of your own; those of scikit-learn and Matplotlib if not given.
     pictures: tuple[Path, ...] = ()
-    blur: Annotated[float, options.between(0, 1000)] = (
-        4.0  # standard deviation of the blur, pixels of 224
-    )
-    angle: Annotated[float, options.between(-1e6, 1e6)] = (
-        90.0  # by which the picture is turned, degrees
-    )
+    # Standard deviation of the blur, pixels of 224.
+    blur: Annotated[float, options.between(0, 1000)] = 4.0
+    # By which the picture is turned, degrees.
+    angle: Annotated[float, options.between(-1e6, 1e6)] = 90.0
+
+
+def change(picture: np.ndarray, blur: float, angle: float) -> dict[str, np.ndarray]:
+    """Returns a picture as it is, blurred, and turned, uint8 (height, width, 3), by
+    what was done.
+    """
+    image = Image.fromarray(picture)
+    blurred = image.filter(ImageFilter.GaussianBlur(blur))
+    turned = image.rotate(angle, Image.Resampling.BICUBIC)
+    return {
+        "as it is": picture,
+        f"blurred by {blur:g}": np.asarray(blurred),
+        f"turned by {angle:g}": np.asarray(turned),
+    }
+
+
+def find_likeliest(probabilities: np.ndarray) -> dict[str, float]:
+    """Returns the probabilities of the five likeliest of 1,000 classes by their names,
+    the likeliest first.
+    """
+    likeliest = np.argsort(probabilities)[::-1][:5]
+    return {
+        weights.CLASS_NAMES[place]: float(probabilities[place]) for place in likeliest
+    }
 
 
 def main(config: Config) -> dict:
     loaded = photos.load_photos(config.pictures)
     found = weights.find_weights(config.backbone, config.weights)
+
     with runs.start(config, sources=[found]) as run:
         for name, photo in loaded.items():
             print(f"{name}: {photo.source}")
         model = backbones.build_backbone(config.backbone, found.path, found.keep)
         print(f"{model.count_params():,} parameters in {len(model.layers)} layers\n")
 
-        first = next(
+        convolutions = [
             layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)
-        )
-        kernels = np.moveaxis(first.kernel.numpy(), -1, 0)  # (filters, 3, 3, 3)
-        run.show("kernels", figures.draw_colored(kernels))
+        ]
+        kernels = convolutions[0].kernel.numpy()  # (3, 3, 3, filters)
+        run.show("kernels", plots.draw_kernels(kernels))
 
-        depths = backbones.DEPTHS[config.backbone]
-        features = keras.Model(
-            model.inputs[0], [model.get_layer(depth).output for depth in depths]
-        )
+        depths = backbones.DEPTHS[config.backbone]  # the last layer of each stage
+        outputs = [model.get_layer(depth).output for depth in depths]
+        stages = keras.Model(model.inputs[0], outputs)
+
         answers = {}
         for name, photo in loaded.items():
             square = read.cut_out_square(photo.pixels, 224)
-            image = Image.fromarray(square)
-            versions = {
-                "as it is": square,
-                f"blurred by {config.blur:g}": np.asarray(
-                    image.filter(ImageFilter.GaussianBlur(config.blur))
-                ),
-                f"turned by {config.angle:g}": np.asarray(
-                    image.rotate(config.angle, Image.Resampling.BICUBIC)
-                ),
-            }
-            probabilities = tf.nn.softmax(
-                model.predict(np.stack(list(versions.values())), verbose=0)
-            ).numpy()
-            answers[name], captions = {}, []
-            print(name)
+            versions = change(square, config.blur, config.angle)
+            images = np.stack(list(versions.values()))  # (3, 224, 224, 3)
+            logits = model.predict(images, verbose=0)  # (3, 1000)
+            probabilities = tf.nn.softmax(logits).numpy()
+            answers[name] = {}
             for version, row in zip(versions, probabilities, strict=True):
-                likely = {
-                    weights.CLASS_NAMES[index]: float(row[index])
-                    for index in np.argsort(row)[::-1][:5]
-                }
-                answers[name][version] = likely
-                print(
-                    f"  {version:14}"
-                    + ", ".join(
-                        f"{label} {share:.0%}" for label, share in likely.items()
-                    )
-                )
-                captions.append(
-                    "\n".join(
-                        [
-                            version,
-                            *(
-                                f"{label} {share:.0%}"
-                                for label, share in likely.items()
-                            ),
-                        ]
-                    )
-                )
+                answers[name][version] = find_likeliest(row)
+            maps = dict(zip(depths, stages(square[np.newaxis]), strict=True))
+
+            plots.print_answers(name, answers[name])
             stem = Path(name).stem
-            run.show(
-                f"answers_{stem}",
-                figures.draw_grid(list(versions.values()), captions, columns=4),
-            )
-            maps = {
-                depth: np.float32(values[0])
-                for depth, values in zip(depths, features(square[None]), strict=True)
-            }
-            run.show(f"feature_maps_{stem}", figures.draw_feature_maps(square, maps))
+            run.show(f"answers_{stem}", plots.draw_answers(versions, answers[name]))
+            run.show(f"feature_maps_{stem}", plots.draw_feature_maps(square, maps))
         run.graph(model)
         return run.finish(answers=answers)
 

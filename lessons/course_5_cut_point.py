@@ -30,7 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from training import command_line, figures, options, runs
+from lessons.plots import course_5_cut_point as plots
+from training import command_line, options, runs
 
 import keras
 import numpy as np
@@ -42,47 +43,37 @@ from sklearn.preprocessing import StandardScaler
 from data import digits, photo_folders, weights
 from models import backbones
 
-STRENGTHS = (
-    1e-4,
-    1e-3,
-    1e-2,
-    1e-1,
-    1,
-    10,
-)  # inverse of the penalty on the squared weights of a head
+# Inverse of the penalty on the squared weights of a head.
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1, 10)
 
 
 @dataclass(frozen=True)
 class Config(options.PrecisionOptions):
-    precision: Literal["auto", "float32", "bfloat16"] = (
-        "float32"  # of the computation; here CPUs are slow in bfloat16
-    )
-    data_dir: Path | None = (
-        None  # folder of photos, a subfolder for each class; ants and bees if not given
-    )
+    # Of the computation; here CPUs are slow in bfloat16.
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    # Folder of photos, a subfolder for each class; ants and bees if not given.
+    data_dir: Path | None = None
+    # The network.
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = (
-        "efficientnet_lite0"  # the network
+        "efficientnet_lite0"
     )
     weights: Path | None = None  # file of its weights; looked for if not given
-    digits_each: Annotated[int, options.between(2, 300)] = (
-        50  # images of each digit to learn from
-    )
+    # Images of each digit to learn from.
+    digits_each: Annotated[int, options.between(2, 300)] = 50
 
 
-def load(config: Config) -> dict:
+def load(data_dir: Path | None, digits_each: int, seed: int) -> dict:
     """Returns the data sets by task, without photos where they cannot be had."""
     tasks = {}
     try:
-        if config.data_dir:
-            tasks["photos"] = photo_folders.load_photo_folder(config.data_dir, 224)
+        if data_dir:
+            tasks["photos"] = photo_folders.load_photo_folder(data_dir, 224)
         else:
             tasks["photos"] = photo_folders.load_ants_and_bees(224)
     except ConnectionError as error:
         print(f"Digits only, because {error}")
     mnist = digits.load_digits()
-    tasks["digits"] = digits.choose_digits(
-        mnist, range(10), config.digits_each, config.seed
-    )
+    tasks["digits"] = digits.choose_digits(mnist, range(10), digits_each, seed)
     return tasks
 
 
@@ -96,46 +87,50 @@ def prepare(images: np.ndarray) -> np.ndarray:
     """Returns images as the network takes them: uint8 (n, 224, 224, 3)."""
     if images.shape[-1] == 3:
         return images
-    return np.stack(
-        [
-            np.asarray(Image.fromarray(image).resize((224, 224)).convert("RGB"))
-            for image in images[..., 0]
-        ]
-    )
+    prepared = []
+    for image in images[..., 0]:
+        large = Image.fromarray(image).resize((224, 224))
+        prepared.append(np.asarray(large.convert("RGB")))
+    return np.stack(prepared)
+
+
+def cut(network: keras.Model, depths: tuple[str, ...]) -> keras.Model:
+    """Returns a network that gives what comes out of each of some layers, averaged over
+    the picture.
+    """
+    outputs = []
+    for depth in depths:
+        output = network.get_layer(depth).output
+        if len(output.shape) == 4:  # (batch, height, width, channels)
+            output = keras.layers.GlobalAveragePooling2D()(output)
+        outputs.append(output)  # (batch, channels)
+    return backbones.fold_normalization(keras.Model(network.inputs, outputs))
 
 
 def fit_head(vectors: dict, labels: dict):
     """Fits linear heads, regularized more or less, to the training split, and returns
     the best one on validation.
     """
-    heads = [
-        make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=1000))
-        for c in STRENGTHS
-    ]
-    for head in heads:
+    heads = []
+    scores = []
+    for strength in STRENGTHS:
+        classifier = LogisticRegression(C=strength, max_iter=1000)
+        head = make_pipeline(StandardScaler(), classifier)
         head.fit(vectors["train"], labels["train"])
-    return max(
-        heads, key=lambda head: head.score(vectors["validation"], labels["validation"])
-    )
+        heads.append(head)
+        scores.append(head.score(vectors["validation"], labels["validation"]))
+    return heads[np.argmax(scores)]
 
 
 def main(config: Config) -> dict:
-    tasks, found = (
-        load(config),
-        weights.find_weights(config.backbone, config.weights),
-    )
+    tasks = load(config.data_dir, config.digits_each, config.seed)
+    found = weights.find_weights(config.backbone, config.weights)
+
     with runs.start(config, sources=[*tasks.values(), found]) as run:
-        model = backbones.build_backbone(config.backbone, found.path, found.keep)
+        network = backbones.build_backbone(config.backbone, found.path, found.keep)
         depths = (*backbones.DEPTHS[config.backbone], "features")
-        outputs = []
-        for depth in depths:
-            output = model.get_layer(depth).output
-            outputs.append(
-                keras.layers.GlobalAveragePooling2D()(output)
-                if len(output.shape) == 4
-                else output
-            )
-        extractor = backbones.fold_normalization(keras.Model(model.inputs[0], outputs))
+        extractor = cut(network, depths)
+
         accuracies = {f"{place}  {depth}": {} for place, depth in enumerate(depths, 1)}
         for task, dataset in tasks.items():
             splits = {
@@ -143,26 +138,20 @@ def main(config: Config) -> dict:
                 "validation": draw(dataset.validation),
                 "test": draw(dataset.test),
             }
-            features = {
-                name: extractor.predict(prepare(images), verbose=0)
-                for name, (images, _) in splits.items()
-            }
-            labels = {name: labels for name, (_, labels) in splits.items()}
+            features = {}
+            labels = {}
+            for name, (images, answers) in splits.items():
+                # By stage, each (n, channels).
+                features[name] = extractor.predict(prepare(images), verbose=0)
+                labels[name] = answers
             for place, row in enumerate(accuracies.values()):
-                vectors = {name: outputs[place] for name, outputs in features.items()}
+                vectors = {name: stages[place] for name, stages in features.items()}
                 head = fit_head(vectors, labels)
-                row |= {
-                    f"{task} {name}": head.score(vectors[name], labels[name])
-                    for name in vectors
-                }
+                for name in splits:
+                    row[f"{task} {name}"] = head.score(vectors[name], labels[name])
+
         run.table("Accuracy of the heads", accuracies, digits=3)
-        curves = {
-            task: np.array([row[f"{task} test"] for row in accuracies.values()])
-            for task in tasks
-        }
-        stages = range(1, len(depths) + 1)
-        panels = {"test accuracy": curves}
-        run.show("depths", figures.plot_curves(stages, panels, "cut after stage"))
+        run.show("depths", plots.plot_depths(accuracies, tuple(tasks)))
         return run.finish(accuracies=accuracies)
 
 

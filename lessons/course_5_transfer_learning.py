@@ -30,205 +30,226 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from lessons.plots import course_5_transfer_learning as plots
-from training import command_line, figures, options, runs
+from training import command_line, options, runs
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from data import photo_folders, weights
+from data import Dataset, Split, photo_folders, weights
 from models import backbones, cnn
+
+# Pixels: from scratch, larger photos take longer and help little.
+LARGEST_FROM_SCRATCH = 128
 
 
 @dataclass(frozen=True)
 class Config(options.DeviceOptions):
-    precision: Literal["auto", "float32", "bfloat16"] = (
-        "float32"  # of the computation; here CPUs are slow in bfloat16
-    )
-    data_dir: Path | None = (
-        None  # folder of photos, a subfolder for each class; ants and bees if not given
-    )
+    # Of the computation; here CPUs are slow in bfloat16.
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    # Folder of photos, a subfolder for each class; ants and bees if not given.
+    data_dir: Path | None = None
+    # To learn.
     ways: tuple[Literal["scratch", "head", "fine_tuning"], ...] = (
         "scratch",
         "head",
         "fine_tuning",
-    )  # to learn
+    )
+    # The network.
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = (
-        "efficientnet_lite0"  # the network
+        "efficientnet_lite0"
     )
     weights: Path | None = None  # file of its weights; looked for if not given
-    size: Annotated[int | None, options.between(1, 10_000_000)] = (
-        None  # height and width of the photos, pixels; if not given 320, for vgg16 224
-    )
-    epochs: int = (
-        10  # passes over the training photos; in an epoch of the head there are ten
-    )
+    # Height and width of the photos, pixels; if not given 320, for vgg16 224.
+    size: Annotated[int | None, options.between(1, 10_000_000)] = None
+    # Passes over the training photos; in an epoch of the head there are ten.
+    epochs: int = 10
     batch_size: int = 16  # photos per update, all if there are fewer
-    learning_rate: float | None = (
-        None  # of fine-tuning; if not given, 1e-5 for photos and 1e-3 for digits
+    # Of fine-tuning; if not given, 1e-5 for photos and 1e-3 for digits.
+    learning_rate: float | None = None
+    # Penalty on the squared weights of the head.
+    regularization: Annotated[float, options.between(0, 1e6)] = 1e-3
+    # Layers before the head that fine-tuning changes.
+    tuned_layers: Annotated[int, options.between(1, 1000)] = 4
+
+
+def replace_head(
+    network: keras.Model, classes: int, regularization: float
+) -> keras.Model:
+    """Returns a network with a new last layer, for other classes."""
+    penalty = keras.regularizers.L2(regularization)
+    head = keras.layers.Dense(classes, dtype="float32", kernel_regularizer=penalty)
+    return keras.Model(network.inputs[0], head(network.layers[-1].input))
+
+
+def build_from_scratch(
+    network: keras.Model,
+    shape: tuple[int, int, int],
+    classes: int,
+    regularization: float,
+) -> keras.Model:
+    """Builds the same layers with random weights, for images of `shape` and other
+    classes.
+    """
+    side = min(LARGEST_FROM_SCRATCH, shape[0])
+    scaled = keras.Input((side, side, shape[2]))
+    network = keras.models.clone_model(network, scaled)
+    for layer in network.layers:
+        # Of batch normalization: 0.99 would need more updates than there are.
+        layer.momentum = 0.9
+    model = keras.Sequential()
+    model.add(keras.Input(shape))
+    model.add(keras.layers.Resizing(side, side))
+    model.add(replace_head(network, classes, regularization))
+    return model
+
+
+def compute_features(model: keras.Model, splits: dict[str, Split]) -> dict[str, Split]:
+    """Returns what the head is given, instead of the images: (n, 1280) in the network
+    for photographs.
+    """
+    before_head = keras.Model(model.inputs[0], model.layers[-1].input)
+    extractor = backbones.fold_normalization(before_head)
+    features = {}
+    for name, (images, labels) in splits.items():
+        features[name] = Split(extractor.predict(images, verbose=0), labels)
+    return features
+
+
+def freeze_all_but_last(model: keras.Model, count: int) -> None:
+    """Lets training change the head and the `count` layers before it, and no other."""
+    layers = [layer for layer in model.layers if hasattr(layer, "kernel")]
+    last = layers[-1 - count :]
+    for layer in model.layers:
+        # Batch normalization keeps the statistics of the million photographs.
+        layer.trainable = layer in last
+
+
+def learn_digits(run, digits: Dataset) -> keras.Model:
+    """Returns a network that learned digits, for want of one that knows photographs."""
+    model = cnn.build_cnn(classes=len(digits.class_names))
+    model.compile(
+        optimizer="adam",
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    regularization: Annotated[float, options.between(0, 1e6)] = (
-        1e-3  # penalty on the squared weights of the head
+    model.fit(
+        digits.train.x,
+        digits.train.y,
+        batch_size=100,
+        epochs=5,
+        callbacks=run.callbacks(doctor=False, curves=False),
+        verbose=run.verbose,
     )
-    tuned_layers: Annotated[int, options.between(1, 1000)] = (
-        4  # layers before the head that fine-tuning changes
-    )
+    return model
 
 
 def learn(
     run,
-    config: Config,
     way: str,
     model: keras.Model,
-    data: dict,
+    splits: dict[str, Split],
+    epochs: int,
+    batch_size: int,
     learning_rate: float = 1e-3,
 ) -> dict:
-    """Trains a model on the training split, inputs and labels, and returns its metrics
-    on all three splits.
-    """
-    updates = config.epochs * math.ceil(len(data["train"][1]) / config.batch_size)
+    """Trains a model on the training split, and returns its metrics on all three."""
+    train, validation = splits["train"], splits["validation"]
+    updates = epochs * math.ceil(len(train.y) / batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, updates)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(
-        optimizer=keras.optimizers.Adam(schedule), loss=loss, metrics=["accuracy"]
+        optimizer=keras.optimizers.Adam(schedule),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
     )
     model.fit(
-        *data["train"],
-        batch_size=config.batch_size,
-        epochs=config.epochs,
-        validation_data=data["validation"],
-        callbacks=run.callbacks(
-            name=way, train=data["train"], validation=data["validation"]
-        ),
+        train.x,
+        train.y,
+        batch_size=batch_size,
+        epochs=epochs,
+        validation_data=validation,
+        callbacks=run.callbacks(name=way, train=train, validation=validation),
         verbose=run.verbose,
     )
-    return {
-        split: model.evaluate(*part, return_dict=True, verbose=0)
-        for split, part in data.items()
-    }
+    metrics = {}
+    for name, (x, y) in splits.items():
+        metrics[name] = model.evaluate(x, y, return_dict=True, verbose=0)
+    return metrics
 
 
 def main(config: Config) -> dict:
     size = config.size or (224 if config.backbone == "vgg16" else 320)
     dataset, known = photo_folders.load_photos_or_digits(config.data_dir, size)
-    config = replace(
-        config, size=size, batch_size=min(config.batch_size, len(dataset.train.y))
-    )
+    batch_size = min(config.batch_size, len(dataset.train.y))
+    config = replace(config, size=size, batch_size=batch_size)
+    images = {
+        "train": dataset.train,
+        "validation": dataset.validation,
+        "test": dataset.test,
+    }
+    classes = len(dataset.class_names)
     sources = []
     if known is None:
         found = weights.find_weights(config.backbone, config.weights)
         sources.append(found)
+
     with runs.start(config, dataset, sources) as run:
-        images = {
-            split: getattr(dataset, split) for split in ("train", "validation", "test")
-        }
-        augment = keras.Sequential(
-            [
-                keras.layers.RandomTranslation(0.1, 0.1),
-                keras.layers.RandomZoom((-0.3, 0.1)),
-            ]
-        )
+        augment = keras.Sequential()
+        augment.add(keras.layers.RandomTranslation(0.1, 0.1))
+        augment.add(keras.layers.RandomZoom((-0.3, 0.1)))
         if known is None:
             backbone = backbones.build_backbone(
                 config.backbone, found.path, found.keep, size
             )
-            augment.add(
-                keras.layers.RandomFlip("horizontal")
-            )  # a mirrored bee is a bee, a mirrored 7 is no 7
+            # A mirrored bee is a bee, a mirrored 7 is no 7.
+            augment.add(keras.layers.RandomFlip("horizontal"))
         else:
-            backbone = cnn.build_cnn(classes=len(known.class_names))
-            backbone.compile(
-                "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-            )
-            backbone.fit(
-                *known.train,
-                batch_size=100,
-                epochs=5,
-                callbacks=run.callbacks(doctor=False, curves=False),
-                verbose=run.verbose,
-            )
-        views = [
-            augment(np.float32(dataset.train.x[:1]), training=True)[0]
-            for _ in range(15)
-        ]
-        run.show(
-            "augmentation",
-            figures.draw_grid([dataset.train.x[0], *views], columns=8),
-        )
-
-        def replace_head(network: keras.Model) -> keras.Model:
-            penalty = keras.regularizers.L2(config.regularization)
-            head = keras.layers.Dense(
-                len(dataset.class_names), dtype="float32", kernel_regularizer=penalty
-            )
-            return keras.Model(network.inputs[0], head(network.layers[-1].input))
+            backbone = learn_digits(run, known)
+        photo = np.float32(dataset.train.x[:1])
+        views = [augment(photo, training=True)[0] for _ in range(15)]
+        run.show("augmentation", plots.draw_augmentation(photo[0], views))
 
         results = {}
         if "scratch" in config.ways:
             shape = dataset.train.x.shape[1:]
-            side = min(
-                128, shape[0]
-            )  # from scratch, larger photos take longer and help little
-            network = keras.models.clone_model(
-                backbone, keras.Input((side, side, shape[2]))
-            )  # with random weights
-            for layer in network.layers:
-                # Of batch normalization: 0.99 would need more updates than there are.
-                layer.momentum = 0.9
-            model = keras.Sequential(
-                [
-                    keras.Input(shape),
-                    keras.layers.Resizing(side, side),
-                    replace_head(network),
-                ]
-            )
+            model = build_from_scratch(backbone, shape, classes, config.regularization)
+            network = keras.Sequential([augment, model])
             results["scratch"] = learn(
-                run, config, "scratch", keras.Sequential([augment, model]), images
+                run, "scratch", network, images, config.epochs, batch_size
             )
         if config.ways != ("scratch",):
-            model = replace_head(backbone)
-            extractor = backbones.fold_normalization(
-                keras.Model(model.inputs[0], model.layers[-1].input)
-            )
-            features = {
-                split: (extractor.predict(x, verbose=0), y)
-                for split, (x, y) in images.items()
-            }  # (n, 1280)
+            model = replace_head(backbone, classes, config.regularization)
+            features = compute_features(model, images)
+            x, y = features["train"]
+            # Ten passes over the photos in an epoch: one is very short.
+            repeated = Split(np.repeat(x, 10, axis=0), np.repeat(y, 10, axis=0))
+            splits = {**features, "train": repeated}
             head = keras.Sequential([model.layers[-1]])
-            ten_passes = [
-                np.repeat(part, 10, axis=0) for part in features["train"]
-            ]  # one is a very short epoch
             results["head"] = learn(
-                run, config, "head", head, {**features, "train": ten_passes}
+                run, "head", head, splits, config.epochs, batch_size
             )
         if "fine_tuning" in config.ways:
-            last = [layer for layer in model.layers if hasattr(layer, "kernel")][
-                -1 - config.tuned_layers :
-            ]
-            for layer in model.layers:
-                # Batch normalization keeps the statistics of the million photographs.
-                layer.trainable = layer in last
-            rate, tuned = (
-                config.learning_rate or (1e-3 if known else 1e-5),
-                keras.Sequential([augment, model]),
-            )
+            freeze_all_but_last(model, config.tuned_layers)
+            network = keras.Sequential([augment, model])
+            rate = config.learning_rate or (1e-3 if known else 1e-5)
             results["fine_tuning"] = learn(
-                run, config, "fine_tuning", tuned, images, rate
+                run, "fine_tuning", network, images, config.epochs, batch_size, rate
             )
-        accuracies = {
-            way: {name: values["accuracy"] for name, values in r.items()}
-            for way, r in results.items()
-        }
+
+        accuracies = {}
+        for way, metrics in results.items():
+            accuracies[way] = {name: metrics[name]["accuracy"] for name in metrics}
         run.table("Accuracy", accuracies)
         run.show("ways", plots.plot_bars(accuracies, "accuracy"))
-        last, inputs = (head, features) if config.ways == ("head",) else (model, images)
-        answers = tf.nn.softmax(last.predict(inputs["test"][0], verbose=0)).numpy()
-        run.show(
-            "mistakes",
-            figures.draw_mistakes(*dataset.test, answers, dataset.class_names),
-        )
+        if config.ways == ("head",):
+            logits = head.predict(features["test"].x, verbose=0)
+        else:
+            logits = model.predict(dataset.test.x, verbose=0)
+        probabilities = tf.nn.softmax(logits).numpy()
+        mistakes = plots.draw_mistakes(dataset.test, probabilities, dataset.class_names)
+        run.show("mistakes", mistakes)
         run.graph(model)
-        return run.finish(model, ways=results, **results[list(results)[-1]])
+        *_, metrics = results.values()  # of the last way
+        return run.finish(model, ways=results, **metrics)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ import functools
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from training import command_line, device, figures, options, runs
+from lessons.plots import course_9_style_transfer as plots
+from training import command_line, options, runs
 
 import keras
 import numpy as np
@@ -47,20 +48,17 @@ class Config(options.PrecisionOptions):
     style_mix: tuple[float, ...] = ()  # strength of each style; equal if not given
     # Of VGG: hed (installed), vgg16, vgg19 (downloads), a file; auto: what is there.
     weights: str = "auto"
-    size: Annotated[int, options.between(1, 10_000_000)] = (
-        400  # of the result's longer side, pixels
-    )
+    # Of the result's longer side, pixels.
+    size: Annotated[int, options.between(1, 10_000_000)] = 400
     steps: int = 60  # at each size, of which each is half of the next
-    learning_rate: float = (
-        4.0  # at the start, falling to zero; black and white are 255 apart
-    )
+    # At the start, falling to zero; black and white are 255 apart.
+    learning_rate: float = 4.0
     content_weight: Weight = 1.0  # of the content's loss
     style_weight: Weight = 50.0  # of the style's loss
     smoothness_weight: Weight = 6.0  # of the differences between neighboring pixels
     content_layers: tuple[str, ...] = ("block4_conv2",)  # in which content is compared
-    style_layers: tuple[str, ...] = tuple(
-        f"block{n}_conv1" for n in range(1, 6)
-    )  # in which style is compared
+    # In which style is compared.
+    style_layers: tuple[str, ...] = tuple(f"block{n}_conv1" for n in range(1, 6))
     keep_colors: bool = False  # of the content
     start: Literal["content", "noise"] = "content"  # the first picture
 
@@ -97,6 +95,56 @@ def losses_and_gradient(
     return losses, tape.gradient(losses["loss"], picture)
 
 
+def find_targets(
+    network: keras.Model,
+    content: np.ndarray,
+    paints: list[np.ndarray],
+    size: int,
+    layers: tuple[tuple[str, ...], tuple[str, ...]],
+    shares: tuple[float, ...],
+) -> tuple[dict, dict]:
+    """Returns what a picture with a longer side of `size` pixels is compared with: the
+    content's features and the styles' Gram matrices, by layer.
+
+    Args:
+        network: from pictures to the features of its layers, by name.
+        content: uint8 (height, width, 3) in [0, 255].
+        paints: the styles, uint8 (height, width, 3) in [0, 255].
+        size: in pixels.
+        layers: in which content and style are compared.
+        shares: how much each style counts; empty if all are alike.
+    """
+    content = read.scale_to(content, size)
+    paints = [read.scale_to(paint, size) for paint in paints]
+    return style.find_targets(network, content, paints, *layers, shares)
+
+
+def make_first_picture(
+    start: str, content: np.ndarray, paints: list[np.ndarray], shares: tuple[float, ...]
+) -> np.ndarray | tf.Tensor:
+    """Returns the content in the colors of the styles, or noise of the same size, as
+    (1, height, width, 3).
+    """
+    if start == "noise":
+        return tf.random.uniform((1, *content.shape), maxval=255)
+    return color.match_colors(content, *paints, shares=shares)[np.newaxis]
+
+
+def estimate_seconds(
+    network: keras.Model,
+    picture: np.ndarray,
+    targets: tuple[dict, dict],
+    weights: tuple,
+    sizes: list[int],
+) -> float:
+    """Returns about how many seconds a step at each of the sizes takes, the last of
+    which is that of the picture: twice as many pixels take twice as long.
+    """
+    pixels = tf.constant(picture[np.newaxis], tf.float32)
+    seconds = style.time_call(losses_and_gradient, network, pixels, *targets, weights)
+    return seconds * np.square(sizes).sum() / sizes[-1] ** 2
+
+
 def finish_picture(picture: tf.Variable, colors: np.ndarray | None) -> np.ndarray:
     """Returns a picture as uint8 (height, width, 3), in the colors of another one if
     there is one.
@@ -109,55 +157,45 @@ def main(config: Config) -> dict:
     content = photos.choose_photo(config.content)
     styles = paintings.load_styles(config.style, config.style_mix)
     found = weights.find_convolutions(config.weights)
-    layers = config.content_layers, config.style_layers
+    layers = (config.content_layers, config.style_layers)
     kernels = style.read_kernels(found.path, *layers)
     shapes = [
         read.find_scaled_shape(photo.pixels, config.size, photo.source)
         for photo in (content, *styles)
     ]
-    precision = device.choose_precision(config.precision)
-    memory = style.check_memory(kernels, shapes, precision, device.free_memory())
-    image = read.scale_to(content.pixels, config.size)
-    paints = [read.scale_to(photo.pixels, config.size) for photo in styles]
-    if config.keep_colors:
-        paints = [color.match_colors(paint, image) for paint in paints]
 
     with runs.start(config, sources=[content, *styles, found]) as run:
+        free = style.free_memory()
+        memory = style.check_memory(kernels, shapes, run.precision, free)
         network = style.build_style_network(kernels, layers[0] + layers[1])
 
-        def find_targets(size: int) -> tuple:
-            scaled = [read.scale_to(picture, size) for picture in (image, *paints)]
-            return style.find_targets(
-                network, scaled[0], scaled[1:], *layers, config.style_mix
-            )
+        image = read.scale_to(content.pixels, config.size)
+        paints = [read.scale_to(photo.pixels, config.size) for photo in styles]
+        if config.keep_colors:
+            paints = [color.match_colors(paint, image) for paint in paints]
+        picture = make_first_picture(config.start, image, paints, config.style_mix)
 
         loss_weights = (
             config.content_weight,
             config.style_weight,
             config.smoothness_weight,
         )
-        noise = tf.random.uniform(image.shape, maxval=255)
-        if config.start == "noise":
-            picture = noise[None]
-        else:
-            picture = color.match_colors(image, *paints, shares=config.style_mix)[None]
         sizes = style.halve(config.size, *shapes[0])
-        work = config.steps * np.square(sizes).sum() / config.size**2  # in large steps
-        wait = work * device.time_call(
-            losses_and_gradient,
-            network,
-            tf.constant(np.float32([image])),
-            *find_targets(config.size),
-            loss_weights,
+        targets = find_targets(
+            network, image, paints, config.size, layers, config.style_mix
         )
+        seconds = estimate_seconds(network, image, targets, loss_weights, sizes)
         print(
-            f"{config.steps} steps at each of the sizes {sizes}: about {wait:.0f} s "
-            f"and {memory / 1e6:.0f} MB"
+            f"{config.steps} steps at each of the sizes {sizes}: about "
+            f"{config.steps * seconds:.0f} s and {memory / 1e6:.0f} MB"
         )
+
         colors = image if config.keep_colors else None
         total = len(sizes) * config.steps
         for number, size in enumerate(sizes):
-            targets = find_targets(size)
+            targets = find_targets(
+                network, image, paints, size, layers, config.style_mix
+            )
             shape = read.find_scaled_shape(image, size)
             picture = tf.Variable(
                 tf.image.resize(tf.cast(picture, tf.float32), shape, "bicubic"),
@@ -180,9 +218,8 @@ def main(config: Config) -> dict:
         losses, _ = losses_and_gradient(
             network, picture.value(), *targets, loss_weights
         )
-        shown = [image, *paints, draw()]
-        captions = ["content", *config.style, "result"]
-        run.show("side_by_side", figures.draw_grid(shown, captions, len(shown)))
+        side_by_side = plots.draw_side_by_side(image, config.style, paints, draw())
+        run.show("side_by_side", side_by_side)
         return run.finish(train={name: float(value) for name, value in losses.items()})
 
 

@@ -7,12 +7,14 @@ each of its M places, and P and A those of content and style: the content's loss
 squared distance of F from P, the style's that of the Gram matrices F'F / M and A'A / M.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
+import psutil
 import tensorflow as tf
 
 CONVOLUTIONS = (13, 16)  # of VGG16 and of VGG19
@@ -376,3 +378,22 @@ def check_memory(
             f"{free / 1e9:.1f} GB are free: take --size {fits} or less"
         )
     return needed
+
+
+def free_memory() -> int | None:
+    """Returns how many bytes of memory are free, None for a GPU, of which TensorFlow
+    does not say it.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        return None
+    return psutil.virtual_memory().available
+
+
+def time_call(function, *arguments) -> float:
+    """Returns how many seconds the second call of a function takes; with the first one,
+    TensorFlow prepares.
+    """
+    function(*arguments)
+    started = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - started

@@ -4,9 +4,12 @@ runs against an interruption.
 
 import importlib
 import json
+import sys
 from importlib.metadata import distribution
 from itertools import pairwise
 from pathlib import Path
+
+from training import command_line
 
 import h5py
 import keras
@@ -350,6 +353,19 @@ def test_memory():
             1_000_000_000,
         )
     assert style.check_memory(kernels, [(3000, 4000)], "float32", None) > 10e9
+
+
+def test_too_large_a_picture_is_refused_before_it_is_made(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(style, "free_memory", lambda: 1_000_000_000)
+    arguments = ["--size", "1000000", "--logdir", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [lesson.__file__, *arguments])
+    with pytest.raises(SystemExit) as stop:
+        command_line.run(lesson.main, lesson.Config)
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "1.0 GB are free: take --size" in line
 
 
 def test_colors_are_matched():

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 from training import quiet
 
 import keras
-import psutil
 import tensorflow as tf
 
 # What oneDNN can be limited to that does not compute in bfloat16.
@@ -93,27 +91,6 @@ def choose_precision(precision: str) -> str:
         limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
         native = native and limit not in WITHOUT_BFLOAT16
     return "bfloat16" if native else "float32"
-
-
-def free_memory() -> int | None:
-    """Returns how many bytes of memory are free, None for a GPU, of which TensorFlow
-    does not say it.
-    """
-    return (
-        None
-        if tf.config.list_physical_devices("GPU")
-        else psutil.virtual_memory().available
-    )
-
-
-def time_call(function, *arguments) -> float:
-    """Returns how many seconds the second call of a function takes; with the first one,
-    TensorFlow prepares.
-    """
-    function(*arguments)
-    started = time.perf_counter()
-    function(*arguments)
-    return time.perf_counter() - started
 
 
 def run_on_devices(function, *arguments):
