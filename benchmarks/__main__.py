@@ -27,6 +27,7 @@ BENCHMARKS = (
     "cnn",
     "cnn_epoch",
     "mlp",
+    "keras_patches",
     "transfer_learning",
     "style_transfer",
     "image_search",

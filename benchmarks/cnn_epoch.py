@@ -11,7 +11,8 @@ Measured are the epochs after the first, each from its beginning to its last upd
 without compiling and validating. Plain Keras has six, because its epochs differ: `fit`
 has a thread that tunes how batches are made, which sleeps 10, 20, 40 ms and so on, and
 after some epochs the next one begins only when it wakes, 5.1, 10.2 or 20.5 s after the
-last one began. While a lesson runs there is no such thread (`training/speed.py`).
+last one began. While a lesson runs there is no such thread: see the benchmark
+`keras_patches`.
 """
 
 import functools
@@ -55,7 +56,7 @@ def time_lesson() -> list[float]:
     timer, callbacks = make_timer(keras), runs.Run.callbacks
     with (
         tempfile.TemporaryDirectory() as logdir,
-        mock.patch.object(runs.Run, "callbacks", lambda run: [timer, *callbacks(run)]),
+        mock.patch.object(runs.Run, "callbacks", lambda run: callbacks(run, timer)),
     ):
         course_3_cnn.main(course_3_cnn.Config(logdir=Path(logdir), epochs=3))
     return per_image(timer, len(digits.load_digits().train.y))
@@ -70,15 +71,14 @@ def per_image(timer, images: int) -> list[float]:
 
 def time_keras(epochs: int) -> list[float]:
     """Returns plain Keras's seconds per image in each epoch after the first."""
-    from training import quiet  # noqa: F401
+    from lessons import course_3_cnn
 
     import keras
 
     from data import digits
-    from models import cnn
 
-    train = digits.load_digits().train
-    model = cnn.build_cnn()
+    train, config = digits.load_digits().train, course_3_cnn.Config()
+    model = course_3_cnn.build_cnn(config.filters, config.units, config.dropout)
     model.compile(
         "adam",
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -11,9 +11,9 @@ Dense layer with SGD and `batch_size=1`. Eager: the loop of the Keras guide "Wri
 custom training loop from scratch in TensorFlow", as it is before the guide puts
 `tf.function` on it.
 
-The lesson is the shipped one, with its recording. Its compilation is left out of the
-first table, as the peers' first epoch is, and counted with the recording in the second
-line.
+The lesson is the shipped one, with its recording; its updates are the calls of its own
+`train`. Its compilation is left out of the first table, as the peers' first epoch is,
+and counted with the recording in the line below it.
 """
 
 import tempfile
@@ -34,40 +34,33 @@ def time_lesson(epochs: int) -> dict[str, float]:
     """
     from training import runs
 
-    import keras
-
     import course_1_tf_lr
 
-    stamps = []
+    train, steps = course_1_tf_lr.train, runs.Run.steps
+    updates, loops = [], []
 
-    def watch(owner, name):
-        function = getattr(owner, name)
+    def watch_train(*arguments):
+        started = time.perf_counter()
+        path = train(*arguments)
+        path.numpy()  # waits for the result
+        updates.append(time.perf_counter() - started)
+        return path
 
-        def watched(*arguments, **values):
-            stamps.append((f"{name} begins", time.perf_counter()))
-            result = function(*arguments, **values)
-            stamps.append((f"{name} ends", time.perf_counter()))
-            return result
-
-        return mock.patch.object(owner, name, watched)
+    def watch_steps(*arguments, **state):
+        started = time.perf_counter()
+        yield from steps(*arguments, **state)
+        loops.append(time.perf_counter() - started)
 
     with (
         tempfile.TemporaryDirectory() as logdir,
-        watch(runs.Run, "load_state"),  # before the loop
-        watch(
-            keras.utils.Progbar, "update"
-        ),  # after each call of the compiled function
-        watch(runs.Run, "save_state"),  # at the end of each turn
+        mock.patch.object(course_1_tf_lr, "train", watch_train),
+        mock.patch.object(runs.Run, "steps", watch_steps),
     ):
         course_1_tf_lr.main(course_1_tf_lr.Config(logdir=Path(logdir), epochs=epochs))
-    updates = [stamp for name, stamp in stamps if name == "update begins"]
-    turns = [stamp for name, stamp in stamps if name == "save_state ends"]
-    compiled = [
-        end - start for start, end in zip(turns, updates[1:], strict=False)
-    ]  # the first turn compiles
+    compiled = updates[1:]  # the first call compiles
     return {
-        "updates": sum(compiled) / len(compiled) * len(turns),
-        "loop": turns[-1] - dict(stamps)["load_state begins"],
+        "updates": sum(compiled) / len(compiled) * len(updates),
+        "loop": loops[0],
     }
 
 

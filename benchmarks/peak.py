@@ -123,7 +123,6 @@ def look_at_cnn(small: bool) -> tuple[str, float, float, dict]:
     import keras
 
     from data import digits
-    from models import cnn
 
     config = course_3_cnn.Config()
     images, labels = (
@@ -132,7 +131,7 @@ def look_at_cnn(small: bool) -> tuple[str, float, float, dict]:
     steps = len(images) // config.batch_size
     precision = device.choose_precision("auto")
     with device.computing(precision, debug=False):
-        model = cnn.build_cnn(config.filters, config.units, config.dropout)
+        model = course_3_cnn.build_cnn(config.filters, config.units, config.dropout)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(
             keras.optimizers.Adam(config.learning_rate), loss, metrics=["accuracy"]

@@ -140,7 +140,7 @@ def time_lesson(
         mock.patch.object(
             runs.Run,
             "callbacks",
-            lambda run: [make_callback(clock, *test), *callbacks(run)],
+            lambda run: callbacks(run, make_callback(clock, *test)),
         ),
     ):
         lesson.main(lesson.Config(logdir=Path(logdir), seed=seed, **settings))

@@ -9,8 +9,8 @@ block5_conv2 with 2.5e-8, total variation with 1e-6; SGD with a learning rate of
 that falls by 4 % every 100 steps, from the content.
 
 PyTorch: the lesson's own loss and network, in float32, channels last, with Adam. The
-lesson's step and PyTorch's are written out here, as the lesson has its own inside
-`main`.
+lesson's step is its own `losses_and_gradient`, with its Adam; PyTorch's is written out
+here.
 
 All have the same weights, those of `--weights auto`. To an equal loss: keras-io's loss
 after 100 steps (the example makes 4,000), and how long the lesson's way (bfloat16 if
@@ -63,32 +63,25 @@ def lesson_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
     network = style.build_style_network(
         kernels, (*config.content_layers, *STYLE_LAYERS)
     )
-    wanted, grams = style.find_targets(
+    targets = style.find_targets(
         network, content, [look], config.content_layers, STYLE_LAYERS
     )
-    picture = tf.Variable(np.float32([content]))
+    loss_weights = (
+        config.content_weight,
+        config.style_weight,
+        config.smoothness_weight,
+    )
+    picture = tf.Variable(
+        np.float32([content]),
+        constraint=lambda pixels: tf.clip_by_value(pixels, 0, 255),
+    )
     adam = keras.optimizers.Adam(config.learning_rate, beta_2=0.99)
 
-    @tf.function
-    def differentiate(picture: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            tape.watch(picture)
-            features = network(picture)
-            looks = [
-                style.style_loss(style.gram_matrix(features[name]), grams[name])
-                for name in grams
-            ]
-            loss = config.content_weight * style.content_loss(
-                *(f[config.content_layers[0]] for f in (features, wanted))
-            )
-            loss += config.style_weight * tf.reduce_mean(
-                looks
-            ) + config.smoothness_weight * style.total_variation(picture)
-        return tape.gradient(loss, picture)
-
     def step() -> np.ndarray:
-        adam.apply([differentiate(picture.value())], [picture])
-        picture.assign(tf.clip_by_value(picture, 0, 255))
+        _, gradient = course_9_style_transfer.losses_and_gradient(
+            network, picture.value(), *targets, loss_weights
+        )
+        adam.apply([gradient], [picture])
         return picture.numpy()
 
     return step

@@ -18,6 +18,14 @@ ROOT = Path(__file__).resolve().parents[1]
 # The order to take them in; a lesson that is not named comes after those of its number.
 TITLES = tomllib.loads((ROOT / "lessons/titles.zh.toml").read_text(encoding="utf-8"))
 COURSE = tuple(TITLES)  # the order to take the lessons in
+# Lessons that were split: their runs are still compared under the old name.
+RENAMED = {
+    "course_3_inside_a_cnn": (
+        "course_3_what_filters_see",
+        "course_3_saliency",
+        "course_3_grad_cam",
+    ),
+}
 EXERCISE_ACTIONS = {
     "run": "run it, to be looked at in TensorBoard",
     "hint": "the next of three hints",
@@ -52,7 +60,7 @@ def find_lessons() -> list[Lesson]:
     paths = [*ROOT.glob("course_*.py"), *(ROOT / "lessons").glob("course_*.py")]
     places = {name: place for place, name in enumerate(COURSE)}
     return sorted(
-        map(read_lesson, paths),
+        (read_lesson(path) for path in paths if path.stem not in RENAMED),
         key=lambda lesson: (
             lesson.number,
             places.get(lesson.path.stem, len(COURSE)),
@@ -100,6 +108,8 @@ def name_lesson(name: str) -> str:
     """
     known = [lesson.path.stem for lesson in find_lessons()]
     stem = Path(name).name.removesuffix(".py")
+    if stem in RENAMED:
+        raise ValueError(explain_old_name(stem))
     if stem not in known:
         near = difflib.get_close_matches(stem, known, cutoff=0.4) or known
         raise ValueError(
@@ -108,13 +118,25 @@ def name_lesson(name: str) -> str:
     return stem
 
 
+def explain_old_name(name: str) -> str:
+    """Returns in one line which lessons took the place of an old one."""
+    return f"{name} is now several lessons: {', '.join(RENAMED[name])}"
+
+
+def refuse_old_name(name: str) -> None:
+    """Ends the process as for other input that cannot be used: a line, exit code 2."""
+    print(explain_old_name(name), file=sys.stderr)
+    sys.exit(2)
+
+
 def compare_runs(arguments: argparse.Namespace) -> None:
     """Prints a table of the runs of each lesson."""
     from training import compare, run_folder
 
-    records = run_folder.read_all(
-        arguments.logdir, arguments.lesson and name_lesson(arguments.lesson)
-    )
+    name = arguments.lesson
+    if name and name not in RENAMED:  # runs under an old name are still shown
+        name = name_lesson(name)
+    records = run_folder.read_all(arguments.logdir, name)
     for lesson in dict.fromkeys(record.config["lesson"] for record in records):
         print(f"\n{lesson}")
         same = [record for record in records if record.lesson == lesson]

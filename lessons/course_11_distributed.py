@@ -51,12 +51,10 @@ class Config(options.Options):
     batch_size: int = 100  # images per update, of all workers together
     learning_rate: float = 0.5  # of plain gradient descent, falling to zero
     units: tuple[int, ...] = (256, 512)  # width of each hidden layer
-    workers: Annotated[int, options.between(1, 100_000)] = (
-        1  # processes to start on this machine; leave it out where TF_CONFIG names them
-    )
-    wait: Annotated[float, options.between(above=0, high=86_400)] = (
-        60.0  # seconds in which the other workers must start
-    )
+    # Processes to start on this machine; leave it out where TF_CONFIG names them.
+    workers: Annotated[int, options.between(1, 100_000)] = 1
+    # Seconds in which the other workers must start.
+    wait: Annotated[float, options.between(above=0, high=86_400)] = 60.0
 
 
 def build_mlp(units: tuple[int, ...]) -> keras.Model:

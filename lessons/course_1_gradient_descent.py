@@ -1,38 +1,42 @@
-"""What a loss is, and how gradient descent walks down to a minimum, though not always
-the lowest.
+"""What a loss is, and three ways to walk down to its minimum.
 
     python lessons/course_1_gradient_descent.py
 
-Result: plain descent and Adam end in the nearer minimum, momentum in the lower one
+Result: from the same start, plain gradient descent and Adam end in the nearer minimum,
+        at height 0.29, momentum in the lower one, at -0.31
 Time: 0.2 minutes (2 cores, bfloat16)
 
-You will see two losses judge the answer y' of a neuron where the truth is 1: the
-squared error (y' - 1)^2 and the cross-entropy -log y'. A sure and wrong answer costs at
-most 1 by the first, and its slope is almost zero: nothing is learned from it. By the
-second it costs without limit, and the slope is steepest where the answer is most wrong.
+A loss says in one number how wrong an answer is, and its slope says how to change the
+answer. A neuron computes a weighted sum, the logit, and turns it into a probability p =
+sigmoid(logit) = 1 / (1 + exp(-logit)). Where 1 is the truth, the lesson compares two
+losses of p. The squared error (p - 1)^2 has the slope -2 p (1 - p)^2 with respect to
+the logit: nearly zero where the neuron is confidently wrong, so it hardly learns. The
+cross-entropy -log p has the slope -(1 - p): steepest exactly there.
 
-Then three ways down a surface with two minima, f(x, y) = (x^2 - 1)^2 + 0.3 x + y^2.
-Plain descent steps against the slope. Momentum (Polyak, 1964) keeps nine tenths of its
-last step, like a ball that rolls. Adam (Kingma and Ba, 2015) makes steps of about the
-same length in each direction. Momentum rolls over the hill here; none of them promises
-to.
+Then three optimizers walk down a surface with two minima. Plain gradient descent steps
+against the slope. Momentum (Polyak, 1964) also keeps nine tenths of its last step, like
+a ball that rolls. Adam (Kingma and Ba, 2015) divides each step by the usual size of the
+slope, so that steps in x and in y are about as long as the learning rate. Here the ball
+rolls over the hill into the lower minimum. That is luck: no method promises to find the
+lowest one, and another learning rate changes who finds it.
 
-In TensorBoard: under Images, move the slider of "descent"; under Scalars, compare the
-height of the three.
+In TensorBoard: the slider of "descent" (page Images); the height of the three, step by
+step (page Scalars).
 
 Try:
-    --learning-rate 0.005 momentum no longer comes over the hill: all three end in the
-    nearer minimum
-    --learning-rate 0.15  plain descent jumps into the lower minimum by luck, momentum
-                          diverges
-    --start 0.5 1.5       all three end in the nearer minimum
+    --learning-rate 0.005 --steps 1000
+                          momentum no longer gets over the hill: all three end in the
+                          nearer minimum
+    --learning-rate 0.15  plain gradient descent jumps into the lower minimum by chance,
+                          momentum diverges
+    --start 0.5 1.5       another start: all three end in the nearer minimum
 """
 
 from dataclasses import dataclass
 from typing import Annotated
 
 from lessons.plots import course_1_gradient_descent as plots
-from training import command_line, figures, options, runs
+from training import command_line, options, runs
 
 import keras
 import numpy as np
@@ -41,102 +45,103 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    steps: int = 300  # of each descent
-    learning_rate: float = 0.05  # of each descent
-    momentum: Annotated[float, options.between(0, below=1)] = (
-        0.9  # fraction of the last step that momentum keeps
-    )
+    learning_rate: float = 0.05  # of each optimizer
+    # Fraction of the last step that momentum keeps.
+    momentum: Annotated[float, options.between(0, below=1)] = 0.9
+    steps: int = 300  # of each optimizer
     start: Annotated[tuple[float, float], options.between(-2, 2)] = (1.7, 1.5)  # x, y
 
 
+def squared_error(p: tf.Tensor) -> tf.Tensor:
+    """Returns how wrong a probability is where 1 is the truth: at most 1."""
+    return (p - 1.0) ** 2
+
+
+def cross_entropy(p: tf.Tensor) -> tf.Tensor:
+    """Returns how wrong a probability is where 1 is the truth: without limit."""
+    return -tf.math.log(p)
+
+
+def find_slope(loss, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the loss of the probabilities sigmoid(logits), and its slope.
+
+    A neuron computes the logit first, a weighted sum, and its sigmoid is the
+    probability. The slope with respect to the logit is what reaches the weights.
+
+    Args:
+        loss: a function of probabilities.
+        logits: float (n,).
+    """
+    logits = tf.Variable(logits)
+    with tf.GradientTape() as tape:
+        values = loss(tf.sigmoid(logits))
+    return values.numpy(), tape.gradient(values, logits).numpy()
+
+
 def surface(x, y):
-    """Returns the height above the place (x, y): a valley at x = 0.96, a deeper one at
-    x = -1.04, a hill between.
+    """Returns the height at (x, y): a minimum at x = 0.96, a lower one at x = -1.04,
+    and a hill between them.
     """
     return (x**2 - 1) ** 2 + 0.3 * x + y**2
 
 
-def judge(logits: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
-    """Returns two losses of the answers sigmoid(logits) where 1 is true, and their
-    slopes, each float `(n,)`.
-    """
-    logits = tf.Variable(logits)
-    with tf.GradientTape(persistent=True) as tape:
-        answers = tf.sigmoid(logits)
-        losses = {
-            "squared error": (answers - 1.0) ** 2,
-            "cross-entropy": -tf.math.log(answers),
-        }
-    slopes = {name: tape.gradient(loss, logits) for name, loss in losses.items()}
-    return {
-        "loss": {name: v.numpy() for name, v in losses.items()},
-        "slope": {n: v.numpy() for n, v in slopes.items()},
-    }
+def descend(optimizer, start: tuple[float, float], steps: int) -> np.ndarray:
+    """Walks down the surface; stops early if the walk leads ever farther away.
 
-
-def descend(optimizer: keras.optimizers.Optimizer, config: Config) -> np.ndarray:
-    """Returns the places from the start to the end of a descent, float64 `(steps + 1,
-    2)`, fewer if it diverges.
+    Returns:
+        The places (x, y) from the start to the end, float64 (steps + 1, 2).
     """
-    place = keras.Variable(config.start)
-    path = [place.value.numpy().copy()]
-    while len(path) <= config.steps and np.abs(path[-1]).max() < 1e3:
+    place = keras.Variable(start)
+    path = [place.numpy()]
+    while len(path) <= steps and np.abs(path[-1]).max() < 1000:
         with tf.GradientTape() as tape:
             height = surface(place[0], place[1])
-        optimizer.apply([tape.gradient(height, place.value)], [place])
-        path.append(place.value.numpy().copy())
+        slope = tape.gradient(height, place.value)
+        optimizer.apply([slope], [place])
+        path.append(place.numpy())
     return np.array(path, "float64")
+
+
+def find_end(path: np.ndarray) -> dict[str, float] | str:
+    """Returns where a walk ended and the height there, or "diverged"."""
+    x, y = path[-1].tolist()
+    if max(abs(x), abs(y)) >= 1000:
+        return "diverged"
+    return {"x": x, "y": y, "height": surface(x, y)}
 
 
 def main(config: Config) -> dict:
     with runs.start(config) as run:
-        answers = np.linspace(0.001, 0.999, 200)
-        judged = judge(np.log(answers / (1 - answers)))
-        print("answer y' (1 is true)   squared error, slope     cross-entropy, slope")
-        for index in (0, 20, 100, 180, 199):
-            row = [
-                judged[kind][name][index]
-                for name in judged["loss"]
-                for kind in ("loss", "slope")
-            ]
-            print(
-                f"{answers[index]:>16.3f} {row[0]:>17.3f} {row[1]:>9.3f} "
-                f"{row[2]:>15.3f} {row[3]:>9.3f}"
-            )
-        run.show(
-            "losses", figures.plot_curves(answers, judged, "answer y' where 1 is true")
+        probabilities = np.linspace(0.001, 0.999, 200)
+        logits = np.log(probabilities / (1 - probabilities))
+        judged = {
+            "squared error": find_slope(squared_error, logits),
+            "cross-entropy": find_slope(cross_entropy, logits),
+        }
+        run.table(
+            "Losses where 1 is the truth", plots.choose_rows(probabilities, judged)
         )
+        run.show("losses", plots.plot_losses(probabilities, judged))
 
         rate = config.learning_rate
-        paths = {
-            "plain": descend(keras.optimizers.SGD(rate), config),
-            "momentum": descend(
-                keras.optimizers.SGD(rate, momentum=config.momentum), config
-            ),
-            "Adam": descend(keras.optimizers.Adam(rate), config),
+        optimizers = {
+            "plain": keras.optimizers.SGD(rate),
+            "momentum": keras.optimizers.SGD(rate, momentum=config.momentum),
+            "Adam": keras.optimizers.Adam(rate),
         }
-        ends = {}
-        print()
-        for name, path in paths.items():
-            for step, place in enumerate(path):
-                run.log(step, name, height=surface(*place))
-            x, y = path[-1].tolist()
-            ends[name] = (
-                "diverged"
-                if abs(x) > 1e3
-                else {"x": x, "y": y, "height": surface(x, y)}
-            )
-            where = (
-                f"at ({x:.2f}, {y:.2f}), height {surface(x, y):.2f}"
-                if ends[name] != "diverged"
-                else "nowhere: diverged"
-            )
-            print(f"{name:10} ends {where}")
-        for step in sorted(
-            {*range(0, config.steps, max(1, config.steps // 12)), config.steps}
-        ):
-            shown = {name: path[: step + 1] for name, path in paths.items()}
-            run.show("descent", plots.plot_descent(surface, shown), step)
+        paths = {}
+        for name, optimizer in optimizers.items():
+            paths[name] = descend(optimizer, config.start, config.steps)
+            for step, (x, y) in enumerate(paths[name]):
+                run.log(step, name, height=surface(x, y))
+        for step in plots.choose_steps(config.steps):
+            run.show("descent", plots.plot_descent(surface, paths, step), step)
+
+        ends = {name: find_end(path) for name, path in paths.items()}
+        rows = {
+            name: end if isinstance(end, dict) else {} for name, end in ends.items()
+        }
+        run.table("Where they end; a row without numbers diverged", rows, digits=2)
         return run.finish(ends=ends)
 
 

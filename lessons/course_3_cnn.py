@@ -46,9 +46,8 @@ from data import digits
 
 @dataclass(frozen=True)
 class Config(options.DeviceOptions):
-    epochs: int | None = (
-        None  # passes over the images; if not given 3, or 25 of the sample
-    )
+    # Passes over the images; if not given 3, or 25 of the sample.
+    epochs: int | None = None
     batch_size: int = 100  # images per update
     learning_rate: float = 2e-3  # highest value of the schedule
     filters: tuple[int, ...] = (32, 64)  # number of filters of each convolution

@@ -20,7 +20,7 @@ import zipfile
 from pathlib import Path
 
 from lessons.__main__ import ROOT, find_lessons, run_command
-from training import checkpoints, cluster, command_line, compare, predict, runs
+from training import cluster, command_line, resume, run_folder, runs
 
 import h5py
 import keras
@@ -157,7 +157,7 @@ def make_things(folder: Path) -> None:
         epochs=1, logdir=folder / "trained", name="small", precision="float32"
     )
     with runs.start(config, digits.load_digits()) as run:
-        run.finish(lesson.cnn.build_cnn((2, 2), 4))
+        run.finish(lesson.build_cnn((2, 2), 4, 0.4))
 
 
 THINGS = [
@@ -312,7 +312,7 @@ def check_folders(folder: Path) -> None:
     """
     assert not list(folder.rglob("*partial*"))
     for config in folder.rglob("config.json"):
-        assert compare.read_run(config.parent).metrics["status"] in (
+        assert run_folder.read(config.parent).metrics["status"] in (
             "failed",
             "finished",
         )
@@ -641,7 +641,7 @@ def test_numpy_archives(quiet_descriptor, place, generated):
         refusal = try_input(digits.read_arrays, folder / "mnist.npz")
         assert isinstance(refusal, Refusal), "only MNIST's own bytes are MNIST"
         assert str(folder / "mnist.npz") in refusal
-        try_input(checkpoints.States, folder, True)
+        try_input(resume.States, folder, True)
         with contextlib.redirect_stdout(io.StringIO()):
             try_input(photo_index.find_index, [folder / "index.npz"], "kind")
 
@@ -751,7 +751,7 @@ def network() -> keras.Model:
 @functools.cache
 def make_weights(place: Path) -> bytes:
     """A small file of Keras's weights, of another network."""
-    LESSONS["course_3_cnn"].cnn.build_cnn((2, 2), 4).save_weights(
+    LESSONS["course_3_cnn"].build_cnn((2, 2), 4, 0.4).save_weights(
         place / "small.weights.h5"
     )
     return (place / "small.weights.h5").read_bytes()
@@ -911,11 +911,11 @@ def test_what_the_hunt_found_in_run_folders(
 def test_saved_models(quiet_descriptor, place, data):
     GENERATED["saved models"] += 1
     whole = (place / "trained/course_3_cnn/small/model.keras").read_bytes()
-    record = compare.read_run(place / "trained/course_3_cnn/small")
+    record = run_folder.read(place / "trained/course_3_cnn/small")
     folder = place / "models"
     folder.mkdir(exist_ok=True)
     (folder / "model.keras").write_bytes(data.draw(archives(lambda: whole)))
-    try_input(predict.load_model, record._replace(folder=folder))
+    try_input(record._replace(folder=folder).load_model)
 
 
 def test_enough_is_asked_for():

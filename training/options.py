@@ -114,9 +114,8 @@ class Options:
 class PrecisionOptions(Options):
     """Those of a lesson that can compute in bfloat16."""
 
-    precision: Literal["auto", "float32", "bfloat16"] = (
-        "auto"  # auto: bfloat16 on a CPU or GPU that computes it
-    )
+    # Auto: bfloat16 on a CPU or GPU that computes it.
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -127,9 +126,8 @@ class DeviceOptions(PrecisionOptions):
         ValueError: as `Options`, or `debug` on several devices.
     """
 
-    strategy: Literal["one", "mirrored"] = (
-        "one"  # mirrored: all GPUs of the machine share each batch of a training
-    )
+    # Mirrored: all GPUs of the machine share each batch of a training.
+    strategy: Literal["one", "mirrored"] = "one"
 
     def __post_init__(self):
         super().__post_init__()

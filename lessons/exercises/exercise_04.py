@@ -29,9 +29,8 @@ class Config(options.Options):
     learning_rate: float = 0.001  # of Adam
     units: int = 512  # of each hidden layer
     dropout: float = 0.0  # share of each hidden layer that is left out at random
-    weight_decay: float = (
-        0.0  # each update shrinks the weights by this times the learning rate
-    )
+    # Each update shrinks the weights by this times the learning rate.
+    weight_decay: float = 0.0
 
 
 def train(config: Config, dataset, **looks) -> keras.Model:
