@@ -284,8 +284,8 @@ def cut_short(monkeypatch):
     real = runs.start
 
     @contextlib.contextmanager
-    def start(config, dataset=None):
-        with real(config, dataset):
+    def start(*arguments, **named):
+        with real(*arguments, **named):
             raise AcceptedError
         yield
 
@@ -789,8 +789,8 @@ JSON = st.recursive(
 
 @st.composite
 def records(draw, place: Path) -> dict[str, bytes]:
-    """Draws the two JSON files of a run: with a value replaced somewhere, or damaged
-    bytes.
+    """Draws the two JSON files of a run, with a value replaced somewhere, or damaged
+    bytes; and the copy of its page, which may be anything.
     """
     files = {}
     for name in ("config.json", "metrics.json"):
@@ -829,15 +829,27 @@ def records(draw, place: Path) -> dict[str, bytes]:
                     ]
                 )
             )
+    page = (place / "trained/course_3_cnn/small/course_3_cnn.py").read_bytes()
+    files["course_3_cnn.py"] = draw(
+        st.one_of(
+            st.builds(lambda changes: damage(page, changes), damages(len(page))),
+            st.binary(max_size=60),
+        )
+    )
     return files
 
 
 @hunt(150)
 @given(st.data())
 def test_run_folders(place, data):
-    """As `compare` and `predict` read them."""
+    """As `compare` and `predict` read them, the first one beside a whole one."""
     GENERATED["run folders"] += 1
     folder = place / "records"
+    if not folder.exists():
+        shutil.copytree(
+            place / "trained/course_3_cnn/small", folder / "course_3_cnn/whole"
+        )
+        (folder / "course_3_cnn/whole/model.keras").unlink()  # for `compare` only
     run = folder / "course_3_cnn/odd"
     (run / "figures").mkdir(parents=True, exist_ok=True)
     for name, content in data.draw(records(place)).items():

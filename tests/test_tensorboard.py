@@ -21,6 +21,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.few import few_digits
+
 RUN = "course_3_cnn/shown"
 # The server is on this machine: never ask the proxy for it.
 OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
@@ -69,9 +71,20 @@ class Server:
 
 @pytest.fixture(scope="module")
 def metrics(tmp_path_factory):
+    """Of a run of 108 updates."""
     logdir = tmp_path_factory.mktemp("logdir")
-    config = course_3_cnn.Config(epochs=4, profile=True, logdir=logdir, name="shown")
-    return {**course_3_cnn.main(config), "logdir": logdir}
+    config = course_3_cnn.Config(
+        epochs=3,
+        batch_size=50,
+        learning_rate=1e-2,
+        filters=(4, 8),
+        units=32,
+        profile=True,
+        logdir=logdir,
+        name="shown",
+    )
+    with few_digits(train=1800, validation=100, test=300):
+        return {**course_3_cnn.main(config), "logdir": logdir}
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +125,7 @@ def test_scalars(server, metrics):
             "scalars", "scalars", run=f"{RUN}/train", tag="learning_rate"
         )
     ]
-    assert max(rates) == pytest.approx(2e-3, rel=0.01)
+    assert max(rates) == pytest.approx(1e-2, rel=0.01)
     assert rates[-1] < rates[0] < max(rates)
     speeds = [
         value
@@ -232,8 +245,8 @@ def test_hparams(server, metrics):
     }
     (group,) = server.json("hparams", "session_groups", body=request)["sessionGroups"]
     assert group["name"] == RUN
-    assert group["hparams"]["learning_rate"] == 2e-3
-    assert group["hparams"]["filters"] == "32 64"
+    assert group["hparams"]["learning_rate"] == 1e-2
+    assert group["hparams"]["filters"] == "4 8"
     values = {
         metric["name"]["tag"]: metric["value"] for metric in group["metricValues"]
     }
@@ -249,22 +262,22 @@ def test_projector(server):
     vectors = np.frombuffer(
         server.get("/data/plugin/projector/tensor", run=RUN, name=name), np.float32
     )
-    assert vectors.reshape(count, size).shape == (500, 256), (
-        "the test images of the sample, before the last layer"
+    assert vectors.reshape(count, size).shape == (300, 32), (
+        "the test images, before the last layer"
     )
     labels = (
         server.get("/data/plugin/projector/metadata", run=RUN, name=name)
         .decode()
         .split()
     )
-    assert len(labels) == 500
+    assert len(labels) == 300
     assert set(labels) == set("0123456789")
     sprites = Image.open(
         io.BytesIO(
             server.get("/data/plugin/projector/sprite_image", run=RUN, name=name)
         )
     )
-    assert sprites.size == (23 * 32, 23 * 32)
+    assert sprites.size == (18 * 32, 18 * 32)
     # Vectors of one digit are nearer to each other than to those of another.
     vectors = vectors.reshape(count, size) / np.linalg.norm(
         vectors.reshape(count, size), axis=1, keepdims=True
@@ -373,7 +386,7 @@ return count(document);
         ("scalars", [f"{RUN}/validation", "gradient_norm", "tag: accuracy"]),
         ("images", [RUN, "tag: confusion", "filters", "mistakes"]),
         ("hparams", [RUN, "learning_rate", "validation_accuracy"]),
-        ("projector", ["Points: 500", "Dimension: 256"]),
+        ("projector", ["Points: 300", "Dimension: 32"]),
     ],
 )
 def test_pages_in_a_browser(server, browser, page, shown):
