@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 WIDTH = 960  # pixels, of a grid of pictures
 FONT = ImageFont.load_default(13)
 # What Linux, Windows and macOS may have for Chinese characters.
-OTHER_FONTS = (
+CHINESE_FONTS = (
     "NotoSansCJK-Regular.ttc",
     "wqy-microhei.ttc",
     "wqy-zenhei.ttc",
@@ -81,21 +81,36 @@ def draw_grid(
 
 
 @functools.cache
-def load_other_font() -> ImageFont.FreeTypeFont:
-    """Loads a font for what is not ASCII: the system's Chinese one, else Matplotlib's
-    for Latin, Greek and Cyrillic.
+def load_chinese_font() -> ImageFont.FreeTypeFont | None:
+    """Loads the system's font for Chinese characters; if there is none, says once what
+    to install, and returns None.
     """
-    for name in (*OTHER_FONTS, str(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf")):
+    for name in CHINESE_FONTS:
         try:
             return ImageFont.truetype(name, 13)
         except OSError:
             continue
-    return FONT
+    print(
+        "No font for Chinese characters was found, so figures show boxes: install "
+        "Noto Sans CJK (Debian and Ubuntu: apt install fonts-noto-cjk)",
+        flush=True,
+    )
+    return None
+
+
+@functools.cache
+def load_latin_font() -> ImageFont.FreeTypeFont:
+    """Loads Matplotlib's font for Latin, Greek and Cyrillic characters."""
+    path = Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
+    return ImageFont.truetype(str(path), 13)
 
 
 def choose_font(text: str):
     """Returns a font that has the characters of a text, if there is one."""
-    return FONT if text.isascii() else load_other_font()
+    if text.isascii():
+        return FONT
+    chinese = load_chinese_font() if any(c >= "\u2e80" for c in text) else None
+    return chinese or load_latin_font()
 
 
 def draw_signed(values: np.ndarray, columns: int = 16) -> np.ndarray:

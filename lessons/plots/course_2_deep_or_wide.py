@@ -51,7 +51,7 @@ def draw_depths(
         captions.append(name)
         for depth, units in deep.items():
             pictures.append(paintings[name, units][epoch])
-            captions.append(f"{depth} hidden layers")
+            captions.append(f"{depth} hidden layer{'s' if depth > 1 else ''}")
     return figures.draw_grid(pictures, captions, columns=1 + len(deep))
 
 
