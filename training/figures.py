@@ -197,13 +197,13 @@ def draw_confusion(
     font = choose_font("".join(class_names))
     margin = 30 + max(round(font.getlength(name)) for name in class_names)
     cell = max(28, min(56, (WIDTH - margin) // classes))
-    canvas = Image.new(
-        "RGB", (margin + cell * classes + 10, 2 * margin + cell * classes), "white"
-    )
+    title = f"{wrong.sum()} of {len(labels)} wrong; rows: truth, columns: answer"
+    width = max(margin + cell * classes + 10, round(FONT.getlength(title)) + 12)
+    canvas = Image.new("RGB", (width, 2 * margin + cell * classes), "white")
     draw = ImageDraw.Draw(canvas)
     draw.text(
         (6, 6),
-        f"{wrong.sum()} of {len(labels)} wrong; rows: truth, columns: answer",
+        title,
         "black",
         FONT,
     )
