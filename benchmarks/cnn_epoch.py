@@ -44,8 +44,12 @@ def make_timer(keras):
     return Timer()
 
 
-def time_lesson() -> list[float]:
-    """Returns the lesson's seconds per image in each epoch after the first."""
+def time_lesson(**fields) -> list[float]:
+    """Returns the lesson's seconds per image in each epoch after the first.
+
+    Args:
+        **fields: of its `Config`, where they are not the lesson's own.
+    """
     from lessons import course_3_cnn
     from training import runs
 
@@ -58,7 +62,8 @@ def time_lesson() -> list[float]:
         tempfile.TemporaryDirectory() as logdir,
         mock.patch.object(runs.Run, "callbacks", lambda run: callbacks(run, timer)),
     ):
-        course_3_cnn.main(course_3_cnn.Config(logdir=Path(logdir), epochs=3))
+        fields = {"epochs": 3, **fields}
+        course_3_cnn.main(course_3_cnn.Config(logdir=Path(logdir), **fields))
     return per_image(timer, len(digits.load_digits().train.y))
 
 

@@ -101,13 +101,13 @@ def measure(small: bool = False) -> str:
     Args:
         small: whether to do so with an easy goal, once, to see that everything runs.
     """
-    goal, rounds = (0.5, 1) if small else (0.98, None)
+    goal, rounds = (0.3, 1) if small else (0.98, None)
     ways = {
         "the lesson": (
             reaching.time_lesson,
             "course_2_mlp",
             goal,
-            {"epochs": 2} if small else {},
+            {"epochs": 1} if small else {},
         ),
         "handson-ml3": (time_handson, goal, 30),
         "PyTorch": (time_pytorch, goal, 2 if small else 10),

@@ -26,6 +26,7 @@ from pathlib import Path
 from benchmarks import cnn_epoch, measuring, style_transfer
 
 SHOWN = 8  # kinds of operations in a table
+PRECISIONS = ("float32", "bfloat16")
 
 
 def find_peak(small: bool) -> dict[str, float]:
@@ -37,7 +38,7 @@ def find_peak(small: bool) -> dict[str, float]:
     import tensorflow as tf
 
     found = {}
-    for dtype in ("float32", "bfloat16"):
+    for dtype in PRECISIONS:
         for rows in (256,) if small else (2048, 4096):
             matrix = tf.cast(tf.random.normal((rows, rows)), dtype)
             product = tf.function(lambda a=matrix: tf.reduce_sum(a @ a))

@@ -4,14 +4,20 @@ a lesson reaches.
 
 import contextlib
 import importlib
+import os
 from types import ModuleType
 from unittest import mock
 
 from lessons.__main__ import ROOT, find_lessons
+from training import device
 
 from data import Split, digits
 
 LESSONS = [lesson.path for lesson in find_lessons()]
+# Where oneDNN is limited so that it cannot, TensorFlow aborts.
+COMPUTES_NO_BFLOAT16 = (
+    os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in device.WITHOUT_BFLOAT16
+)
 
 
 def load(name: str) -> ModuleType:
