@@ -6,6 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 
+# SciPy's and scikit-learn's small problems are solved by one thread: two would wait for
+# each other longer than they compute where two tests run at a time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from training import quiet  # noqa: F401 (imports TensorFlow without its log lines)
 
 import pytest

@@ -112,18 +112,18 @@ def test_cut_point_as_its_docstring_says(tmp_path, course_data):
 
 
 @pytest.mark.full
-def test_trained_network_from_inside_and_fooled(tmp_path, course_data):
-    trained, inside, fooling = map(
-        load, ("course_3_cnn", "course_3_inside_a_cnn", "course_3_fooling_a_cnn")
+def test_trained_network_explained_and_fooled(tmp_path, course_data):
+    trained, saliency, fooling = map(
+        load, ("course_3_cnn", "course_3_saliency", "course_3_fooling_a_cnn")
     )
     changed, fooled = [], []
     for seed in range(3):
         trained.main(trained.Config(seed=seed, logdir=tmp_path))
-        changed.append(inside.main(inside.Config(seed=seed, logdir=tmp_path)))
+        changed.append(saliency.main(saliency.Config(seed=seed, logdir=tmp_path)))
         fooled.append(fooling.main(fooling.Config(seed=seed, logdir=tmp_path)))
     shares = [run["changed"]["saliency"] for run in changed]
     assert report(
-        "course_3_inside_a_cnn", shares, [run["seconds"] for run in changed]
+        "course_3_saliency", shares, [run["seconds"] for run in changed]
     ) == pytest.approx(0.35, abs=0.02)
     for network, figure in (("as trained", 0.25), ("trained on attacks", 0.77)):
         right = [

@@ -16,7 +16,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 from data import paintings, photos, weights
 from data.images import color, read
@@ -424,114 +423,6 @@ def test_scaling(height, width, size, shape):
 def test_sizes(size, height, width, sizes):
     assert style.halve(size, height, width) == sizes
     assert all(larger // 2 == smaller for smaller, larger in pairwise(sizes))
-
-
-def test_picture_takes_on_the_style_and_keeps_the_content(tmp_path):
-    """Looked at from outside, against the start, which is the content in the style's
-    colors: nothing is learned yet.
-    """
-    layers = {
-        "style_layers": lesson.Config.style_layers,
-        "content_layers": lesson.Config.content_layers,
-    }
-    trained, folder = run(tmp_path, steps=20, **layers)
-    other, _ = run(
-        tmp_path,
-        steps=20,
-        content_weight=0.0,
-        style_weight=1000.0,
-        name="style only",
-        **layers,
-    )
-    content, look = (
-        read.scale_to(image, 150)
-        for image in (photos.load_photo().pixels, paintings.draw_glass())
-    )
-    network = style.build_style_network(
-        style.read_kernels(HED, *layers.values()), sum(layers.values(), ())
-    )
-    wanted, grams = style.find_targets(
-        network, content, [look], layers["content_layers"], layers["style_layers"]
-    )
-
-    def measure(image):
-        features = network(np.float32([image]))
-        losses = {
-            "content": np.mean(
-                [style.content_loss(features[name], wanted[name]) for name in wanted]
-            ),
-            "style": np.mean(
-                [
-                    style.style_loss(style.gram_matrix(features[name]), grams[name])
-                    for name in grams
-                ]
-            ),
-            "smoothness": float(style.total_variation(np.float32([image]))),
-        }
-        return losses | {
-            "loss": losses["content"] + 50 * losses["style"] + 6 * losses["smoothness"]
-        }
-
-    picture = Image.open(folder / "figures/picture.png")
-    assert picture.size == (150, 100), "the content's aspect ratio"
-    start, end = (
-        measure(color.match_colors(content, look)),
-        measure(np.asarray(picture)),
-    )
-    assert end["loss"] < 0.5 * start["loss"]
-    assert end["style"] < 0.3 * start["style"]
-    assert trained["train"] == pytest.approx(end, rel=0.1)
-    assert other["train"]["style"] < trained["train"]["style"]
-    assert other["train"]["content"] > trained["train"]["content"]
-    assert {path.name for path in (folder / "figures").iterdir()} == {
-        "picture.png",
-        "side_by_side.png",
-    }
-
-
-def test_noise_becomes_the_content(tmp_path):
-    fields = {"start": "noise", "style_weight": 0.0, "steps": 80, "learning_rate": 20.0}
-    _, folder = run(tmp_path, **fields)
-    grey = np.asarray(
-        Image.open(folder / "figures/picture.png").convert("L"), float
-    ).ravel()
-    content = Image.fromarray(read.scale_to(photos.load_photo().pixels, 150)).convert(
-        "L"
-    )
-    assert np.corrcoef(grey, np.asarray(content, float).ravel())[0, 1] > 0.7
-
-
-def test_colors_of_the_content_are_kept(tmp_path):
-    _, folder = run(tmp_path, keep_colours=True)
-    picture = Image.open(folder / "figures/picture.png").convert("YCbCr")
-    content = Image.fromarray(read.scale_to(photos.load_photo().pixels, 150)).convert(
-        "YCbCr"
-    )
-    difference = np.int32(picture)[..., 1:] - np.int32(content)[..., 1:]
-    assert np.abs(difference).mean() < 3, (
-        "but for colors that no lightness of that kind has"
-    )
-    assert np.abs(np.int32(picture)[..., 0] - np.int32(content)[..., 0]).mean() > 5
-
-
-@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (90, 20, 160)])
-def test_one_color_alone_is_no_trouble(color, tmp_path):
-    Image.new("RGB", (80, 60), color).save(tmp_path / "plain.png")
-    plain = tmp_path / "plain.png"
-    for name, fields in {
-        "style": {"style": (str(plain),)},
-        "content": {"content": str(plain)},
-    }.items():
-        metrics, folder = run(
-            tmp_path,
-            name=name,
-            size=64,
-            steps=3,
-            style_layers=lesson.Config.style_layers,
-            **fields,
-        )
-        assert np.isfinite(list(metrics["train"].values())).all()
-        assert np.asarray(Image.open(folder / "figures/picture.png")).shape[2] == 3
 
 
 def test_training_that_ends_in_no_number_has_failed(tmp_path, monkeypatch):
