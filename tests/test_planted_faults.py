@@ -66,11 +66,11 @@ def test_fault_names_tests_that_there_are(name):
     for test in FAULTS[name].tests:
         file, _, function = test.partition("::")
         function, _, parameter = function.removesuffix("]").partition("[")
-        assert file.startswith("tests/")
-        assert file.endswith(".py")
-        module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
-        parameters = list_parameters(getattr(module, function))
-        assert parameter in (parameters or {""}), test
+        assert (program.ROOT / file).is_file()
+        if function:
+            module = file.removesuffix(".py").replace("/", ".")
+            found = getattr(importlib.import_module(module), function)
+            assert not parameter or parameter in list_parameters(found), test
 
 
 def test_fault_is_caught_in_processes_of_their_own():

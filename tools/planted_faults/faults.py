@@ -4,8 +4,11 @@ TensorFlow and Keras are imported inside of the functions: before a fault is pla
 process may want to set how they are imported.
 """
 
+import dataclasses
+import functools
 from collections.abc import Callable
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
@@ -37,6 +40,51 @@ def stand_still(_: ModuleType, patches: Patches) -> None:
             variable.assign(value)
 
     patches.wrap(keras.Optimizer, "apply", apply)
+
+
+def build_with(_: ModuleType, patches: Patches, when: dict, **arguments) -> None:
+    """Dense layers that have certain arguments get others as well."""
+    import keras
+
+    def initialize(original, layer, units, activation=None, **named):
+        given = {"activation": activation, **named}
+        if when.items() <= given.items():
+            given |= arguments
+        original(layer, units, **given)
+
+    patches.wrap(keras.layers.Dense, "__init__", initialize)
+
+
+def train_on(split: str, loader: str) -> Callable:
+    """Returns what lets a lesson take another split for the training split.
+
+    Args:
+        split: "validation" or "test".
+        loader: by its name in the lesson, such as "digits.load_digits".
+    """
+
+    def plant(lesson: ModuleType, patches: Patches) -> None:
+        module, _, function = loader.partition(".")
+
+        def load(original, *values, **named):
+            dataset, *more = loaded = original(*values, **named)
+            if not hasattr(dataset, "train"):  # it is the data set itself
+                return loaded._replace(train=getattr(loaded, split))
+            return dataset._replace(train=getattr(dataset, split)), *more
+
+        patches.wrap(getattr(lesson, module), function, load)
+
+    return plant
+
+
+def scale_by_one(_: ModuleType, patches: Patches) -> None:
+    """Pixels from 0 to 255 enter the first layer."""
+    import keras
+
+    def initialize(original, layer, scale, offset=0.0, **named):
+        original(layer, 1.0, 0.0, **named)
+
+    patches.wrap(keras.layers.Rescaling, "__init__", initialize)
 
 
 def drop_out_always(_: ModuleType | None, patches: Patches) -> None:
@@ -116,7 +164,10 @@ def keep_photos_held_out(photo_folders: ModuleType, patches: Patches) -> None:
 # --- models/ -----------------------------------------------------------------------
 
 
-NAMES_WHAT_IT_SEES = "tests/test_lessons.py::test_pretrained_network_names_what_it_sees"
+NAMES_WHAT_IT_SEES = (
+    "tests/lessons/test_course_4_pretrained_features.py"
+    "::test_likeliest_classes_are_those_of_the_docstring"
+)
 STYLE = "tests/test_style.py::"
 EDGES = f"{STYLE}test_weights_that_came_with_pip_find_edges_as_in_their_package"
 
@@ -131,20 +182,12 @@ def leave_random(efficientnet_lite: ModuleType, patches: Patches) -> None:
     patches.put(efficientnet_lite, "load_weights", lambda model, path: None)
 
 
-@fault(
-    "efficientnet: preprocessing left out",
+FAULTS["efficientnet: preprocessing left out"] = Fault(
     "models.efficientnet_lite",
-    NAMES_WHAT_IT_SEES,
+    scale_by_one,
+    (NAMES_WHAT_IT_SEES,),
     during="build_efficientnet_lite0",
 )
-def leave_out_rescaling(_: ModuleType, patches: Patches) -> None:
-    """Pixels from 0 to 255 enter the first convolution."""
-    import keras
-
-    def initialize(original, layer, scale, offset=0.0, **named):
-        original(layer, 1.0, 0.0, **named)
-
-    patches.wrap(keras.layers.Rescaling, "__init__", initialize)
 
 
 class Reshaped(np.ndarray):
@@ -323,6 +366,39 @@ def take_outputs_as_they_are(tensorboard: ModuleType, patches: Patches) -> None:
     patches.put(tensorboard, "to_probabilities", lambda outputs: outputs)
 
 
+@fault(
+    "confusion matrix: wrong axis of argmax",
+    "training.tensorboard",
+    "tests/test_figures.py::test_classifier_is_shown_with_its_answers",
+)
+def choose_along_wrong_axis(tensorboard: ModuleType, patches: Patches) -> None:
+    """For an answer, the likeliest image of a class is looked for."""
+
+    class Probabilities(np.ndarray):
+        def argmax(self, axis=None):
+            likeliest = np.asarray(self).argmax(axis=0)
+            return likeliest[np.arange(len(self)) % self.shape[1]] % self.shape[1]
+
+    def to_probabilities(original, outputs):
+        return np.asarray(original(outputs)).view(Probabilities)
+
+    patches.wrap(tensorboard, "to_probabilities", to_probabilities)
+
+
+@fault(
+    "confusion matrix: truth and answers swapped",
+    "training.figures",
+    "tests/test_figures.py::test_confusion_has_the_truth_in_rows",
+)
+def swap_truth_and_answers(figures: ModuleType, patches: Patches) -> None:
+    """The rows are the answers."""
+
+    def draw_confusion(original, labels, predicted, class_names):
+        return original(predicted, labels, class_names)
+
+    patches.wrap(figures, "draw_confusion", draw_confusion)
+
+
 @fault("resume: state of dropout not saved", "training.resume", f"{RESUME}[cnn]")
 def forget_seeds(resume: ModuleType, patches: Patches) -> None:
     """Of a model, only what `get_weights` returns is saved."""
@@ -360,6 +436,529 @@ def forget_diagnosis(doctor: ModuleType, patches: Patches) -> None:
 def leave_events(resume: ModuleType, patches: Patches) -> None:
     """What was recorded after the last saved state stays."""
     patches.put(resume.States, "cut_events", lambda self, lengths: None)
+
+
+# --- lessons/ ----------------------------------------------------------------------
+
+
+def of(lesson: str) -> str:
+    """Returns the module of a lesson."""
+    return lesson if lesson == "course_1_tf_lr" else f"lessons.{lesson}"
+
+
+def tested(lesson: str, test: str = "test_it_learns") -> str:
+    """Returns the node id of a test of a lesson."""
+    return f"tests/lessons/test_{lesson}.py::{test}"
+
+
+LINE, DESCENT, XOR = (
+    "course_1_tf_lr",
+    "course_1_gradient_descent",
+    "course_1_neuron_xor",
+)
+MLP, OVERFITTING, DEEP = (
+    "course_2_mlp",
+    "course_2_overfitting",
+    "course_2_deep_or_wide",
+)
+CNN, FILTERS, SALIENCY = (
+    "course_3_cnn",
+    "course_3_what_filters_see",
+    "course_3_saliency",
+)
+GRAD_CAM, FOOLING, SEARCH = (
+    "course_3_grad_cam",
+    "course_3_fooling_a_cnn",
+    "course_4_image_search",
+)
+TRANSFER, CUT_POINT, PAINTING = (
+    "course_5_transfer_learning",
+    "course_5_cut_point",
+    "course_9_style_transfer",
+)
+SHARED = "course_11_distributed"
+TOGETHER = "tests/test_distributed.py::test_workers_end_with_the_weights_of_one[2]"
+
+GAP = tested(OVERFITTING, "test_gap_opens_with_capacity_and_remedies_close_it")
+MEMORY = tested(OVERFITTING, "test_best_on_validation_is_tested")
+TRANSFERRED = tested(TRANSFER, "test_digits_are_transferred_where_there_are_no_photos")
+PAINTED = tested(PAINTING, "test_picture_takes_on_the_style_and_keeps_the_content")
+ATTACK = tested(FOOLING, "test_fast_gradient_sign_is_the_sign_of_the_slope")
+FOOLED = tested(FOOLING, "test_fooling_and_adversarial_training")
+ENDS = tested(DESCENT, "test_descents_end_where_the_docstring_says")
+NUMPYS_LINE = tested(LINE, "test_line_equals_numpy")
+SEARCHED = tested(SEARCH, "test_learned_features_find_more_of_the_same_kind")
+
+# Where every optimizer stands still while a function of the lesson is called.
+STANDSTILLS = {
+    DESCENT: ("descend", ENDS),
+    XOR: ("train", tested(XOR, "test_hidden_layer_learns_xor")),
+    MLP: ("main", tested(MLP)),
+    OVERFITTING: ("train", GAP),
+    DEEP: ("train", tested(DEEP, "test_wider_layers_approximate_better")),
+    CNN: ("main", tested(CNN)),
+    FOOLING: ("main", FOOLED),
+    SEARCH: ("main", SEARCHED),
+    TRANSFER: ("learn", TRANSFERRED),
+    PAINTING: ("main", PAINTED),
+}
+# These have updates of their own, further down, ...
+OWN_UPDATES = (LINE, FILTERS, CUT_POINT, SHARED)
+# ... and these learn nothing.
+NOTHING_LEARNED = (
+    "course_1_tf_basic_operation",
+    "course_3_convolution",
+    "course_3_inside_a_cnn",  # the old name of three others
+    SALIENCY,
+    GRAD_CAM,
+    "course_4_pretrained_features",
+)
+ROOT = Path(__file__).resolve().parents[2]
+for path in sorted([*ROOT.glob("course_*.py"), *ROOT.glob("lessons/course_*.py")]):
+    if path.stem not in OWN_UPDATES + NOTHING_LEARNED:
+        # Of a lesson that is new, all tests are run.
+        all_tests = f"tests/lessons/test_{path.stem}.py"
+        function, test = STANDSTILLS.get(path.stem, ("main", all_tests))
+        FAULTS[f"learning rate 0 in {path.stem}"] = Fault(
+            of(path.stem), stand_still, (test,), during=function
+        )
+
+
+# The line.
+
+
+@fault(f"learning rate 0 in {LINE}", of(LINE), NUMPYS_LINE)
+def stand_still_on_line(lesson: ModuleType, patches: Patches) -> None:
+    """An update moves nothing."""
+
+    def update(original, line, x, y, count, learning_rate):
+        original(line, x, y, count, 0.0 * learning_rate)
+
+    patches.wrap(lesson, "update", update)
+
+
+@fault("line: the cost of a point not divided by their number", of(LINE), NUMPYS_LINE)
+def forget_count(lesson: ModuleType, patches: Patches) -> None:
+    """A point moves the line as if it were the only one."""
+
+    def cost(original, line, x, y, count):
+        return original(line, x, y, 1)
+
+    patches.wrap(lesson, "cost", cost)
+
+
+# Gradient descent.
+
+
+@fault(
+    "descent: gradient not applied",
+    of(DESCENT),
+    tested(DESCENT, "test_plain_descent_is_the_formula"),
+    during="descend",
+)
+def apply_nothing(_: ModuleType, patches: Patches) -> None:
+    """Optimizers are given gradients, and do nothing with them."""
+    import keras
+
+    patches.put(keras.Optimizer, "apply", lambda *_, **__: None)
+
+
+@fault("descent: momentum dropped", of(DESCENT), ENDS, during="main")
+def drop_momentum(_: ModuleType, patches: Patches) -> None:
+    """Every descent is plain."""
+    import keras
+
+    def initialize(original, optimizer, *values, momentum=0.0, **named):
+        original(optimizer, *values, **named)
+
+    patches.wrap(keras.optimizers.SGD, "__init__", initialize)
+
+
+# Fully connected networks.
+
+
+FAULTS["mlp: dropout active at evaluation"] = Fault(
+    of(MLP), drop_out_always, ("tests/test_models.py::test_mlp_is_matrix_products",)
+)
+FAULTS["mlp: softmax before a loss of logits"] = Fault(
+    of(MLP),
+    functools.partial(build_with, when={"name": "logits"}, activation="softmax"),
+    ("tests/test_models.py::test_mlp_is_matrix_products",),
+    during="build_mlp",
+)
+FAULTS["mlp: hidden layers frozen"] = Fault(
+    of(MLP),
+    functools.partial(build_with, when={"activation": "relu"}, trainable=False),
+    (tested(MLP),),
+    during="build_mlp",
+)
+FAULTS["mlp: test data in training"] = Fault(
+    of(MLP), train_on("test", "digits.load_digits"), (tested(MLP),), during="main"
+)
+
+
+@fault("mlp: sign of the loss", of(MLP), tested(MLP), during="main")
+def climb(_: ModuleType, patches: Patches) -> None:
+    """The loss is made as large as it can be."""
+    import keras
+
+    loss = keras.losses.SparseCategoricalCrossentropy
+    patches.wrap(loss, "call", lambda original, *values: -original(*values))
+
+
+@fault("mlp: logits taken for probabilities", of(MLP), tested(MLP), during="main")
+def leave_out_softmax(_: ModuleType, patches: Patches) -> None:
+    """The loss is told that the outputs are probabilities."""
+    import keras
+
+    def initialize(original, loss, from_logits=False, **named):
+        original(loss, from_logits=False, **named)
+
+    loss = keras.losses.SparseCategoricalCrossentropy
+    patches.wrap(loss, "__init__", initialize)
+
+
+@fault("overfitting: examples drawn from validation", of(OVERFITTING), MEMORY)
+def sample_validation(lesson: ModuleType, patches: Patches) -> None:
+    """The examples to learn from are those that the error is measured on."""
+
+    def sample_examples(original, dataset, count, seed):
+        repeats = -(-count // len(dataset.validation.x))
+        examples = (np.tile(part, (repeats, 1)) for part in dataset.validation)
+        dataset = dataset._replace(train=type(dataset.train)(*examples))
+        return original(dataset, count, seed)
+
+    patches.wrap(lesson.digits_in_2d, "sample_examples", sample_examples)
+
+
+@fault("overfitting: weight decay ignored", of(OVERFITTING), GAP, during="train")
+def ignore_weight_decay(_: ModuleType, patches: Patches) -> None:
+    """Weights do not shrink."""
+    import keras
+
+    def initialize(original, optimizer, *values, weight_decay=0.0, **named):
+        original(optimizer, *values, weight_decay=0.0, **named)
+
+    patches.wrap(keras.optimizers.AdamW, "__init__", initialize)
+
+
+@fault("overfitting: chosen by training error", of(OVERFITTING), MEMORY, during="main")
+def choose_on_training(lesson: ModuleType, patches: Patches) -> None:
+    """A mean of validation errors is that of the training errors beside them."""
+    beside = {}
+
+    def describe(original, name, errors):
+        beside[id(errors["validation"])] = errors["training"]
+        return original(name, errors)
+
+    def mean(original, values, *more, **named):
+        return original(beside.get(id(values), values), *more, **named)
+
+    patches.wrap(lesson.plots, "describe", describe)
+    patches.wrap(np, "mean", mean)
+
+
+FAULTS["deep or wide: test data in training"] = Fault(
+    of(DEEP),
+    train_on("test", "picture_as_function.load_picture_as_function"),
+    (tested(DEEP, "test_saved_network_is_better_than_the_mean_color"),),
+    during="main",
+)
+
+
+# Convolution.
+
+
+FAULTS["cnn: scaling left out"] = Fault(
+    of(CNN),
+    scale_by_one,
+    ("tests/test_models.py::test_cnn_is_convolutions",),
+    during="build_cnn",
+)
+FAULTS["cnn: validation data used as training data"] = Fault(
+    of(CNN),
+    train_on("validation", "digits.load_digits"),
+    (tested(CNN),),
+    during="main",
+)
+
+
+@fault(
+    f"learning rate 0 in {FILTERS}",
+    of(FILTERS),
+    tested(FILTERS, "test_activations_are_maximized"),
+)
+def stay_with_noise(lesson: ModuleType, patches: Patches) -> None:
+    """The pixels do not climb."""
+
+    def maximize(original, activation, count, steps, learning_rate, decay, seed):
+        return original(activation, count, steps, 0.0 * learning_rate, decay, seed)
+
+    patches.wrap(lesson, "maximize", maximize)
+
+
+def paint_over_least(lesson: ModuleType, patches: Patches) -> None:
+    """The pixels that matter least are painted over."""
+
+    def paint_over(original, images, values, fraction):
+        return original(images, -values, fraction)
+
+    patches.wrap(lesson, "paint_over", paint_over)
+
+
+FAULTS["saliency: what matters least is painted over"] = Fault(
+    of(SALIENCY),
+    paint_over_least,
+    (tested(SALIENCY, "test_largest_values_are_painted_over"),),
+)
+FAULTS["Grad-CAM: what matters least is painted over"] = Fault(
+    of(GRAD_CAM),
+    paint_over_least,
+    (tested(GRAD_CAM, "test_places_that_were_looked_at_change_the_answer"),),
+)
+
+
+@fault(
+    "Grad-CAM: with the largest slope, not the mean",
+    of(GRAD_CAM),
+    tested(GRAD_CAM, "test_grad_cam_of_a_linear_head[Flatten]"),
+    during="grad_cam",
+)
+def take_largest(_: ModuleType, patches: Patches) -> None:
+    """A map weighs as much as its best place."""
+    import tensorflow as tf
+
+    patches.put(tf, "reduce_mean", tf.reduce_max)
+
+
+@fault("fooling: sign of the attack", of(FOOLING), ATTACK)
+def turn_attack(lesson: ModuleType, patches: Patches) -> None:
+    """Pixels move to where the loss is smaller."""
+
+    def move(original, images, signs, size):
+        return original(images, -signs, size)
+
+    patches.wrap(lesson, "move", move)
+
+
+FAULTS["fooling: dropout active in the attack"] = Fault(
+    of(FOOLING), drop_out_always, (ATTACK,), during="find_signs"
+)
+FAULTS["fooling: test data in training"] = Fault(
+    of(FOOLING), train_on("test", "digits.load_digits"), (FOOLED,), during="main"
+)
+
+
+# Pretrained features, and transfer.
+
+
+@fault(
+    "search: the ten farthest",
+    of(SEARCH),
+    tested(SEARCH, "test_search_is_measured_as_scikit_learn_does"),
+)
+def search_farthest(lesson: ModuleType, patches: Patches) -> None:
+    """The vectors with the smallest cosine are found."""
+
+    def search(original, vectors, query):
+        return original(vectors, -query)
+
+    patches.wrap(lesson, "search", search)
+
+
+FAULTS["search: test data in training"] = Fault(
+    of(SEARCH), train_on("test", "fashion.load_fashion"), (SEARCHED,), during="main"
+)
+FAULTS["transfer: the network before learned nothing"] = Fault(
+    of(TRANSFER), stand_still, (TRANSFERRED,), during="learn_digits"
+)
+FAULTS["transfer: validation data used as training data"] = Fault(
+    of(TRANSFER),
+    train_on("validation", "photo_folders.load_photos_or_digits"),
+    (TRANSFERRED,),
+    during="main",
+)
+
+
+@fault("transfer: layers to be tuned left frozen", of(TRANSFER), TRANSFERRED)
+def freeze_all(lesson: ModuleType, patches: Patches) -> None:
+    """Fine-tuning changes nothing."""
+
+    def freeze(original, model, count):
+        original(model, count)
+        for layer in model.layers:
+            layer.trainable = False
+
+    patches.wrap(lesson, "freeze_all_but_last", freeze)
+
+
+@fault(
+    f"learning rate 0 in {CUT_POINT}",
+    of(CUT_POINT),
+    tested(CUT_POINT, "test_late_features_are_too_special_for_digits"),
+    during="fit_head",
+)
+def fit_nothing(_: ModuleType, patches: Patches) -> None:
+    """Logistic regression ends before its first step."""
+    from sklearn.linear_model import LogisticRegression
+
+    def fit(original, regression, *values):
+        regression.max_iter = 0
+        return original(regression, *values)
+
+    patches.wrap(LogisticRegression, "fit", fit)
+
+
+@fault(
+    "cut point: head chosen on test",
+    of(CUT_POINT),
+    tested(CUT_POINT, "test_head_is_chosen_on_validation"),
+)
+def choose_on_test(lesson: ModuleType, patches: Patches) -> None:
+    """The best head on the test split is taken."""
+
+    def fit_head(original, vectors, labels):
+        vectors = {**vectors, "validation": vectors["test"]}
+        return original(vectors, {**labels, "validation": labels["test"]})
+
+    patches.wrap(lesson, "fit_head", fit_head)
+
+
+# Style transfer.
+
+
+@fault("style transfer: content and style swapped", of(PAINTING), PAINTED)
+def swap_pictures(lesson: ModuleType, patches: Patches) -> None:
+    """The painting is painted in the style of the photograph."""
+
+    def main(original, config):
+        content = lesson.photos.choose_photo(config.content)
+        styles = lesson.paintings.load_styles(config.style, config.style_mix)
+        inner = Patches()
+        inner.put(lesson.photos, "choose_photo", lambda _: styles[0])
+        inner.put(lesson.paintings, "load_styles", lambda *_: [content])
+        try:
+            return original(config)
+        finally:
+            inner.undo()
+
+    patches.wrap(lesson, "main", main)
+
+
+@fault("style transfer: losses of content and style swapped", of(PAINTING), PAINTED)
+def swap_losses(lesson: ModuleType, patches: Patches) -> None:
+    """Each of the two has the weight and the name of the other."""
+
+    def compute(original, network, picture, wanted, grams, weights):
+        weights = (weights[1], weights[0], *weights[2:])
+        losses, gradient = original(network, picture, wanted, grams, weights)
+        swapped = {"content": losses["style"], "style": losses["content"]}
+        return losses | swapped, gradient
+
+    patches.wrap(lesson, "losses_and_gradient", compute)
+
+
+@fault(
+    "style transfer: weights of the losses ignored",
+    of(PAINTING),
+    tested(PAINTING, "test_weights_say_what_matters"),
+)
+def weigh_alike(lesson: ModuleType, patches: Patches) -> None:
+    """The losses are added up as they are."""
+
+    def compute(original, network, picture, wanted, grams, weights):
+        return original(network, picture, wanted, grams, (1.0,) * len(weights))
+
+    patches.wrap(lesson, "losses_and_gradient", compute)
+
+
+FAULTS["style transfer: gradient not applied"] = Fault(
+    of(PAINTING), apply_nothing, (PAINTED,), during="main"
+)
+
+
+# Several workers.
+
+
+@fault(f"learning rate 0 in {SHARED}", of(SHARED), tested(SHARED))
+def share_nothing(lesson: ModuleType, patches: Patches) -> None:
+    """The workers step by next to nothing: 0 is refused."""
+
+    def main(original, config):
+        return original(dataclasses.replace(config, learning_rate=1e-30))
+
+    patches.wrap(lesson, "main", main)
+
+
+@fault(
+    "distributed: each worker takes the same share",
+    of(SHARED),
+    TOGETHER,
+    during="main",
+)
+def take_first_share(_: ModuleType, patches: Patches) -> None:
+    """Every worker takes itself for the first one."""
+    import tensorflow as tf
+
+    def distribute(original, strategy, function):
+        def take(worker):
+            count = worker.num_replicas_in_sync
+            first = SimpleNamespace(
+                replica_id_in_sync_group=0, num_replicas_in_sync=count
+            )
+            return function(first)
+
+        return original(strategy, take)
+
+    name = "experimental_distribute_values_from_function"
+    patches.wrap(tf.distribute.Strategy, name, distribute)
+
+
+@fault(
+    "distributed: mean over the shares, not over the batch",
+    of(SHARED),
+    TOGETHER,
+    during="main",
+)
+def average_shares(_: ModuleType, patches: Patches) -> None:
+    """What a share adds is its own mean, by the number of workers."""
+    import keras
+    import tensorflow as tf
+
+    class Sum:
+        def __truediv__(self, count):
+            workers = tf.distribute.get_replica_context().num_replicas_in_sync
+            return tf.reduce_mean(computed[-1]) / workers
+
+    computed = []
+
+    def compute_losses(original, *values, **named):
+        computed.append(original(*values, **named))
+        return computed[-1]
+
+    def reduce_sum(original, values, *more, **named):
+        if computed and values is computed[-1]:
+            return Sum()
+        return original(values, *more, **named)
+
+    patches.wrap(keras.losses, "sparse_categorical_crossentropy", compute_losses)
+    patches.wrap(tf, "reduce_sum", reduce_sum)
+
+
+@fault(
+    "distributed: gradients of the others left out",
+    of(SHARED),
+    TOGETHER,
+    during="main",
+)
+def reduce_nothing(_: ModuleType, patches: Patches) -> None:
+    """All-reduce returns what it was given."""
+    import tensorflow as tf
+
+    def all_reduce(context, operation, values, *options):
+        return values
+
+    patches.put(tf.distribute.ReplicaContext, "all_reduce", all_reduce)
 
 
 # --- lessons/exercises/ ------------------------------------------------------------

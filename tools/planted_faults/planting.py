@@ -1,8 +1,10 @@
 """What a fault is, and how it gets into a process: by name, after an import."""
 
+import contextlib
 import functools
 import importlib.abc
 import importlib.util
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -46,10 +48,14 @@ class Patches:
         """
         original = getattr(owner, name)
 
-        @functools.wraps(original)
         def planted(*values, **named):
             return function(original, *values, **named)
 
+        functools.update_wrapper(planted, original)
+        # Not as `__wrapped__`: AutoGraph would read the source of the original.
+        del planted.__wrapped__
+        with contextlib.suppress(TypeError, ValueError):
+            planted.__signature__ = inspect.signature(original)
         self.put(owner, name, planted)
 
     def undo(self) -> None:
