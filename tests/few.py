@@ -3,6 +3,7 @@ a lesson reaches.
 """
 
 import contextlib
+import functools
 import importlib
 import os
 from types import ModuleType
@@ -30,13 +31,22 @@ def load(name: str) -> ModuleType:
 
 @contextlib.contextmanager
 def few_digits(train: int = 600, validation: int = 100, test: int = 100):
-    """`digits.load_digits` gives so many of the sample's images inside the block."""
-    dataset = digits.load_sample("a test needs no more")
+    """All that `data.digits` loads inside the block is so many images of the sample."""
+    dataset = load_sample()
     counts = {"train": train, "validation": validation, "test": test}
     splits = {
         name: Split(*(part[:count] for part in getattr(dataset, name)))
         for name, count in counts.items()
     }
     dataset = dataset._replace(**splits)
-    with mock.patch.object(digits, "load_digits", lambda: dataset):
+    with (
+        mock.patch.object(digits, "load_digits", lambda: dataset),
+        mock.patch.object(digits, "load_sample", lambda reason: dataset),
+    ):
         yield dataset
+
+
+@functools.cache
+def load_sample(load=digits.load_sample):
+    """Returns the sample of MNIST, read once."""
+    return load("a test needs no more")

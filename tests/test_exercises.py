@@ -3,20 +3,20 @@ repairs do not.
 """
 
 import importlib
-import json
 import re
 import sys
 import time
 
 from lessons.exercises import checking, commands, running
 from lessons.exercises.answers import ANSWERS
-from training import command_line
+from training import command_line, run_folder
 
 import keras
 import numpy as np
 import pytest
 
 from data import digits
+from tests.few import few_digits
 
 ADAM = ("keras.optimizers.SGD(config.learning_rate)", "keras.optimizers.Adam(0.001)")
 FROZEN_STATISTICS, ONE_SCALING = ANSWERS[13].changes
@@ -51,8 +51,8 @@ EXERCISES = {
             "--learning-rate 0.005",
             [
                 (
-                    ".shuffle(100).batch(config.batch_size)",
-                    ".batch(config.batch_size).shuffle(100)",
+                    "        .shuffle(100)\n        .batch(config.batch_size)\n",
+                    "        .batch(config.batch_size)\n        .shuffle(100)\n",
                 )
             ],
         ],
@@ -87,6 +87,18 @@ def check(tmp_path, number, flags="", changes=()):
     module = commands.load(path)
     config = command_line.parse(module.Config, flags.split(), path.name, None)
     return checking.check(number, module, config)
+
+
+def test_changes_are_of_what_is_in_the_scripts():
+    """Those of the solutions, and of the wrong repairs."""
+    for number, (_, repairs) in EXERCISES.items():
+        text = commands.find_original(number).read_text("utf-8")
+        for changes in (ANSWERS[number].changes, *repairs):
+            if not isinstance(changes, str):
+                for old, new in changes:
+                    assert text.count(old) == 1, (number, old)
+                    assert old != new
+        assert bool(ANSWERS[number].changes) == (commands.solve(number) != text)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +172,7 @@ CHEATS = {
                 "    everything[0] = everything[0] / 255 - 0.5\n    model.fit(",
             ),
         ],
-        r"500 of the 500 test pictures are among those that fit is given",
+        r"100 of the 100 test pictures are among those that fit is given",
     ),
     "loads it into tf.data": (
         [
@@ -175,7 +187,7 @@ CHEATS = {
                 "model.fit(",
             ),
         ],
-        r"of the 500 test pictures are among those that fit is given",
+        r"of the 100 test pictures are among those that fit is given",
     ),
     "more epochs by two fits": (
         [
@@ -210,7 +222,7 @@ CHEATS = {
                 "    batches = everything.repeat().batch(100)\n    model.fit(",
             ),
         ],
-        "fit is given examples for more than 5 passes over the 4,000 training pictures",
+        "fit is given examples for more than 5 passes over the 600 training pictures",
     ),
     "updates beside fit": (
         [
@@ -223,7 +235,7 @@ CHEATS = {
     ),
     "two outputs": (
         [("keras.layers.Dense(10)", "keras.layers.Dense(12)")],
-        r"has the shape \(500, 12\), expected",
+        r"has the shape \(100, 12\), expected",
     ),
 }
 
@@ -231,7 +243,8 @@ CHEATS = {
 @pytest.mark.parametrize("cheat", CHEATS)
 def test_check_cannot_be_fooled(cheat, tmp_path):
     changes, message = CHEATS[cheat]
-    verdict = check(tmp_path, 1, changes=changes)
+    with few_digits():
+        verdict = check(tmp_path, 1, changes=changes)
     assert re.search(message, verdict.missing[0]), verdict
 
 
@@ -253,7 +266,8 @@ def test_check_cannot_be_fooled(cheat, tmp_path):
     ],
 )
 def test_nudges(changes, nudge, tmp_path):
-    assert nudge in check(tmp_path, 1, changes=changes).nudge
+    with few_digits():
+        assert nudge in check(tmp_path, 1, changes=changes).nudge
 
 
 def test_data_of_the_check_is_other_than_that_of_the_run():
@@ -320,11 +334,11 @@ def test_commands(exercise, tmp_path):
         f"Hint {n} of 3"[:11] for n in (1, 2, 3, 3)
     ]
     with pytest.raises(SystemExit) as stop:
-        exercise("check", "2")
+        exercise("check", "1")
     assert stop.value.code == 1
-    said = exercise("check", "2", "--learning-rate", "0.3", "--epochs", "10")
+    said = exercise("check", "1", *ANSWERS[1].flags)
     assert "Solved" in said
-    assert exercise().splitlines()[1].split()[1] == "solved"
+    assert exercise().splitlines()[0].split()[1] == "solved"
 
     copy = tmp_path / "exercises/exercise_06.py"
     assert "-            keras" not in exercise("solution", "6")
@@ -335,25 +349,26 @@ def test_commands(exercise, tmp_path):
     assert "exercise_06.1.py" in exercise("reset", "6")
     assert copy.read_text("utf-8") == original
     assert (tmp_path / "exercises/exercise_06.1.py").read_text() == "# mine"
-    exercise("reset", "2")
-    assert exercise().splitlines()[1].split()[1] != "solved"
+    exercise("reset", "1")
+    assert exercise().splitlines()[0].split()[1] != "solved"
 
 
 def test_run_makes_a_run_of_the_copy(exercise, tmp_path, monkeypatch):
+    """Which stands in its folder, as it was run."""
     monkeypatch.setattr(sys, "argv", ["lessons"])
-    exercise("run", "1", "--epochs", "1", "--name", "mine")
-    copy = tmp_path / "exercises/exercise_01.py"
-    copy.write_text(
-        copy.read_text("utf-8").replace("Dense(10)", 'Dense(10, activation="softmax")'),
-        "utf-8",
-    )
-    exercise("run", "1", "--epochs", "1", "--name", "changed")
-    for name in ("mine", "changed"):
-        metrics = json.loads(
-            (tmp_path / f"runs/exercise_01/{name}/metrics.json").read_text()
-        )
-        assert metrics["status"] == "finished"
-        assert "findings" not in metrics  # the doctor would give the answer away
+    copy, pages = tmp_path / "exercises/exercise_01.py", {}
+    with few_digits():
+        exercise("run", "1", "--epochs", "1", "--name", "mine")
+        pages["mine"] = copy.read_text("utf-8")
+        changed = pages["mine"].replace("Dense(10)", 'Dense(10, activation="softmax")')
+        copy.write_text(changed, "utf-8")
+        exercise("run", "1", "--epochs", "1", "--name", "changed")
+        pages["changed"] = changed
+    for name, page in pages.items():
+        record = run_folder.read(tmp_path / f"runs/exercise_01/{name}")
+        assert record.metrics["status"] == "finished"
+        assert "findings" not in record.metrics  # the doctor would give the answer away
+        assert record.page == page
     assert (
         keras.models.load_model(tmp_path / "runs/exercise_01/changed/model.keras")
         .layers[-1]

@@ -280,7 +280,7 @@ ANSWERS = {
                 "        layer.trainable = not isinstance(layer, "
                 "keras.layers.BatchNormalization)\n",
             ),
-            ("keras.layers.Rescaling(1 / 255), ", ""),
+            ("        keras.layers.Rescaling(1 / 255),\n", ""),
         ),
     ),
     14: Answer(
@@ -312,7 +312,7 @@ ANSWERS = {
                 "    model.compile(keras.optimizers.Adam(falling), loss, "
                 'metrics=["accuracy"])\n',
             ),
-            ("decay_steps=updates)", "decay_steps=config.epochs * updates)"),
+            ("decay_steps=updates\n", "decay_steps=config.epochs * updates\n"),
             (
                 "    evenly = keras.initializers.Constant(0.01)\n",
                 '    evenly = "he_normal"\n',
