@@ -50,6 +50,15 @@ def test_line_equals_numpy(tmp_path):
         assert metrics[name]["loss"] == pytest.approx(cost, rel=1e-4)
 
 
+def test_other_seed_other_start(tmp_path):
+    """And the same from the same."""
+    costs = [
+        small.run(lesson, tmp_path / str(place), epochs=1, seed=seed)["train"]["loss"]
+        for place, seed in enumerate((0, 0, 1))
+    ]
+    assert costs[0] == costs[1] != costs[2]
+
+
 def test_line_diverges_where_the_mathematics_says(tmp_path):
     """The product of an epoch's 17 steps has an eigenvalue beyond 1 from a learning
     rate of 0.8124.
