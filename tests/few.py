@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib
 import os
+import re
 from types import ModuleType
 from unittest import mock
 
@@ -15,6 +16,12 @@ from training import device
 from data import Split, digits
 
 LESSONS = [lesson.path for lesson in find_lessons()]
+# Those that open the run of a trained network.
+OPENING = [
+    path.stem
+    for path in LESSONS
+    if re.search(r"^    run: str", path.read_text("utf-8"), re.MULTILINE)
+]
 # Where oneDNN is limited so that it cannot, TensorFlow aborts.
 COMPUTES_NO_BFLOAT16 = (
     os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in device.WITHOUT_BFLOAT16

@@ -11,13 +11,9 @@ import time
 import zipfile
 from pathlib import Path
 
-from lessons import (
-    course_3_fooling_a_cnn,
-    course_3_inside_a_cnn,
-    course_4_pretrained_features,
-)
+from lessons import course_4_pretrained_features
 from lessons.__main__ import ROOT, run_command
-from training import checkpoints, predict, runs
+from training import resume, run_folder, runs
 
 import keras
 import matplotlib
@@ -26,6 +22,7 @@ import pytest
 from PIL import Image
 
 from data import digits, photo_folders, photo_index
+from tests.few import OPENING, load
 from tests.test_bad_input import PICTURE
 from tests.test_disks import run_process
 
@@ -118,25 +115,19 @@ def test_the_crafted_model_is_an_attack(crafted_run):
     assert marker.exists()
 
 
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda folder: run_command(["predict", str(folder), PICTURE]),
-        lambda folder: course_3_inside_a_cnn.main(
-            course_3_inside_a_cnn.Config(run=str(folder), logdir=folder / "out")
-        ),
-        lambda folder: course_3_fooling_a_cnn.main(
-            course_3_fooling_a_cnn.Config(run=str(folder), logdir=folder / "out")
-        ),
-    ],
-    ids=["predict", "course_3_inside_a_cnn", "course_3_fooling_a_cnn"],
-)
-def test_code_in_a_saved_model_is_refused(use, crafted_run):
+@pytest.mark.parametrize("name", ["predict", *OPENING])
+def test_code_in_a_saved_model_is_refused(name, crafted_run):
+    """Wherever the run of a network is opened."""
     folder, marker = crafted_run
     with pytest.raises(ValueError, match=r"model.keras cannot be loaded"):
-        use(folder)
+        if name == "predict":
+            run_command(["predict", str(folder), PICTURE])
+        else:
+            lesson = load(name)
+            lesson.main(lesson.Config(run=str(folder), logdir=folder / "out"))
     assert not marker.exists()
-    assert not (folder / "out").exists()
+    for path in folder.glob("out/*/*"):
+        assert run_folder.read(path).metrics["status"] == "failed"
 
 
 def test_functions_named_in_a_saved_model_are_refused(crafted_run):
@@ -163,7 +154,7 @@ def test_functions_named_in_a_saved_model_are_refused(crafted_run):
             new.writestr(name, content)
     assert (folder / "model.keras").read_bytes() != whole
     with pytest.raises(ValueError, match=r"model.keras cannot be loaded"):
-        predict.load_model(predict.find_run(str(folder), folder))
+        run_folder.find_classifier(str(folder), folder).load_model()
     assert not marker.exists()
 
 
@@ -187,7 +178,7 @@ def test_pickles_in_numpy_files_are_refused(tmp_path, capsys):
     with pytest.raises(ValueError, match="allow_pickle=False"):
         digits.read_arrays(tmp_path / "mnist.npz")
     with pytest.raises(ValueError, match="allow_pickle=False"):
-        checkpoints.States(tmp_path, resumed=True)
+        resume.States(tmp_path, resumed=True)
     assert photo_index.find_index([tmp_path / "index.npz"], "any") is None
     assert "allow_pickle=False" in capsys.readouterr().out
     assert not marker.exists()
@@ -250,7 +241,7 @@ def test_models_are_loaded_in_one_place():
         for path in SOURCES
         if "models.load_model(" in path.read_text("utf-8")
     ]
-    assert found == ["training/predict.py"]
+    assert found == ["training/run_folder.py"]
     assert "load_model(path, safe_mode=True)" in (ROOT / found[0]).read_text("utf-8")
 
 

@@ -445,9 +445,9 @@ class Run:
             else:
                 numbers[name] = float(value)
         if numbers:
-            with self.writers[curve].as_default(step=step):
+            with self.writers[curve].as_default(step=step), np.errstate(over="ignore"):
                 for name, value in numbers.items():
-                    tf.summary.scalar(name, value)
+                    tf.summary.scalar(name, np.float32(value))
         if self.loop is not None and numbers:
             self.loop.set_postfix({k: f"{v:.4g}" for k, v in numbers.items()}, False)
         if not math.isfinite(numbers.get("loss", 0.0)):
