@@ -11,7 +11,7 @@ from types import ModuleType
 from unittest import mock
 
 from lessons.__main__ import ROOT, find_lessons
-from training import device
+from training import device, recorder
 
 from data import Split, digits
 
@@ -51,6 +51,18 @@ def few_digits(train: int = 600, validation: int = 100, test: int = 100):
         mock.patch.object(digits, "load_sample", lambda reason: dataset),
     ):
         yield dataset
+
+
+@contextlib.contextmanager
+def recorded_seldom():
+    """A `fit` is looked at three times inside the block, and has a few points: most of
+    what a small one takes is its recording.
+    """
+    with (
+        mock.patch.object(recorder, "LOOKS", 2),
+        mock.patch.object(recorder, "POINTS", 6),
+    ):
+        yield
 
 
 @functools.cache

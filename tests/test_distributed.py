@@ -478,6 +478,7 @@ for split, n in (("train", 400), ("validation", 60), ("test", 60)):
     parts = (part[:n] for part in getattr(dataset, split))
     dataset = dataset._replace(**{split: type(dataset.train)(*parts)})
 digits.load_digits = lambda: dataset
+recorder.LOOKS = 4
 fields = {"epochs": 2, "units": (64,), "dropout": 0.0, "learning_rate": 0.03}
 fields |= {"precision": "float32", "logdir": Path(sys.argv[1])}
 lesson.main(lesson.Config(name="one", **fields))

@@ -18,7 +18,7 @@ import psutil
 import pytest
 import tensorflow as tf
 
-from tests.few import few_digits, load
+from tests.few import few_digits, load, recorded_seldom
 from tools import kills
 
 # 12 updates in an epoch of 600 digits.
@@ -34,7 +34,7 @@ SMALL_STYLE = {
 
 def run(lesson_name, logdir, **fields):
     lesson = load(lesson_name)
-    with few_digits():
+    with few_digits(), recorded_seldom():
         metrics = lesson.main(
             lesson.Config(**{"logdir": logdir, "name": "test", **fields})
         )
