@@ -10,7 +10,7 @@ from pathlib import Path
 # each other longer than they compute where two tests run at a time.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from training import quiet  # noqa: F401 (imports TensorFlow without its log lines)
+from training import device  # imports TensorFlow without its log lines
 
 import pytest
 
@@ -25,6 +25,12 @@ for scheme in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
     os.environ[scheme] = (
         "http://127.0.0.1:9"  # the port "discard": connections are refused
     )
+
+
+# Where a larger CPU is limited to AVX2, TensorFlow would crash in bfloat16.
+needs_bfloat16 = pytest.mark.skipif(
+    device.is_limited(), reason="ONEDNN_MAX_CPU_ISA excludes bfloat16"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,7 @@ from data import paintings, photos, weights
 from data.images import color, read
 from data.sources import catalog
 from models import style
+from tests.conftest import needs_bfloat16
 
 lesson = importlib.import_module("lessons.course_9_style_transfer")
 HED = Path(
@@ -124,7 +125,9 @@ def test_targets_are_the_contents_features_and_the_mean_of_the_styles(swirls):
         )
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", pytest.param("bfloat16", marks=needs_bfloat16)]
+)
 def test_gradients_made_by_hand_are_those_of_tensorflow(dtype):
     """Also for a picture of one row, where both borders are the same."""
     random = np.random.default_rng(0)

@@ -474,6 +474,7 @@ def test_profile_of_a_training_that_ends_early(model, examples, tmp_path):
 
 
 def test_precision(monkeypatch):
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     assert device.choose_precision("float32") == "float32"
     assert device.choose_precision("bfloat16") == "bfloat16"
     for flags, expected in (
@@ -487,6 +488,14 @@ def test_precision(monkeypatch):
         assert device.choose_precision("auto") == (
             expected if sys.platform == "linux" else "float32"
         )
+
+
+def test_precision_of_a_cpu_that_is_limited(monkeypatch):
+    monkeypatch.setattr(device.Path, "read_text", lambda path: "flags : avx512_bf16\n")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert device.choose_precision("auto") == "float32"
+    with pytest.raises(ValueError, match="ONEDNN_MAX_CPU_ISA is AVX2, which excludes"):
+        device.choose_precision("bfloat16")
 
 
 def test_debug_runs_the_model_eagerly_and_checks_numbers(examples):

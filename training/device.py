@@ -65,6 +65,13 @@ def choose_strategy(strategy: str) -> tf.distribute.Strategy:
         return tf.distribute.MirroredStrategy(devices)
 
 
+def is_limited() -> bool:
+    """True if ONEDNN_MAX_CPU_ISA keeps a CPU that computes bfloat16 from it: TensorFlow
+    does not ask, and would crash.
+    """
+    return os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_BFLOAT16
+
+
 def choose_precision(precision: str) -> str:
     """Returns "bfloat16" or "float32".
 
@@ -73,10 +80,19 @@ def choose_precision(precision: str) -> str:
             natively: a GPU of compute capability 8.0 (Ampere, 2020) or above, a CPU on
             Linux with the instructions AVX512_BF16 or AMX_BF16, if ONEDNN_MAX_CPU_ISA
             does not exclude them.
+
+    Raises:
+        ValueError: "bfloat16", which ONEDNN_MAX_CPU_ISA excludes.
     """
+    gpus = tf.config.list_physical_devices("GPU")
+    if precision == "bfloat16" and is_limited() and not gpus:
+        raise ValueError(
+            "--precision is bfloat16, but ONEDNN_MAX_CPU_ISA is "
+            f"{os.environ['ONEDNN_MAX_CPU_ISA']}, which excludes it: take float32, or "
+            "unset that variable"
+        )
     if precision != "auto":
         return precision
-    gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         capabilities = [
             tf.config.experimental.get_device_details(gpu).get(
@@ -88,8 +104,7 @@ def choose_precision(precision: str) -> str:
     else:
         cpu = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
         native = "avx512_bf16" in cpu or "amx_bf16" in cpu
-        limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
-        native = native and limit not in WITHOUT_BFLOAT16
+        native = native and not is_limited()
     return "bfloat16" if native else "float32"
 
 
