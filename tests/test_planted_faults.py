@@ -80,6 +80,41 @@ def test_fault_is_caught_in_processes_of_their_own():
     assert outcome.planted == 1
 
 
+def test_tests_that_fail_anyway_catch_nothing(monkeypatch, capsys):
+    """Their faults are not planted."""
+    names = ["mlp: hidden layers frozen", "learning rate 0 in exercise 3"]
+    red, green = (FAULTS[name].tests[0] for name in names)
+    outcomes = [
+        program.Outcome(1, {red: "assert 1 < 0"}, [], 0, ""),
+        program.Outcome(1, {green: "assert 1 < 0"}, [], 1, ""),
+    ]
+    monkeypatch.setattr(program, "run_tests", lambda *_: outcomes.pop(0))
+    assert program.check(names) == 1
+    said = capsys.readouterr().out
+    assert f"fails without any fault: {red}" in said
+    assert "1 of 2 faults are caught" in said
+    assert not outcomes
+
+
+REPORT = """<testsuites><testsuite>
+<testcase classname="tests.lessons.test_a" name="test_one[x-1]">
+<failure message="assert 1 &lt; 0" /></testcase>
+<testcase classname="tests.test_b" name="test_two">
+<error message="no data" /></testcase>
+<testcase classname="tests.test_b" name="test_three" />
+</testsuite></testsuites>"""
+
+
+def test_report_is_read(tmp_path):
+    (tmp_path / "report.xml").write_text(REPORT)
+    failures, errors = program.read_report(tmp_path / "report.xml")
+    assert failures == {"tests/lessons/test_a.py::test_one[x-1]": "assert 1 < 0"}
+    assert errors == ["tests/test_b.py::test_two"]
+    for test in ("tests/lessons/test_a.py", "tests/lessons/test_a.py::test_one"):
+        assert program.is_among(test, failures)
+    assert not program.is_among("tests/lessons/test_a.py::test_on", failures)
+
+
 LESSON = """
 import dataclasses, sys
 from tools.planted_faults import planting

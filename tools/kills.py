@@ -14,6 +14,7 @@ wrong.
 
 import argparse
 import contextlib
+import importlib
 import json
 import random
 import shutil
@@ -24,15 +25,19 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lessons.__main__ import ROOT, find_lessons
 from training import resume, run_folder
 
 import keras
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-ROOT = Path(__file__).resolve().parents[1]
-# The lessons that train, each so small that it takes some seconds.
-TRAININGS = {
+from tests import few
+
+LESSONS = {lesson.path.stem: lesson.path for lesson in find_lessons()}
+# What makes a lesson small stands in its test in tests/lessons; here, where that is too
+# short to be killed, or rests on what a test replaces.
+FIELDS = {
     "course_1_tf_lr": {"epochs": 20_000},
     "course_1_neuron_xor": {"epochs": 5},
     "course_2_mlp": {"epochs": 6},
@@ -45,8 +50,17 @@ TRAININGS = {
     "course_9_style_transfer": {"size": 200, "steps": 30},
     "course_11_distributed": {"epochs": 60},
 }
-# One that opens an earlier run is given that of a network which was trained for it.
-OPENS = {"course_3_fooling_a_cnn": "course_3_cnn"}
+# These change nothing that a run could lose.
+NOTHING_TO_LOSE = {
+    "course_1_tf_basic_operation",
+    "course_1_gradient_descent",
+    "course_3_convolution",
+    "course_3_what_filters_see",
+    "course_3_saliency",
+    "course_3_grad_cam",
+    "course_4_pretrained_features",
+    "course_5_cut_point",
+}
 # The ends of the names of what differs between equal runs.
 TIMES = ("seconds", "milliseconds", "_ms", "_per_second")
 LATE = 1 / 3  # of the kills come in the last second of a run ...
@@ -147,6 +161,13 @@ def find_differences(expected: Path, folder: Path) -> list[str]:
     )
 
 
+def find_fields(name: str) -> dict:
+    """Returns what makes a lesson small."""
+    if name in FIELDS:
+        return FIELDS[name]
+    return importlib.import_module(f"tests.lessons.test_{name}").SMALL
+
+
 def start(
     name: str, logdir: Path, run_name: str, again: bool = False, **fields
 ) -> subprocess.Popen:
@@ -156,10 +177,8 @@ def start(
     for key, value in fields.items():
         values = value if isinstance(value, tuple) else (value,)
         words += [f"--{key.replace('_', '-')}", *map(str, values)]
-    places = (ROOT / f"{name}.py", ROOT / f"lessons/{name}.py")
-    path = next(path for path in places if path.exists())
     return subprocess.Popen(
-        [sys.executable, str(path), *words],
+        [sys.executable, str(LESSONS[name]), *words],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -292,12 +311,12 @@ def kill_and_resume(
 
 def torment(name: str, logdir: Path, wanted: int, dice: random.Random) -> Tally:
     """Kills a lesson as often as wanted, and prints its line of the table."""
-    fields, tally = TRAININGS[name], Tally(0.0)
+    fields, tally = find_fields(name), Tally(0.0)
+    opened = getattr(few.load(name).Config, "run", None)
     try:
-        if name in OPENS:
-            trained = OPENS[name]
-            finish(start(trained, logdir / "trained", "trained", epochs=2))
-            fields = {"run": logdir / "trained" / trained / "trained", **fields}
+        if opened:  # the run of a network that was trained before
+            finish(start(opened, logdir / "trained", "trained", **find_fields(opened)))
+            fields = {"run": logdir / "trained" / opened / "trained", **fields}
         process = start(name, logdir, "whole", **fields)
         opened = wait_until_open(process, logdir / name / "whole")
         finish(process)
@@ -329,15 +348,15 @@ def main(words: list[str] | None = None) -> int:
         "lessons",
         nargs="*",
         metavar="LESSON",
-        default=list(TRAININGS),
+        default=[name for name in LESSONS if name not in NOTHING_TO_LOSE],
         help="all if not given",
     )
     parser.add_argument("--kills", type=int, default=50, help="over all of the lessons")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     arguments = parser.parse_args(words)
-    unknown = set(arguments.lessons) - set(TRAININGS)
+    unknown = set(arguments.lessons) - set(LESSONS)
     if unknown:
-        parser.error(f"no lesson that trains: {', '.join(sorted(unknown))}")
+        parser.error(f"no lesson: {', '.join(sorted(unknown))}")
     dice = random.Random(arguments.seed)
     tallies = []
     logdir = Path(tempfile.mkdtemp(prefix="kills_"))
