@@ -5,13 +5,12 @@ a lesson reaches.
 import contextlib
 import functools
 import importlib
-import os
 import re
 from types import ModuleType
 from unittest import mock
 
 from lessons.__main__ import ROOT, find_lessons
-from training import device, recorder
+from training import recorder
 
 from data import Split, digits
 
@@ -22,10 +21,6 @@ OPENING = [
     for path in LESSONS
     if re.search(r"^    run: str", path.read_text("utf-8"), re.MULTILINE)
 ]
-# Where oneDNN is limited so that it cannot, TensorFlow aborts.
-COMPUTES_NO_BFLOAT16 = (
-    os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in device.WITHOUT_BFLOAT16
-)
 
 
 def load(name: str) -> ModuleType:

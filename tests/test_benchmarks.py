@@ -9,7 +9,7 @@ import re
 import subprocess
 
 from lessons import __main__ as lessons
-from training import command_line, doctor, runs
+from training import command_line, device, doctor, runs
 
 import keras
 import numpy as np
@@ -35,7 +35,7 @@ from benchmarks import (
 from benchmarks.measuring import Way
 from data import weights
 from models import cnn, style
-from tests.few import COMPUTES_NO_BFLOAT16, few_digits, recorded_seldom
+from tests.few import few_digits, recorded_seldom
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_operations_are_counted_as_by_hand():
 
 
 def test_peak_runs_small(in_process, monkeypatch):
-    if COMPUTES_NO_BFLOAT16:
+    if device.is_limited():
         monkeypatch.setattr(peak, "PRECISIONS", ("float32",))
     monkeypatch.setattr(peak.cnn_epoch, "time_lesson", lambda: [1e-4])
     text = peak.measure(small=True)

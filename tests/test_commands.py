@@ -4,9 +4,7 @@ import importlib.util
 import json
 import re
 import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 from lessons import __main__ as commands
@@ -423,26 +421,3 @@ def test_reloaded_model_gives_the_same_bits(logdir):
     np.testing.assert_array_equal(
         first.predict(images, verbose=0), again.predict(images, verbose=0)
     )
-
-
-def test_tensorboard_command(logdir):
-    words = [
-        sys.executable,
-        "-m",
-        "lessons",
-        "tensorboard",
-        "--logdir",
-        logdir,
-        "--port",
-        "0",
-    ]
-    process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        assert "http://127.0.0.1:" in process.stdout.readline()
-        time.sleep(3)
-        assert process.poll() is None
-    finally:
-        process.terminate()
-        process.wait(20)

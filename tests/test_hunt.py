@@ -325,7 +325,7 @@ def simplify(text: str) -> str:
     return "".join(text.split()).lower().replace("_", "")
 
 
-@hunt(600)
+@hunt(450)
 @given(command_lines())
 @example(("course_2_mlp", ["", "--seed", "1"]))
 @example(("course_2_mlp", ["--units", "9" * 24]))
@@ -478,7 +478,7 @@ def use_picture(path: Path) -> None:
     read.scale_to(picture, 64)
 
 
-@hunt(700)
+@hunt(650)
 @given(picture_files())
 def test_picture_files(quiet_descriptor, place, generated):
     GENERATED["picture files"] += 1
@@ -839,7 +839,7 @@ def records(draw, place: Path) -> dict[str, bytes]:
     return files
 
 
-@hunt(150)
+@hunt(110)
 @given(st.data())
 def test_run_folders(place, data):
     """As `compare` and `predict` read them, the first one beside a whole one."""

@@ -76,12 +76,13 @@ def interrupt_at(monkeypatch, place, method, count):
             "on_train_batch_end",
             [6, 15],
         ),
-        (
+        pytest.param(
             "course_3_cnn",
             {**SMALL_CNN, "learning_rate": 0.02},
             recorder.StopOnDivergence,
             "on_train_batch_end",
             [18],
+            marks=pytest.mark.full,
         ),
         ("course_9_style_transfer", SMALL_STYLE, runs.Run, "log", [2, 4, 3]),
     ],
