@@ -383,6 +383,32 @@ def test_log_ends_what_diverges(tmp_path):
     assert run_folder.read(run.folder).metrics["status"] == "failed"
 
 
+def test_table_is_printed_and_kept(tmp_path, capsys):
+    with runs.start(Config(logdir=tmp_path, name="a"), EXAMPLES) as run:
+        run.table("Speed", {"one": {"x": 1.25}, "two": {"x": -2, "y": 3}}, digits=1)
+    assert capsys.readouterr().out.endswith(
+        "\nSpeed\n"
+        "                     x           y\n"
+        "one                1.2            \n"
+        "two               -2.0         3.0\n"
+    )
+    (event,) = read_events(run.folder).Tensors("Speed")
+    assert tf.make_ndarray(event.tensor_proto).item().decode() == (
+        "|  | x | y |\n| --- | --- | --- |\n| one | 1.2 |  |\n| two | -2.0 | 3.0 |\n"
+    )
+
+
+def test_graph_of_a_model_or_a_function(model, tmp_path):
+    with runs.start(Config(logdir=tmp_path, name="a"), EXAMPLES) as run:
+        run.graph(model)
+    assert "keras" in read_events(run.folder / "train").Tags()["tensors"]
+    double = tf.function(lambda x: 2 * x)
+    with runs.start(Config(logdir=tmp_path, name="b"), EXAMPLES) as run:
+        run.graph(double, tf.ones(3))
+    operations = {node.op for node in read_events(run.folder / "train").Graph().node}
+    assert "Mul" in operations
+
+
 def test_a_picture_named_partial_stays(tmp_path):
     """Names of pictures come from those of photos."""
     with runs.start(Config(logdir=tmp_path, name="kept"), EXAMPLES) as run:
