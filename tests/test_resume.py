@@ -637,3 +637,15 @@ def test_kills(capfd):
     assert kills.main([]) == 0
     with capfd.disabled():
         print(capfd.readouterr().out)
+
+
+def test_model_of_layers_that_are_built_can_be_resumed():
+    """Such as a head that is trained alone: Keras does not call it built."""
+    layer = keras.layers.Dense(2)
+    layer.build((None, 3))
+    head = keras.Sequential([layer])
+    saved = resume.pack({"head": head})
+    kernel = layer.kernel.numpy()
+    layer.kernel.assign(0 * kernel)
+    resume.unpack({"head": head}, saved)
+    np.testing.assert_array_equal(layer.kernel.numpy(), kernel)

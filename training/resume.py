@@ -116,7 +116,8 @@ def find_places(name: str, value) -> dict:
     Raises:
         TypeError: it is nothing that can be changed in place.
     """
-    if isinstance(value, keras.Model) and value.built:
+    # A Sequential of layers that are built already, with variables, counts as built.
+    if isinstance(value, keras.Model) and (value.built or value.variables):
         places = {f"{name}.model{n}": v for n, v in enumerate(value.variables)}
         optimizer = getattr(value, "optimizer", None)  # missing before `compile`
         if optimizer is not None:
