@@ -46,7 +46,7 @@ def logdir(reader, tmp_path_factory):
     for rate in (0.001, 0.02):
         course_1_tf_lr.main(
             course_1_tf_lr.Config(
-                learning_rate=rate, logdir=logdir, name=f"rate {rate}"
+                epochs=300, learning_rate=rate, logdir=logdir, name=f"rate {rate}"
             )
         )
     return logdir

@@ -9,7 +9,7 @@ import time
 
 from lessons.exercises import checking, commands, running
 from lessons.exercises.answers import ANSWERS
-from training import command_line, run_folder
+from training import command_line, doctor, run_folder
 
 import keras
 import numpy as np
@@ -119,7 +119,9 @@ def test_shipped_exercise_fails_for_its_own_reason(number, tmp_path):
 
 @pytest.mark.parametrize("number", QUICK)
 def test_solution_passes_with_one_seed(number, tmp_path, monkeypatch):
+    """The doctor, who need not say anything then, does not look."""
     monkeypatch.setattr(checking, "SEEDS", checking.SEEDS[1:])
+    monkeypatch.setattr(doctor.TrainingDoctor, "examine", lambda watcher: None)
     answer = ANSWERS[number]
     assert not check(tmp_path, number, " ".join(answer.flags), answer.changes).missing
 
@@ -241,7 +243,9 @@ CHEATS = {
 
 
 @pytest.mark.parametrize("cheat", CHEATS)
-def test_check_cannot_be_fooled(cheat, tmp_path):
+def test_check_cannot_be_fooled(cheat, tmp_path, monkeypatch):
+    """By what it measures itself, not by what the doctor says."""
+    monkeypatch.setattr(doctor.TrainingDoctor, "examine", lambda watcher: None)
     changes, message = CHEATS[cheat]
     with few_digits():
         verdict = check(tmp_path, 1, changes=changes)
