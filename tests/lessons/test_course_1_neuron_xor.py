@@ -39,10 +39,11 @@ def test_hidden_layer_learns_xor(small_run):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("units", "solved"), [(4, 20), (2, 10)])
-def test_starts_that_succeed_as_shipped(units, solved, tmp_path):
+@pytest.mark.parametrize(("units", "least", "most"), [(4, 20, 20), (2, 5, 11)])
+def test_starts_that_succeed_as_shipped(units, least, most, tmp_path):
+    """Of 20: all of four neurons, and fewer than half or so of two."""
     configs = [
         lesson.Config(units=units, seed=seed, logdir=tmp_path) for seed in range(20)
     ]
     accuracies = [lesson.main(config)["train"]["accuracy"] for config in configs]
-    assert accuracies.count(1.0) == solved
+    assert least <= accuracies.count(1.0) <= most

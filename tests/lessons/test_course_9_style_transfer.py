@@ -77,6 +77,6 @@ def test_one_color_alone_is_no_trouble(color, tmp_path):
     plain = tmp_path / "plain.png"
     Image.new("RGB", (80, 60), color).save(plain)
     for name, value in {"style": (str(plain),), "content": str(plain)}.items():
-        metrics = small.run(lesson, tmp_path / name, steps=3, **{name: value})
+        metrics = small.run(lesson, tmp_path / name, size=32, steps=2, **{name: value})
         assert np.isfinite(list(metrics["train"].values())).all()
         assert read_result(tmp_path / name, "RGB").shape[2] == 3
