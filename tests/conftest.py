@@ -3,6 +3,7 @@ unless it asks for them.
 """
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -25,6 +26,9 @@ for scheme in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
     os.environ[scheme] = (
         "http://127.0.0.1:9"  # the port "discard": connections are refused
     )
+# A shell lets programs in its background ignore Ctrl-C, and with them what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # Where a larger CPU is limited to AVX2, TensorFlow would crash in bfloat16.
