@@ -61,7 +61,14 @@ def test_lesson_is_a_program(name, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stopped:
         runpy.run_path(str(LESSONS[name].path), run_name="__main__")
     assert not stopped.value.code
-    assert "--seed" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for field in load(name).Config.__dataclass_fields__:
+        flag = f"--{field.replace('_', '-')}"
+        helped = re.search(rf" {flag}[ ,](.+?)\(default: ", shown)
+        assert helped, f"{flag} is not in --help"
+        # Without the names of types, such as INT|NONE, and lists of choices.
+        words = re.sub(r"\{.*?\}|[A-Z|]{3,}|--no-\S+", "", helped[1])
+        assert re.search(r"[a-z]{2}", words), f"{flag} has no help: a comment above it"
 
 
 def test_list_is_fast_and_complete():
