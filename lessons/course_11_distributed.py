@@ -3,40 +3,55 @@ adds up their gradients.
 
     python lessons/course_11_distributed.py
 
-Result: 98.0 % test accuracy (97.9 to 98.1 over 5 seeds) on all of MNIST
-Time: 0.1 minutes (2 cores, bfloat16)
+Result: 98.0 % test accuracy (97.9 to 98.1 over 5 seeds) on all of MNIST, with one
+        worker alone and with several, since they take the same steps
+Time: 0.1 minutes (2 cores, AVX2 only)
 
-You will see one worker; with --workers 2, two processes of this machine work together
-as two machines would. The gradient of a batch is the sum of what each image adds to it,
-so it does not matter who computes which part: all-reduce gives the sum to each worker,
-and all take the same step. They end with equal weights, to the bit, and with those of
-one worker alone but for rounding. On two cores, two processes are no faster than one,
-which uses both cores already, and lose the 4 ms in which they add up 338,000 numbers.
-Machines gain where computing a share takes longer than that.
+The gradient of a batch is the sum of what each image adds to it, so it does not matter
+which worker computes which part. Each step of the training has four parts:
 
-On machines of your own, start the command above on each, with TF_CONFIG (on Kubernetes
-an operator sets it):
+1. Each of n workers takes a share of the batch: every n-th image.
+2. It computes what its share adds to the gradient.
+3. All-reduce adds up these gradients, and gives the sum to all workers.
+4. All take the same step of gradient descent with it.
+
+The workers begin with equal weights and take equal steps. So their weights stay equal,
+to the bit, and only gradients travel. The weights are also those of one worker that
+trains alone, but for rounding, since it sums in another order. This is synchronous data
+parallelism (Chen et al., "Revisiting Distributed Synchronous SGD", 2016), and all
+workers wait for the slowest. TensorFlow's MultiWorkerMirroredStrategy does it.
+
+The command above starts one worker; --workers 2 starts two processes of this machine,
+which work together as two machines would. The price is all-reduce: in each step, it
+adds up 338,000 numbers, however small the shares are. Medians (2 cores, AVX2 only):
+
+    workers  batch size  compute  all-reduce  images per second
+
+On one machine, two processes share the cores that one would use alone, so they gain
+nothing. Several machines gain where computing a share takes longer than all-reduce.
+
+On machines of your own, start the command on each, with TF_CONFIG (on Kubernetes an
+operator sets it):
     TF_CONFIG='{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task":
     {"type": "worker", "index": 0}}'
 and with index 1 on the second. The first worker, the chief, prints and writes the run;
 the others write nothing.
 
-In TensorBoard: "compute_ms" and "all_reduce_ms", medians of an epoch; the second holds
-the wait for the others.
+In TensorBoard: "loss", and "compute_ms" and "all_reduce_ms", the medians of an epoch
+(page Scalars). The second holds the wait for the others.
 
 Try:
-    --workers 2         19,000 images a second, not 55,000: adding up takes more than
-                        twice as long as computing
-    --workers 2 --batch-size 1000  95,000, alone 107,000: fewer sums for as many images;
-                                   but only 95 % in as many epochs
-    --learning-rate 3   too high: it learns nothing
+    --workers 2
+    --workers 2 --batch-size 1000
+    --learning-rate 3
 """
 
 import time
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from training import cluster, command_line, options
+from training import command_line, options
+from training.cluster import local_workers, meeting, shared_run, tf_config, values
 
 import keras
 import numpy as np
@@ -59,7 +74,8 @@ class Config(options.Options):
 
 def build_mlp(units: tuple[int, ...]) -> keras.Model:
     """Builds a network from uint8 images (batch, 28, 28, 1) to logits (batch, 10)."""
-    model = keras.Sequential([keras.Input((28, 28, 1))], name="mlp")
+    model = keras.Sequential(name="mlp")
+    model.add(keras.Input((28, 28, 1)))
     model.add(keras.layers.Rescaling(1 / 255))
     model.add(keras.layers.Flatten())  # (batch, 784)
     for width in units:
@@ -68,129 +84,203 @@ def build_mlp(units: tuple[int, ...]) -> keras.Model:
     return model
 
 
+def share(strategy: tf.distribute.Strategy, batch: np.ndarray):
+    """Gives each of n workers every n-th element of a batch, from another place on.
+
+    None is left out, and none is taken twice. Shares differ in size by one at most.
+
+    Args:
+        strategy: of the workers.
+        batch: images (batch, 28, 28, 1) or labels (batch,), the same on all workers.
+    """
+
+    def take(worker):
+        first, count = worker.replica_id_in_sync_group, worker.num_replicas_in_sync
+        return tf.constant(batch[first::count])
+
+    return strategy.experimental_distribute_values_from_function(take)
+
+
+def find_gradients(
+    model: keras.Model, images: tf.Tensor, labels: tf.Tensor, batch_size: tf.Tensor
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Returns what a share adds to the mean loss of the batch, and to its gradients.
+
+    Args:
+        model: equal on all workers.
+        images: uint8 (share, 28, 28, 1).
+        labels: (share,).
+        batch_size: of the whole batch, as float32.
+    """
+    with tf.GradientTape() as tape:
+        losses = keras.losses.sparse_categorical_crossentropy(
+            labels, model(images), from_logits=True
+        )  # (share,)
+        # Not the mean of the share: shares may differ in size.
+        loss = tf.reduce_sum(losses) / batch_size
+    return loss, tape.gradient(loss, model.trainable_variables)
+
+
+def add_up_and_step(
+    model: keras.Model,
+    loss: tf.Tensor,
+    gradients: list[tf.Tensor],
+    learning_rate: tf.Tensor,
+) -> tf.Tensor:
+    """Adds up the losses and gradients of all workers, and takes the same step on each.
+
+    Returns:
+        The mean loss of the whole batch.
+    """
+    worker = tf.distribute.get_replica_context()
+    # All-reduce takes results of operations, and arguments of a function are none.
+    results = tf.identity_n([loss, *gradients])
+    loss, *gradients = worker.all_reduce("sum", results)
+    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+        variable.assign_sub(learning_rate * gradient)
+    return loss
+
+
+@tf.function(reduce_retracing=True)
+def run_on_workers(strategy: tf.distribute.Strategy, function, *arguments):
+    """Calls a function of the workers; all of them do so at the same time."""
+    return strategy.run(function, arguments)
+
+
+def train_step(
+    strategy: tf.distribute.Strategy,
+    model: keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    learning_rate: float,
+) -> tuple[float, tuple[float, float]]:
+    """Takes a step with a batch, which all workers share.
+
+    Args:
+        strategy: of the workers.
+        model: equal on all workers, and again afterwards.
+        images: uint8 (batch, 28, 28, 1), the same on all workers.
+        labels: (batch,).
+        learning_rate: of this step.
+
+    Returns:
+        The mean loss of the batch, and the seconds of computing and of all-reduce.
+
+    Raises:
+        FloatingPointError: the loss is no finite number.
+    """
+    started = time.perf_counter()
+    loss, gradients = run_on_workers(
+        strategy,
+        find_gradients,
+        model,
+        share(strategy, images),
+        share(strategy, labels),
+        tf.constant(float(len(labels))),
+    )
+    values.read(strategy, gradients[0])  # of the first layer: it is computed last
+    computed = time.perf_counter()
+    loss = run_on_workers(
+        strategy, add_up_and_step, model, loss, gradients, tf.constant(learning_rate)
+    )
+    loss = values.read(strategy, loss)
+    stepped = time.perf_counter()
+    if not np.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss is {loss}: try a tenth of the learning rate"
+        )
+    return loss, (computed - started, stepped - computed)
+
+
+def draw_batches(count: int, batch_size: int, seed: list[int]) -> list[np.ndarray]:
+    """Returns the indices of all images in random order, in batches.
+
+    All workers draw the same, since they use the same seed.
+    """
+    order = np.random.default_rng(seed).permutation(count)
+    return np.split(order, range(batch_size, count, batch_size))
+
+
+def measure_speed(seconds: list[tuple[float, float]], batch_size: int) -> dict:
+    """Returns how fast steps were, from the seconds that `train_step` returned."""
+    compute, all_reduce = np.median(seconds, axis=0).tolist()
+    return {
+        "images_per_second": batch_size / (compute + all_reduce),
+        "compute_ms": 1000 * compute,
+        "all_reduce_ms": 1000 * all_reduce,
+    }
+
+
+def find_largest_difference(
+    strategy: tf.distribute.Strategy, model: keras.Model
+) -> float:
+    """Returns how far the weights of the workers are from each other."""
+    row = np.concatenate([weights.ravel() for weights in model.get_weights()])
+    rows = values.gather(strategy, row[None])  # (workers, weights)
+    return float(np.ptp(rows, axis=0).max())
+
+
+def copy_for_chief(model: keras.Model) -> keras.Model:
+    """Returns a copy that the chief can evaluate and save without the others."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    copy.compile(
+        "sgd",
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return copy
+
+
 def main(config: Config) -> dict:
-    if config.workers > 1 and not cluster.is_described():
-        return cluster.launch(main, config)
+    if config.workers > 1 and not tf_config.is_set():
+        return local_workers.launch(main, config)  # each of them calls main again
+
     dataset = digits.load_digits()
-    team, strategy = cluster.join(config, dataset)
-    config, chief = replace(config, workers=len(team.addresses)), team.index == 0
-    with cluster.start_run(
-        team, config, dataset
-    ) as run:  # None where nothing is written
-        # A variable that is made in the scope is on every worker, and begins with the
-        # chief's numbers.
-        with strategy.scope():
+    images, labels = dataset.train
+    cluster, strategy = meeting.join(config, dataset)
+    config = replace(config, workers=len(cluster.addresses))
+
+    with shared_run.start(cluster, config, dataset) as run:  # None, but in the chief
+        with strategy.scope():  # on every worker, with the chief's initial weights
             model = build_mlp(config.units)
 
-        def differentiate(images, labels, count):
-            """Returns what a worker's share adds to the mean loss of a batch of `count`
-            images, and to its gradient.
-            """
-            with tf.GradientTape() as tape:
-                losses = keras.losses.sparse_categorical_crossentropy(
-                    labels, model(images), from_logits=True
-                )
-                loss = (
-                    tf.reduce_sum(losses) / count
-                )  # not the mean of the share: shares may differ in size
-            return loss, tape.gradient(loss, model.trainable_variables)
-
-        def step(loss, gradients, rate):
-            """Adds up the losses and gradients of all workers, and steps; returns the
-            loss of the whole batch.
-            """
-            loss, *gradients = tf.distribute.get_replica_context().all_reduce(
-                "sum", tf.identity_n([loss, *gradients])
-            )
-            for variable, gradient in zip(
-                model.trainable_variables, gradients, strict=True
-            ):
-                variable.assign_sub(rate * gradient)
-            return loss
-
-        compute = tf.function(
-            lambda *values: strategy.run(differentiate, values), reduce_retracing=True
-        )
-        update = tf.function(lambda *values: strategy.run(step, values))
-
-        def share(values):
-            """Returns every n-th value for each of n workers: none is left out, and
-            none taken twice.
-            """
-            return strategy.experimental_distribute_values_from_function(
-                lambda worker: tf.constant(
-                    values[
-                        worker.replica_id_in_sync_group :: worker.num_replicas_in_sync
-                    ]
-                )
-            )
-
-        (images, labels), size, pace = dataset.train, config.batch_size, {}
-        for epoch in cluster.steps(run, strategy, config.epochs, model):
-            order = np.random.default_rng([config.seed, epoch]).permutation(len(labels))
-            batches, losses, seconds = (
-                np.split(order, range(size, len(order), size)),
-                [],
-                [],
-            )
+        speed = {}
+        for epoch in shared_run.steps(run, strategy, config.epochs, model):
+            batches = draw_batches(len(labels), config.batch_size, [config.seed, epoch])
+            losses, seconds = [], []
             for number, batch in enumerate(batches):
-                rate = config.learning_rate * (
-                    1 - (epoch + number / len(batches)) / config.epochs
+                done = (epoch + number / len(batches)) / config.epochs
+                rate = config.learning_rate * (1 - done)
+                loss, parts = train_step(
+                    strategy, model, images[batch], labels[batch], rate
                 )
-                started = time.perf_counter()
-                loss, gradients = compute(
-                    share(images[batch]),
-                    share(labels[batch]),
-                    tf.constant(float(len(batch))),
+                losses.append(loss)
+                seconds.append(parts)
+            if run:
+                speed = measure_speed(seconds, config.batch_size)
+                run.log((epoch + 1) * len(batches), loss=np.mean(losses), **speed)
+                said = ", ".join(
+                    f"{name} {value:,.1f}" for name, value in speed.items()
                 )
-                cluster.read(strategy, gradients[0])  # the last one to be computed
-                computed = time.perf_counter()
-                losses.append(
-                    cluster.read(strategy, update(loss, gradients, tf.constant(rate)))
-                )
-                seconds.append((computed - started, time.perf_counter() - computed))
-                if not np.isfinite(losses[-1]):
-                    raise FloatingPointError(
-                        f"the loss is {losses[-1]}: try a tenth of the learning rate"
-                    )
-            if chief:
-                parts = dict(
-                    zip(
-                        ("compute_ms", "all_reduce_ms"),
-                        1000 * np.median(seconds, axis=0),
-                        strict=True,
-                    )
-                )
-                pace = {"images_per_second": 1000 * size / sum(parts.values())} | parts
-                said = ", ".join(f"{name} {value:,.1f}" for name, value in pace.items())
                 print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f}, {said}")
-                run.log((epoch + 1) * len(batches), loss=np.mean(losses), **pace)
-        apart = float(
-            np.ptp(cluster.gather(strategy, model.get_weights()), axis=0).max()
-        )
-        if not chief:
-            return {"apart": apart}
-        reader = keras.models.clone_model(
-            model
-        )  # outside of the strategy: the chief tests alone
-        reader.compile(
-            "sgd",
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
-        )
-        reader.set_weights(model.get_weights())
+
+        difference = find_largest_difference(strategy, model)
+        if not run:
+            return {"largest_difference": difference}
         print(
             f"\nLargest difference between the weights of {config.workers} workers: "
-            f"{apart}"
+            f"{difference}"
         )
-        splits = {
-            name: getattr(dataset, name) for name in ("train", "validation", "test")
-        }
-        metrics = {
-            name: reader.evaluate(*split, 500, 0, return_dict=True)
-            for name, split in splits.items()
-        }
-        return run.finish(reader, **metrics, apart=apart, **pace)
+        model = copy_for_chief(model)
+        metrics = {}
+        for name in ("train", "validation", "test"):
+            x, y = getattr(dataset, name)
+            metrics[name] = model.evaluate(
+                x, y, batch_size=500, return_dict=True, verbose=0
+            )
+        workers = {"largest_difference": difference, **speed}
+        return run.finish(model, **metrics, workers=workers)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,7 +16,8 @@ import time
 
 from lessons import course_2_mlp, course_3_fooling_a_cnn
 from lessons import course_11_distributed as distributed
-from training import cluster, command_line, options
+from training import command_line, options
+from training.cluster import local_workers, meeting, tf_config
 
 import keras
 import numpy as np
@@ -38,14 +40,6 @@ def describe(workers, kind="worker", index=0, **jobs):
     return json.dumps(
         {"cluster": {"worker": workers, **jobs}, "task": {"type": kind, "index": index}}
     )
-
-
-def free_addresses(count):
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    addresses = tuple(f"127.0.0.1:{probe.getsockname()[1]}" for probe in probes)
-    for probe in probes:
-        probe.close()
-    return addresses
 
 
 def start(addresses, index, logdir, **fields):
@@ -88,7 +82,7 @@ def alone(tmp_path_factory):
     """The folder of one worker's run."""
     logdir = tmp_path_factory.mktemp("alone")
     metrics = distributed.main(distributed.Config(logdir=logdir, name="test", **UNEVEN))
-    assert metrics["apart"] == 0
+    assert metrics["workers"]["largest_difference"] == 0
     return logdir
 
 
@@ -126,7 +120,7 @@ def test_one_worker_descends_as_numpy_does(alone):
 @pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.full)])
 def test_workers_end_with_the_weights_of_one(count, alone, tmp_path):
     """And only the chief writes."""
-    addresses = free_addresses(count)
+    addresses = local_workers.find_free_addresses(count)
     workers = [
         start(addresses, index, tmp_path / str(index), **UNEVEN)
         for index in range(count)
@@ -151,7 +145,7 @@ def test_workers_end_with_the_weights_of_one(count, alone, tmp_path):
         json.loads((logdir / NAME / "test/metrics.json").read_text())
         for logdir in (tmp_path / "0", alone)
     )
-    assert metrics["apart"] == 0
+    assert metrics["workers"]["largest_difference"] == 0
     assert metrics["test"]["loss"] == pytest.approx(one["test"]["loss"], abs=1e-5)
     config = json.loads((tmp_path / "0" / NAME / "test/config.json").read_text())
     assert config["hyperparameters"]["workers"] == count
@@ -163,7 +157,7 @@ def test_workers_of_one_command(alone, tmp_path, capfd):
         distributed.Config(logdir=tmp_path / "two", name="test", workers=2, **UNEVEN)
     )
     assert metrics["status"] == "finished"
-    assert metrics["apart"] == 0
+    assert metrics["workers"]["largest_difference"] == 0
     assert capfd.readouterr().err == ""
     check_equal(alone, tmp_path / "two")
     assert "TF_CONFIG" not in os.environ
@@ -182,7 +176,7 @@ def test_killed_worker_ends_the_others_and_all_are_resumed(killed, tmp_path):
     whole = distributed.main(
         distributed.Config(logdir=tmp_path / "whole", name="test", workers=2, **fields)
     )
-    addresses = free_addresses(2)
+    addresses = local_workers.find_free_addresses(2)
     workers = [
         start(addresses, index, tmp_path / "killed", **fields) for index in range(2)
     ]
@@ -247,58 +241,49 @@ def test_ctrl_c_reaches_all_workers_of_one_command(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "TF_CONFIG is no JSON"),
-        ("[" * 100_000, "TF_CONFIG is no JSON"),
-        ("[]", "TF_CONFIG is '[]', expected an object"),
-        ("{}", 'no "cluster", expected an object'),
-        ('{"cluster": []}', 'as "cluster", expected an object'),
-        ('{"cluster": {"worker": []}}', 'no "task", expected an object'),
-        ('{"cluster": {}, "task": {}}', 'no "worker", expected a list'),
-        (describe("127.0.0.1:2001"), 'as "worker", expected a list'),
-        (describe([]), "0 chiefs and 0 workers"),
-        (describe(TWO, chief=TWO), "2 chiefs"),
-        (describe(TWO, ps=["127.0.0.1:2003"]), "TF_CONFIG has 'ps' in its \"cluster\""),
-        (describe(TWO, evaluator=["127.0.0.1:2003"]), "has 'evaluator'"),
-        (describe(["127.0.0.1"]), "the address '127.0.0.1', expected host:port"),
-        (describe([":2001"]), "the address ':2001'"),
-        (describe(["localhost:0"]), "the address 'localhost:0'"),
-        (describe(["localhost:65536"]), "the address 'localhost:65536'"),
-        (describe(["localhost:two"]), "the address 'localhost:two'"),
-        (describe([2001]), "the address 2001"),
-        (describe([*TWO, TWO[0]]), "the address 127.0.0.1:2001 twice"),
-        (describe(TWO, chief=TWO[:1]), "the address 127.0.0.1:2001 twice"),
-        (
-            describe(TWO, index=2),
-            "the task index 2, but its \"cluster\" has 2 of type 'worker'",
-        ),
-        (describe(TWO, index=-1), "the task index -1"),
-        (describe(TWO, index="0"), 'as "index", expected a whole number'),
-        (describe(TWO, index=True), 'as "index", expected a whole number'),
-        (describe(TWO, kind="chief"), "has 0 of type 'chief'"),
-        (
-            describe(TWO, kind="ps"),
-            'the task type \'ps\', expected "chief" or "worker"',
-        ),
-        (describe(TWO, kind=1), 'as "type", expected a text'),
+        ("{", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        ("3", "cannot be read"),
+        ('{"cluster": []}', "cannot be read"),
+        (describe("127.0.0.1:2001"), "cannot be read"),
+        (describe([2001]), "cannot be read"),
+        (describe(TWO, index="one"), "cannot be read"),
+        ("{}", "names 0 chiefs and 0 workers"),
+        (describe([]), "names 0 chiefs and 0 workers"),
+        (describe(TWO[:1], chief=["a:1", "b:1"]), "names 2 chiefs and 1 workers"),
+        (describe(TWO, ps=["127.0.0.1:2003"]), "has worker, ps in its"),
+        (describe(["127.0.0.1"]), "has the address '127.0.0.1', which is not"),
+        (describe([":2001"]), "has the address ':2001', which is not"),
+        (describe(["localhost:0"]), "has the address 'localhost:0', which is not"),
+        (describe(["localhost:65536"]), "has the address 'localhost:65536'"),
+        (describe(["localhost:two"]), "has the address 'localhost:two'"),
+        (describe({"0": "a:1", "2": "b:1"}), "has the address 0, which is not"),
+        (describe([*TWO, TWO[0]]), "has the address 127.0.0.1:2001 twice"),
+        (describe(TWO, chief=TWO[:1]), "has the address 127.0.0.1:2001 twice"),
+        (json.dumps({"cluster": {"worker": TWO}}), "has the task None None"),
+        (describe(TWO, index=2), "has the task worker 2, and 2 of that type"),
+        (describe(TWO, index=-1), "has the task worker -1"),
+        (describe(TWO, kind="chief"), "has the task chief 0, and 0 of that type"),
+        (describe(TWO, kind="ps"), "has the task ps 0"),
     ],
 )
 def test_wrong_description(text, said, monkeypatch, tmp_path):
     monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(ValueError, match="TF_CONFIG") as refused:
+    with pytest.raises(ValueError, match=f"^TF_CONFIG .*{re.escape(said)}") as refused:
         distributed.main(distributed.Config(logdir=tmp_path / "runs"))
-    assert said in str(refused.value)
+    assert str(refused.value).endswith(f": expected such as {tf_config.EXAMPLE}")
+    assert "\n" not in str(refused.value)
     assert not (tmp_path / "runs").exists()
 
 
-def test_description():
-    assert cluster.parse(None) == cluster.Cluster(("127.0.0.1:0",), 0)
-    assert cluster.parse(describe(TWO, index=1)) == cluster.Cluster(tuple(TWO), 1)
-    with_chief = {"chief": ["a:1"], "worker": ["b:1", "[::1]:1"]}
+def test_description(monkeypatch):
+    assert tf_config.read_cluster().index == 0
+    monkeypatch.setenv("TF_CONFIG", describe(TWO, index=1))
+    assert tf_config.read_cluster() == (tuple(TWO), 1)
+    jobs = {"workers": ["b:1", "[::1]:1"], "chief": ["a:1"]}
     for kind, index, place in (("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)):
-        text = json.dumps(
-            {"cluster": with_chief, "task": {"type": kind, "index": index}}
-        )
-        assert cluster.parse(text) == cluster.Cluster(("a:1", "b:1", "[::1]:1"), place)
+        monkeypatch.setenv("TF_CONFIG", describe(kind=kind, index=index, **jobs))
+        assert tf_config.read_cluster() == (("a:1", "b:1", "[::1]:1"), place)
 
 
 def test_workers_and_description_contradict_each_other(monkeypatch, tmp_path):
@@ -309,20 +294,24 @@ def test_workers_and_description_contradict_each_other(monkeypatch, tmp_path):
         distributed.main(distributed.Config(logdir=tmp_path, workers=3))
 
 
-def meet_all(addresses, facts, seconds=20):
-    """Lets processes, here threads, meet; returns for each what it was refused with."""
-    refused = [None] * len(addresses)
+def meet(*workers):
+    """Lets processes, here threads, meet; returns for each what it was refused with.
 
-    def come(index):
+    Args:
+        workers: addresses, index, facts, seconds to wait, and to come later.
+    """
+    refused = [None] * len(workers)
+
+    def come(place, addresses, index, facts, seconds, later=0.0):
+        time.sleep(later)
         try:
-            cluster.meet(cluster.Cluster(addresses, index), facts[index], seconds)
+            meeting.meet(tf_config.Cluster(tuple(addresses), index), facts, seconds)
         except (ValueError, OSError) as error:
-            refused[index] = f"{type(error).__name__}: {error}"
+            refused[place] = f"{type(error).__name__}: {error}"
 
     threads = [
-        threading.Thread(target=come, args=(index,))
-        for index in range(len(addresses))
-        if facts[index]
+        threading.Thread(target=come, args=(place, *worker))
+        for place, worker in enumerate(workers)
     ]
     for thread in threads:
         thread.start()
@@ -333,7 +322,7 @@ def meet_all(addresses, facts, seconds=20):
 
 def test_workers_meet_whoever_else_knocks():
     """Also where something probes the chief's port, as Kubernetes does."""
-    addresses = free_addresses(3)
+    addresses = local_workers.find_free_addresses(3)
     knocking = threading.Event()
 
     def knock():
@@ -348,7 +337,8 @@ def test_workers_meet_whoever_else_knocks():
     stranger = threading.Thread(target=knock)
     stranger.start()
     try:
-        assert meet_all(addresses, [{"seed": 0}] * 3) == [None] * 3
+        workers = [(addresses, index, {"seed": "0"}, 20) for index in range(3)]
+        assert meet(*workers) == [None] * 3
     finally:
         knocking.set()
         stranger.join()
@@ -359,80 +349,44 @@ def test_workers_that_were_started_differently():
     dataset = digits.load_digits()
     other = dataclasses.replace(config, batch_size=50, logdir="elsewhere", name="b")
     less = dataset._replace(train=[part[:-1] for part in dataset.train])
-    facts = [cluster.describe(config, dataset), cluster.describe(other, less)]
-    addresses = free_addresses(2)
-    for refused in meet_all(addresses, facts):
+    chiefs, others = meeting.describe(config, dataset), meeting.describe(other, less)
+    addresses = local_workers.find_free_addresses(2)
+    for refused in meet((addresses, 0, chiefs, 20), (addresses, 1, others, 20)):
         assert refused.startswith(
             f"ValueError: worker 1 at {addresses[1]} has batch_size 50, the chief 100; "
             "training data"
         )
         assert "3999 examples" in refused
-    assert cluster.describe(config, dataset) == cluster.describe(
-        dataclasses.replace(config, name="c"), dataset
-    )
+    named = dataclasses.replace(config, name="c")
+    assert chiefs == meeting.describe(named, dataset)
+
+
+def test_workers_with_other_addresses():
+    first, second, third = local_workers.find_free_addresses(3)
+    for refused in meet(([first, second], 0, {}, 5), ([first, third], 1, {}, 5)):
+        assert f"has addresses {first}, {third}, the chief {first}, {second}" in refused
 
 
 def test_worker_that_does_not_come():
-    addresses = free_addresses(3)
-    refused = meet_all(addresses, [{"seed": 0}, {"seed": 0}, None], seconds=1)
+    addresses = local_workers.find_free_addresses(3)
+    refused = meet((addresses, 0, {}, 1), (addresses, 1, {}, 1))
     assert refused[0].startswith(
         f"TimeoutError: worker 2 at {addresses[2]} did not answer within 1 s"
     )
     assert refused[1].startswith(
         f"TimeoutError: the chief at {addresses[0]} did not answer within 1 s"
     )
-    assert meet_all(addresses, [None, {"seed": 0}, None], seconds=0.5)[1].startswith(
-        "TimeoutError: the chief"
-    )
+    assert "TimeoutError: the chief" in meet((addresses, 1, {}, 0.5))[0]
 
 
 def test_worker_that_waits_no_longer_is_not_counted():
     """Worker 1 gives up before worker 2 comes: it must not be taken for present."""
-    addresses = free_addresses(3)
-    refused = {}
-
-    def come(index, seconds, after=0.0):
-        time.sleep(after)
-        try:
-            cluster.meet(cluster.Cluster(addresses, index), {}, seconds)
-        except OSError as error:
-            refused[index] = str(error)
-
-    threads = [
-        threading.Thread(target=come, args=words)
-        for words in ((0, 2), (1, 0.5), (2, 1, 1.0))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert refused[0].startswith(
-        f"worker 1 at {addresses[1]} did not answer within 2 s"
+    addresses = local_workers.find_free_addresses(3)
+    refused = meet(
+        (addresses, 0, {}, 2), (addresses, 1, {}, 0.5), (addresses, 2, {}, 1, 1.0)
     )
-    assert set(refused) == {0, 1, 2}
-
-
-def test_workers_with_other_addresses():
-    addresses = free_addresses(3)
-    refused = []
-
-    def come(cluster_of_one):
-        try:
-            cluster.meet(cluster_of_one, {}, 5)
-        except ValueError as error:
-            refused.append(str(error))
-
-    clusters = (
-        cluster.Cluster(addresses[:2], 0),
-        cluster.Cluster((addresses[0], addresses[2]), 1),
-    )
-    threads = [threading.Thread(target=come, args=(own,)) for own in clusters]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(refused) == 2
-    assert all("has addresses" in text for text in refused)
+    assert f"worker 1 at {addresses[1]} did not answer within 2 s" in refused[0]
+    assert None not in refused
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
@@ -443,19 +397,17 @@ def test_workers_meet_over_ipv6():
         ]
     except OSError as error:
         pytest.skip(f"needs IPv6: {error}")
-    addresses = tuple(f"[::1]:{probe.getsockname()[1]}" for probe in probes)
+    addresses = [f"[::1]:{probe.getsockname()[1]}" for probe in probes]
     for probe in probes:
         probe.close()
-    assert meet_all(addresses, [{"seed": 0}] * 2) == [None] * 2
+    assert meet((addresses, 0, {}, 20), (addresses, 1, {}, 20)) == [None] * 2
 
 
 def test_port_that_is_taken():
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        refused = meet_all(
-            (address, *free_addresses(1)), [{"seed": 0}, None], seconds=1
-        )
-    assert refused[0].startswith(
+        (refused,) = meet(([address, "127.0.0.1:2001"], 0, {}, 1))
+    assert refused.startswith(
         f"OSError: the port of the chief at {address} cannot be opened (Address "
         "already in use"
     )

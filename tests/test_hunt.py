@@ -20,7 +20,8 @@ import zipfile
 from pathlib import Path
 
 from lessons.__main__ import ROOT, find_lessons, run_command
-from training import cluster, command_line, resume, run_folder, runs
+from training import command_line, resume, run_folder, runs
+from training.cluster import local_workers
 
 import h5py
 import keras
@@ -293,7 +294,7 @@ def cut_short(monkeypatch):
         raise AcceptedError
 
     monkeypatch.setattr(runs, "start", start)
-    monkeypatch.setattr(cluster, "launch", launch)  # its processes would compute
+    monkeypatch.setattr(local_workers, "launch", launch)  # its processes would compute
 
 
 def run_lesson(name: str, words: list[str]) -> None:

@@ -9,5 +9,5 @@ def test_it_learns(small_run):
     """More than half of the way from chance to the docstring's figure."""
     metrics = small_run.metrics
     assert metrics["test"]["accuracy"] > (0.1 + 0.98) / 2
-    assert metrics["apart"] == 0
-    assert metrics["images_per_second"] > 0
+    assert metrics["workers"]["largest_difference"] == 0
+    assert metrics["workers"]["images_per_second"] > 0
