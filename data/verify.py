@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pooch
 
-from data import digits, fashion, photo_folders, weights
+from data import digits, fashion, mail, photo_folders, weights
 from data.sources import catalog
 
 # By entry, what raises a ValueError if the contents of a file are others.
@@ -16,6 +16,7 @@ CONTENTS = {
     "mnist": lambda path, _: digits.read_arrays(path),
     "fashion-mnist": fashion.read_array,
     "ants-and-bees": photo_folders.check_photos,
+    "sms-spam": mail.read_collection,
     "efficientnet_lite0": weights.check_converted,
 }
 

@@ -203,6 +203,24 @@ ENTRIES = {
                 ),
             ),
         ),
+        Entry(
+            "sms-spam",
+            "SMS Spam Collection, 5,574 text messages, 747 of them spam",
+            "CC BY 4.0",
+            ("course_7_mail_filter",),
+            (
+                File(
+                    "sms_spam_collection.zip",
+                    203_415,
+                    "sha256:1587ea43e58e82b14ff1f5425c88e17f8496bfcdb67a583dbff9eefaf9963ce3",
+                    (
+                        "https://archive.ics.uci.edu/static/public/228/sms+spam+collection.zip",
+                    ),
+                    "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d",
+                    unpacked="text/SMSSpamCollection",
+                ),
+            ),
+        ),
         # Keras names no checksum of MobileNetV2's file. This one was found in two
         # projects that have nothing to do with each other, one of which took the file
         # from Keras's storage, the other from the release.
