@@ -1,4 +1,4 @@
-"""course_4_image_search: one query over 60,000 vectors, beside scikit-learn's
+"""course_4_similar_clothes: one query over 60,000 vectors, beside scikit-learn's
 neighbors.
 
 The lesson's `search` is the shipped one. The peer is `NearestNeighbors(n_neighbors=10,
@@ -25,6 +25,7 @@ def save_vectors(path: Path) -> None:
     """Writes the vectors of the collection and those of the queries into a file, as the
     lesson computes them.
     """
+    from lessons import course_4_similar_clothes as lesson
     from training import quiet  # noqa: F401
 
     import keras
@@ -41,8 +42,8 @@ def save_vectors(path: Path) -> None:
     collection = np.concatenate([dataset.train.x, dataset.validation.x])
     np.savez(
         path,
-        vectors=compute(collection),
-        queries=compute(dataset.test.x[:QUERIES]),
+        vectors=lesson.describe(compute, collection),
+        queries=lesson.describe(compute, dataset.test.x[:QUERIES]),
     )
 
 
@@ -66,13 +67,11 @@ def run_lesson(path: Path) -> tuple[float, np.ndarray]:
     """Returns the seconds of a query and the places of the ten nearest for each, by the
     lesson's `search`.
     """
-    from lessons import course_4_image_search
+    from lessons import course_4_similar_clothes as lesson
 
     with np.load(path) as file:
         vectors, queries = file["vectors"], file["queries"]
-    return time_queries(
-        lambda query: course_4_image_search.search(vectors, query), queries
-    )
+    return time_queries(lambda query: lesson.search(vectors, query), queries)
 
 
 def run_neighbors(path: Path) -> tuple[float, np.ndarray]:

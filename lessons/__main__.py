@@ -25,6 +25,7 @@ RENAMED = {
         "course_3_saliency",
         "course_3_grad_cam",
     ),
+    "course_4_image_search": ("course_4_similar_clothes", "course_4_photo_search"),
 }
 EXERCISE_ACTIONS = {
     "run": "run it, to be looked at in TensorBoard",

@@ -230,46 +230,12 @@ def test_backbone_refuses_what_it_cannot_take(tmp_path):
             backbones.build_backbone("mobilenet_v2", tmp_path / name)
 
 
-def test_histogram_counts_colors():
-    colors = np.array(
-        [[(0, 0, 0), (63, 63, 63)], [(64, 0, 0), (255, 255, 255)]], np.uint8
-    )
-    (vector,) = features.count_colors(colors[np.newaxis])
-    assert vector.shape == (64,)
-    assert {
-        index: round(float(value) * 6**0.5)
-        for index, value in enumerate(vector)
-        if value
-    } == {0: 2, 1: 1, 63: 1}
-    (grays,) = features.count_colors(
-        np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
-    )
-    np.testing.assert_allclose(grays, np.full(16, 0.25))
-
-
-def test_hog_tells_directions():
-    rows = np.zeros((1, 28, 28, 1), np.uint8)
-    rows[:, ::7] = 255
-    flat, upright = features.compute_hog(
-        np.concatenate([rows, rows.transpose(0, 2, 1, 3)])
-    )
-    assert flat.shape == (324,)
-    assert np.linalg.norm(flat) == pytest.approx(1)
-    assert flat @ upright < 0.1
-    assert flat @ features.compute_hog(rows // 2)[0] > 0.99
-
-
 def test_features_of_a_network_are_what_its_last_layer_gets(images):
     model = cnn.build_cnn((2, 3), units=5, classes=4)
     kernel, bias = model.layers[-1].get_weights()
     vectors = features.use_network(model)(images)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
-    logits = model.predict(images, verbose=0) - bias
-    again = vectors @ kernel
-    lengths = np.linalg.norm(logits, axis=1) / np.linalg.norm(again, axis=1)
-    np.testing.assert_allclose(
-        again * lengths[:, np.newaxis], logits, rtol=1e-3, atol=1e-5
-    )
+    logits = model.predict(images, verbose=0)
+    np.testing.assert_allclose(vectors @ kernel + bias, logits, rtol=1e-3, atol=1e-5)
 
 
 def test_dense_is_matrix_products():

@@ -45,7 +45,7 @@ FIELDS = {
     "course_2_deep_or_wide": {"updates": 20, "depths": (1,)},
     "course_3_cnn": {"epochs": 5},
     "course_3_fooling_a_cnn": {"updates": 20},
-    "course_4_image_search": {"epochs": 2},
+    "course_4_similar_clothes": {"epochs": 2},
     "course_5_transfer_learning": {"epochs": 2},
     "course_9_style_transfer": {"size": 200, "steps": 30},
     "course_11_distributed": {"epochs": 60},
@@ -59,6 +59,7 @@ NOTHING_TO_LOSE = {
     "course_3_saliency",
     "course_3_grad_cam",
     "course_4_pretrained_features",
+    "course_4_photo_search",
     "course_5_cut_point",
 }
 # The ends of the names of what differs between equal runs.

@@ -19,7 +19,8 @@ FASHION_ADDRESSES = (
 )
 PHOTO_LESSONS = (
     "course_4_pretrained_features",
-    "course_4_image_search",
+    "course_4_similar_clothes",
+    "course_4_photo_search",
     "course_5_transfer_learning",
     "course_5_cut_point",
 )  # those that take a network trained on ImageNet
@@ -119,6 +120,11 @@ def describe_fashion(name: str, size: int, md5: str, contents: str) -> File:
     )
 
 
+def describe_photograph(name: str, size: int) -> Shipped:
+    """Returns one of the photographs that scikit-image ships."""
+    return Shipped("scikit-image", f"skimage/data/{name}", size)
+
+
 MNIST_LESSONS = (
     "course_2_mlp",
     "course_2_overfitting",
@@ -158,7 +164,7 @@ ENTRIES = {
             "fashion-mnist",
             "Fashion-MNIST, 70,000 pictures of clothes and shoes",
             "MIT",
-            ("course_4_image_search",),
+            ("course_4_similar_clothes",),
             (
                 describe_fashion(
                     "train-images-idx3-ubyte.gz",
@@ -191,7 +197,11 @@ ENTRIES = {
             "397 photographs of ants and bees, from ImageNet, chosen for PyTorch's "
             "tutorial",
             "not named by its publisher",
-            ("course_5_transfer_learning", "course_5_cut_point"),
+            (
+                "course_4_photo_search",
+                "course_5_transfer_learning",
+                "course_5_cut_point",
+            ),
             (
                 File(
                     "hymenoptera_data.zip",
@@ -329,6 +339,7 @@ ENTRIES = {
                 "course_2_deep_or_wide",
                 "course_3_convolution",
                 "course_4_pretrained_features",
+                "course_4_photo_search",
                 "course_9_style_transfer",
             ),
             shipped=(
@@ -337,11 +348,39 @@ ENTRIES = {
             ),
             others="exercise 5",
         ),
+        # Those whose licence scikit-image names; "text" is a photograph of a page.
+        Entry(
+            "scikit-image-photographs",
+            "15 photographs, from a cat to the Hubble Deep Field",
+            "CC0 or public domain",
+            ("course_4_photo_search",),
+            shipped=(
+                describe_photograph("astronaut.png", 791_555),
+                describe_photograph("brick.png", 106_634),
+                describe_photograph("camera.png", 139_512),
+                describe_photograph("cell.png", 74_183),
+                describe_photograph("chelsea.png", 240_512),
+                describe_photograph("clock_motion.png", 58_784),
+                describe_photograph("coffee.png", 466_706),
+                describe_photograph("coins.png", 75_825),
+                describe_photograph("grass.png", 217_893),
+                describe_photograph("gravel.png", 194_247),
+                describe_photograph("hubble_deep_field.jpg", 527_940),
+                describe_photograph("ihc.png", 477_916),
+                describe_photograph("retina.jpg", 269_564),
+                describe_photograph("rocket.jpg", 112_525),
+                describe_photograph("text.png", 42_704),
+            ),
+        ),
         Entry(
             "portrait",
             "photograph of Grace Hopper",
             "not named by its publisher",
-            ("course_4_pretrained_features", "course_9_style_transfer"),
+            (
+                "course_4_pretrained_features",
+                "course_4_photo_search",
+                "course_9_style_transfer",
+            ),
             shipped=(
                 Shipped(
                     "matplotlib",

@@ -302,16 +302,6 @@ def ignore_mix(style: ModuleType, patches: Patches) -> None:
     patches.wrap(style, "find_targets", find_targets)
 
 
-@fault(
-    "search: cosines of vectors that are not normalized",
-    "models.features",
-    "tests/test_models.py::test_histogram_counts_colors",
-)
-def leave_lengths(features: ModuleType, patches: Patches) -> None:
-    """Vectors keep their lengths."""
-    patches.put(features, "normalize", lambda vectors: np.asarray(vectors, np.float32))
-
-
 # --- training/ ---------------------------------------------------------------------
 
 
@@ -466,17 +456,17 @@ CNN, FILTERS, SALIENCY = (
     "course_3_what_filters_see",
     "course_3_saliency",
 )
-GRAD_CAM, FOOLING, SEARCH = (
+GRAD_CAM, FOOLING, CLOTHES = (
     "course_3_grad_cam",
     "course_3_fooling_a_cnn",
-    "course_4_image_search",
+    "course_4_similar_clothes",
 )
 TRANSFER, CUT_POINT, PAINTING = (
     "course_5_transfer_learning",
     "course_5_cut_point",
     "course_9_style_transfer",
 )
-SHARED = "course_11_distributed"
+PHOTOS, SHARED = "course_4_photo_search", "course_11_distributed"
 TOGETHER = "tests/test_distributed.py::test_workers_end_with_the_weights_of_one[2]"
 
 GAP = tested(OVERFITTING, "test_gap_opens_with_capacity_and_remedies_close_it")
@@ -487,7 +477,8 @@ ATTACK = tested(FOOLING, "test_fast_gradient_sign_is_the_sign_of_the_slope")
 FOOLED = tested(FOOLING, "test_fooling_and_adversarial_training")
 ENDS = tested(DESCENT, "test_descents_end_where_the_docstring_says")
 NUMPYS_LINE = tested(LINE, "test_line_equals_numpy")
-SEARCHED = tested(SEARCH, "test_learned_features_find_more_of_the_same_kind")
+SEARCHED = tested(CLOTHES, "test_learned_features_find_more_of_the_same_kind")
+FOUND = tested(PHOTOS, "test_views_find_their_photograph")
 
 # Where every optimizer stands still while a function of the lesson is called.
 STANDSTILLS = {
@@ -498,7 +489,7 @@ STANDSTILLS = {
     DEEP: ("train", tested(DEEP, "test_wider_layers_approximate_better")),
     CNN: ("main", tested(CNN)),
     FOOLING: ("main", FOOLED),
-    SEARCH: ("main", SEARCHED),
+    CLOTHES: ("main", SEARCHED),
     TRANSFER: ("main", TRANSFERRED),
     PAINTING: ("main", PAINTED),
 }
@@ -512,6 +503,8 @@ NOTHING_LEARNED = (
     SALIENCY,
     GRAD_CAM,
     "course_4_pretrained_features",
+    "course_4_image_search",  # the old name of two others
+    PHOTOS,
 )
 ROOT = Path(__file__).resolve().parents[2]
 for path in sorted([*ROOT.glob("course_*.py"), *ROOT.glob("lessons/course_*.py")]):
@@ -747,8 +740,8 @@ FAULTS["fooling: test data in training"] = Fault(
 
 @fault(
     "search: the ten farthest",
-    of(SEARCH),
-    tested(SEARCH, "test_search_is_measured_as_scikit_learn_does"),
+    of(CLOTHES),
+    tested(CLOTHES, "test_search_is_measured_as_scikit_learn_does"),
 )
 def search_farthest(lesson: ModuleType, patches: Patches) -> None:
     """The vectors with the smallest cosine are found."""
@@ -759,9 +752,48 @@ def search_farthest(lesson: ModuleType, patches: Patches) -> None:
     patches.wrap(lesson, "search", search)
 
 
-FAULTS["search: test data in training"] = Fault(
-    of(SEARCH), train_on("test", "fashion.load_fashion"), (SEARCHED,), during="main"
+@fault(
+    "search: cosines of vectors that are not normalized",
+    of(CLOTHES),
+    tested(CLOTHES, "test_search_is_measured_as_scikit_learn_does"),
 )
+def leave_lengths(lesson: ModuleType, patches: Patches) -> None:
+    """Vectors keep their lengths."""
+    patches.wrap(
+        lesson, "describe", lambda _, compute, images: np.float32(compute(images))
+    )
+
+
+FAULTS["search: test data in training"] = Fault(
+    of(CLOTHES), train_on("test", "fashion.load_fashion"), (SEARCHED,), during="main"
+)
+
+
+@fault("photo search: the network knows nothing", of(PHOTOS), FOUND)
+def leave_out_weights(lesson: ModuleType, patches: Patches) -> None:
+    """Its weights stay random."""
+
+    def build_backbone(original, name, *_):
+        return original(name)
+
+    patches.wrap(lesson.backbones, "build_backbone", build_backbone)
+
+
+@fault(
+    "photo search: equal cosines rank first",
+    of(PHOTOS),
+    tested(PHOTOS, "test_ranks_are_those_of_scipy"),
+)
+def rank_equals_first(lesson: ModuleType, patches: Patches) -> None:
+    """What cannot be told apart is found."""
+
+    def find_ranks(_, vectors, queries):
+        cosines = queries @ vectors.T
+        return 1 + np.sum(cosines > np.diag(cosines)[:, np.newaxis], axis=1)
+
+    patches.wrap(lesson, "find_ranks", find_ranks)
+
+
 FAULTS["transfer: the network before learned nothing"] = Fault(
     of(TRANSFER), stand_still, (TRANSFERRED,), during="learn_digits"
 )

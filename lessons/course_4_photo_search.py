@@ -1,0 +1,247 @@
+"""Photo search: which photographs look like yours?
+
+    python lessons/course_4_photo_search.py
+
+Result: TODO
+Time: 0 minutes (2 cores, AVX2 only)
+
+Photographs of your own have no labels, so no network can be trained to tell what is
+similar in them, as in `course_4_similar_clothes.py`. This lesson uses a network that
+was trained on other photographs: the million of ImageNet. Its last layer decides
+between 1,000 classes by 1,280 numbers, and these numbers describe your photographs,
+too. They are computed once for each photograph and kept in an index. A search only
+compares them, by their cosines.
+
+How good is such a search where nobody says what is right? A changed view of a
+photograph should find the photograph itself, before all others. The lesson cuts a part
+out of each photograph, mirrors it, darkens it, and turns it, and searches for each
+view. The network's features are compared with two that are made by hand:
+
+- pixels: a small copy of the photograph. Darker pixels make a shorter vector of the
+  same direction, and the cosine ignores lengths. But in a mirrored copy every pixel is
+  in another place;
+- histogram: how many pixels have each color, wherever they are. It stays as it is in
+  the mirror, but darkness changes all colors.
+
+Each of these ignores some changes because it was made so. The network learned which
+changes do not matter: the photographs that it was trained on were cut and mirrored at
+random, and their classes stayed. Nothing was turned.
+
+In TensorBoard: TODO
+
+Try:
+    --query new.jpg --folder photos
+                      search in your own photos. The next search in that folder
+                      describes only those that are new
+    --kept 0.3        smaller parts of the photographs
+    --brightness 0.1  nearly black views
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from lessons.plots import course_4_photo_search as plots
+from training import command_line, options, runs
+
+import numpy as np
+
+from data import photo_collection, photo_index, weights
+from data.images import read
+from models import backbones, features
+
+SIZE = 224  # pixels, height and width of what the network was trained on
+FIRST = 10  # photographs that a search returns
+
+
+@dataclass(frozen=True)
+class Config(options.PrecisionOptions):
+    # Of the height and the width of a photograph, in the part that is cut out.
+    kept: Annotated[float, options.between(0.05, 1)] = 0.5
+    # Of the darkened view; 1 is as the photograph is.
+    brightness: Annotated[float, options.between(0, 1)] = 0.5
+    # Picture to look for in a folder of your own photos.
+    query: Path | None = None
+    folder: Path | None = None  # of the photos to search in, with its subfolders
+    # Network that was trained on ImageNet.
+    backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = (
+        "efficientnet_lite0"
+    )
+    weights: Path | None = None  # file of its weights; looked for if not given
+
+    def __post_init__(self):
+        super().__post_init__()
+        if (self.query is None) != (self.folder is None):
+            raise ValueError(
+                "--query and --folder go together: the picture to look for, and the "
+                "photos to search in"
+            )
+
+
+def change(
+    photo: np.ndarray, kept: float, brightness: float, random: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Returns views of a photograph, uint8 (height, width, 3), by what was done."""
+    height, width, _ = photo.shape
+    rows = max(1, round(kept * height))
+    columns = max(1, round(kept * width))
+    top = random.integers(height - rows + 1)
+    left = random.integers(width - columns + 1)
+    return {
+        "cropped": photo[top : top + rows, left : left + columns],
+        "mirrored": photo[:, ::-1],
+        "darkened": np.uint8(brightness * photo),
+        "turned": np.rot90(photo),
+    }
+
+
+def get_pixels(squares: np.ndarray) -> np.ndarray:
+    """Returns the pixels of small copies of squares (n, 224, 224, 3), in a row: 32 x 32
+    pixels of three colors, (n, 3072).
+    """
+    side = SIZE // 32
+    parts = squares.reshape(len(squares), 32, side, 32, side, 3)
+    return parts.mean(axis=(2, 4)).reshape(len(squares), -1)
+
+
+def count_colors(squares: np.ndarray, levels: int = 4) -> np.ndarray:
+    """Returns a histogram of each image: how many of its pixels have each color.
+
+    Swain and Ballard, "Color Indexing", 1991.
+
+    Args:
+        squares: uint8 (n, height, width, 3).
+        levels: of red, of green and of blue; a divisor of 256.
+
+    Returns:
+        Integers (n, levels ** 3), 64 colors by default.
+    """
+    histograms = []
+    for square in squares:
+        red, green, blue = np.moveaxis(square // (256 // levels), -1, 0).astype(int)
+        colors = (red * levels + green) * levels + blue  # (height, width), 0 to 63
+        histograms.append(np.bincount(colors.ravel(), minlength=levels**3))
+    return np.stack(histograms)
+
+
+def normalize(vectors: np.ndarray) -> np.ndarray:
+    """Returns vectors (n, features) as float32 of length 1: the product of two of them
+    is their cosine.
+    """
+    vectors = np.float32(vectors)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(lengths, 1e-12)
+
+
+def search(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Returns the places of the vectors with the largest cosine, the nearest first.
+
+    Args:
+        vectors: float (n, features), of length 1.
+        query: float (features,), of length 1.
+    """
+    return np.argsort(-(vectors @ query), kind="stable")[:FIRST]
+
+
+def find_ranks(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Returns at which rank each query finds its own photograph: 1 is first.
+
+    Equal cosines rank equally low: what cannot be told apart is not found.
+
+    Args:
+        vectors: float (n, features), of the photographs.
+        queries: float (n, features), of a view of each.
+    """
+    cosines = queries @ vectors.T  # (n, n), a row for each query
+    own = np.diag(cosines)[:, np.newaxis]
+    return np.sum(cosines >= own, axis=1)
+
+
+def read_views(
+    paths: list, kept: float, brightness: float, random: np.random.Generator
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Reads photographs, and changes each of them as `change` does.
+
+    Returns:
+        The middle of each photograph, uint8 (n, 224, 224, 3), and the same of its
+        views, by what was done.
+    """
+    photos = []
+    views = {}
+    for path in paths:
+        photo = read.read_picture(path)
+        photos.append(read.cut_out_square(photo, SIZE))
+        for name, view in change(photo, kept, brightness, random).items():
+            views.setdefault(name, []).append(read.cut_out_square(view, SIZE))
+    return np.stack(photos), {name: np.stack(parts) for name, parts in views.items()}
+
+
+def main(config: Config) -> dict:
+    query = read.read_picture(config.query) if config.query else None
+    pretrained = weights.find_weights(config.backbone, config.weights)
+
+    with (
+        photo_collection.open_collection(config.folder) as collection,
+        runs.start(config, sources=[collection, pretrained]) as run,
+    ):
+        network = backbones.build_backbone(
+            config.backbone, pretrained.path, pretrained.keep
+        )
+        describe = features.use_network(network)
+        kind = f"{config.backbone}, {config.weights}, {run.precision}"
+        index = photo_index.update_index(
+            run.folder / "index.npz",
+            f"{kind}, {collection.name}",
+            collection.files,
+            describe,
+        )
+        vectors = normalize(index.vectors)
+        names = index.names.tolist()
+        paths = [collection.paths[name] for name in names]
+        run.projector(config.backbone, vectors, index.thumbnails, names)
+
+        if query is not None:
+            square = read.cut_out_square(query, SIZE)
+            vector = normalize(describe(square[np.newaxis]))[0]
+            nearest = search(vectors, vector)
+            found = {names[place]: float(vectors[place] @ vector) for place in nearest}
+            for name, cosine in found.items():
+                print(f"{cosine:.3f} {name}")
+            pictures = [read.read_picture(paths[place]) for place in nearest]
+            run.show("neighbors", plots.draw_found(query, pictures, found))
+            return run.finish(found=found)
+
+        random = np.random.default_rng(config.seed)
+        photos, views = read_views(paths, config.kept, config.brightness, random)
+        ways = {"network": describe, "histogram": count_colors, "pixels": get_pixels}
+        originals = {
+            "network": vectors,  # which the index has
+            "histogram": normalize(count_colors(photos)),
+            "pixels": normalize(get_pixels(photos)),
+        }
+        first = {}
+        for way, compute in ways.items():
+            first[way] = {}
+            for name, changed in views.items():
+                queries = normalize(compute(changed))
+                ranks = find_ranks(originals[way], queries)
+                first[way][name] = float(np.mean(ranks == 1))
+        run.table(f"Found first, of {len(photos)} photographs", first)
+
+        shown = views["cropped"][: plots.SHOWN]
+        for way, compute in ways.items():
+            queries = normalize(compute(shown))
+            found = [search(originals[way], query) for query in queries]
+            run.show(f"neighbors_{way}", plots.draw_neighbors(shown, photos, found))
+
+        baseline = {}
+        for way in ("histogram", "pixels"):
+            for name, value in first[way].items():
+                baseline[f"{way}_{name}"] = value
+        baseline["chance"] = 1 / len(photos)
+        test = first["network"] | {"examples": len(photos)}
+        return run.finish(test=test, baseline=baseline)
+
+
+if __name__ == "__main__":
+    command_line.run(main, Config)
