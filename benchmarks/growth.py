@@ -58,11 +58,11 @@ def paint(size: int) -> Cost:
     from training import device
 
     from data import weights
-    from models import style
+    from models import vgg
 
     before = memory.measure_peak()
-    layers = style_transfer.Config.content_layers, style_transfer.STYLE_LAYERS
-    kernels = style.read_kernels(weights.find_convolutions("auto").path, *layers)
+    layers = style_transfer.CONTENT_LAYERS + style_transfer.STYLE_LAYERS
+    kernels = vgg.read_kernels(weights.find_convolutions("auto").path, layers)
     with device.computing(device.choose_precision("auto"), debug=False):
         step = style_transfer.lesson_step(kernels, size)
         step()

@@ -196,15 +196,11 @@ def look_at_style(small: bool) -> tuple[str, float, float, dict]:
     from training import device
 
     from data import weights
-    from models import style
+    from models import vgg
 
     size = 48 if small else 400
-    config = style_transfer.Config()
-    kernels = style.read_kernels(
-        weights.find_convolutions("auto").path,
-        config.content_layers,
-        config.style_layers,
-    )
+    layers = style_transfer.CONTENT_LAYERS + style_transfer.STYLE_LAYERS
+    kernels = vgg.read_kernels(weights.find_convolutions("auto").path, layers)
     precision = device.choose_precision("auto")
     with device.computing(precision, debug=False):
         step = style_transfer.lesson_step(kernels, size)

@@ -9,8 +9,7 @@ block5_conv2 with 2.5e-8, total variation with 1e-6; SGD with a learning rate of
 that falls by 4 % every 100 steps, from the content.
 
 PyTorch: the lesson's own loss and network, in float32, channels last, with Adam. The
-lesson's step is its own `losses_and_gradient`, with its Adam; PyTorch's is written out
-here.
+lesson's step is its own `train_step`; PyTorch's is written out here.
 
 All have the same weights, those of `--weights auto`. To an equal loss: keras-io's loss
 after 100 steps (the example makes 4,000), and how long the lesson's way (bfloat16 if
@@ -37,10 +36,11 @@ from benchmarks import measuring
 from benchmarks.measuring import Way
 from data import paintings, photos, weights
 from data.images import read
-from models import style
+from models import vgg
 
 Config = course_9_style_transfer.Config
-STYLE_LAYERS = Config.style_layers
+CONTENT_LAYERS = course_9_style_transfer.CONTENT_LAYERS
+STYLE_LAYERS = course_9_style_transfer.STYLE_LAYERS
 THEIR_CONTENT = "block5_conv2"
 DEEPEST = "block5_conv3"  # of VGG16
 
@@ -60,28 +60,21 @@ def lesson_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
     """Returns a function that does one step of the lesson and returns the picture."""
     config = Config()
     content, look = (np.uint8(image[0]) for image in start(size))
-    network = style.build_style_network(
-        kernels, (*config.content_layers, *STYLE_LAYERS)
-    )
-    targets = style.find_targets(
-        network, content, [look], config.content_layers, STYLE_LAYERS
-    )
-    loss_weights = (
-        config.content_weight,
-        config.style_weight,
-        config.smoothness_weight,
-    )
-    picture = tf.Variable(
-        np.float32([content]),
-        constraint=lambda pixels: tf.clip_by_value(pixels, 0, 255),
-    )
+    network = vgg.build_vgg(kernels, CONTENT_LAYERS + STYLE_LAYERS)
+    targets = course_9_style_transfer.find_targets(network, content, [look], size)
+    loss_weights = {
+        "content": 1.0,
+        "style": config.style_weight,
+        "smoothness": config.smoothness_weight,
+    }
+    picture = tf.Variable(np.float32([content]))
     adam = keras.optimizers.Adam(config.learning_rate, beta_2=0.99)
+    adam.build([picture])
 
     def step() -> np.ndarray:
-        _, gradient = course_9_style_transfer.losses_and_gradient(
-            network, picture.value(), *targets, loss_weights
+        course_9_style_transfer.train_step(
+            network, picture, adam, *targets, loss_weights
         )
-        adam.apply([gradient], [picture])
         return picture.numpy()
 
     return step
@@ -107,7 +100,7 @@ def torch_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
         )
         for name, (kernel, bias) in kernels.items()
     }
-    means = torch.tensor(style.RED_GREEN_BLUE).reshape(1, 3, 1, 1)
+    means = torch.tensor(vgg.RED_GREEN_BLUE).reshape(1, 3, 1, 1)
 
     def network(image):
         features, x = {}, (image - means).contiguous(memory_format=torch.channels_last)
@@ -127,7 +120,7 @@ def torch_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
         return rows @ rows.T / rows.shape[1]
 
     with torch.no_grad():
-        target = network(content)[config.content_layers[0]]
+        target = network(content)[CONTENT_LAYERS[0]]
         grams = {
             name: gram(features)
             for name, features in network(look).items()
@@ -139,9 +132,8 @@ def torch_step(kernels: dict, size: int) -> Callable[[], np.ndarray]:
     def step() -> np.ndarray:
         adam.zero_grad()
         features = network(picture)
-        loss = ((features[config.content_layers[0]] - target) ** 2).mean() / (
-            target**2
-        ).mean()
+        distance = ((features[CONTENT_LAYERS[0]] - target) ** 2).mean()
+        loss = distance / (target**2).mean()
         for name, wanted in grams.items():
             strength = wanted.diagonal()
             scale = (strength + 0.1 * strength.mean()).rsqrt()
@@ -166,7 +158,7 @@ def build_plain(kernels: dict, layers: tuple[str, ...] | None = None) -> keras.M
     without ImageNet's means.
 
     Args:
-        kernels: as `style.read_kernels` returns them.
+        kernels: as `vgg.read_kernels` returns them.
         layers: which are outputs; every layer if not given.
     """
     x = inputs = keras.Input((None, None, 3))
@@ -213,14 +205,14 @@ def sum_gram(features: tf.Tensor) -> tf.Tensor:
 
 def prepare(image: np.ndarray) -> tf.Tensor:
     """Returns blue, green, red without ImageNet's means."""
-    return tf.constant((image - np.float32(style.RED_GREEN_BLUE))[..., ::-1].copy())
+    return tf.constant((image - np.float32(vgg.RED_GREEN_BLUE))[..., ::-1].copy())
 
 
 class KerasIO:
     """The example: all layers of the network for three pictures at every step, SGD."""
 
     def __init__(self, weights: Path, size: int):
-        self.network = build_plain(style.read_kernels(weights, (DEEPEST,)))
+        self.network = build_plain(vgg.read_kernels(weights, (DEEPEST,)))
         self.content, self.look = (prepare(image) for image in start(size))
         self.picture = tf.Variable(self.content)
         schedule = keras.optimizers.schedules.ExponentialDecay(
@@ -253,7 +245,7 @@ class LessonsWay:
 
     def __init__(self, weights: Path, size: int, steps: int):
         layers = (THEIR_CONTENT, *STYLE_LAYERS)
-        self.network = build_plain(style.read_kernels(weights, layers), layers)
+        self.network = build_plain(vgg.read_kernels(weights, layers), layers)
         self.content, self.look = (prepare(image) for image in start(size))
         self.find_targets()
         self.picture = tf.Variable(self.content)
@@ -291,7 +283,7 @@ def compare_steps(
         precision: of the lesson's way.
         rounds: how many; five or two if not given.
     """
-    kernels = style.read_kernels(weights, Config.content_layers, STYLE_LAYERS)
+    kernels = vgg.read_kernels(weights, CONTENT_LAYERS + STYLE_LAYERS)
     with device.computing(precision, debug=False):
         steps = {f"the lesson, {precision}": (lesson_step(kernels, size), None)}
     with device.computing("float32", debug=False):

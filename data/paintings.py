@@ -42,32 +42,20 @@ GLASS = [
 GLASS += [(90, 170, 220), (90, 40, 130), (232, 232, 214)]
 
 
-def load_styles(
-    names: tuple[str, ...], shares: tuple[float, ...] = ()
-) -> list[photos.Photo]:
+def load_styles(names: tuple[str, ...]) -> list[photos.Photo]:
     """Loads or draws pictures whose style is wanted.
 
     Args:
         names: of files, or "swirls" and "glass" for the two that are drawn here.
-        shares: how much each style counts; empty if all are alike.
 
     Raises:
-        ValueError: a name is neither of these nor a file, the file is no picture that
-            can be used, or the shares are not as many as the names, or not above 0 and
-            at most 1,000,000.
+        ValueError: there is no name, a name is neither of these nor a file, or the file
+            is no picture that can be used.
         OSError: a file cannot be opened.
     """
     if not names:
         raise ValueError(
             "--style has no value, expected the files of one or more pictures"
-        )
-    if shares and (
-        len(shares) != len(names) or not all(0 < share <= 1e6 for share in shares)
-    ):
-        received = " ".join(map(str, shares))
-        raise ValueError(
-            f"--style-mix is {received}, expected {len(names)} numbers above 0, at "
-            "most 1000000"
         )
     drawn = {"swirls": draw_swirls, "glass": draw_glass}
     styles = []

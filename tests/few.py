@@ -60,6 +60,19 @@ def recorded_seldom():
         yield
 
 
+@contextlib.contextmanager
+def few_layers(content: str = "block2_conv2"):
+    """Style transfer compares pictures in two layers inside the block, which are
+    computed in no time.
+    """
+    lesson = load("course_9_style_transfer")
+    with (
+        mock.patch.object(lesson, "STYLE_LAYERS", ("block1_conv1",)),
+        mock.patch.object(lesson, "CONTENT_LAYERS", (content,)),
+    ):
+        yield
+
+
 @functools.cache
 def load_sample(load=digits.load_sample):
     """Returns the sample of MNIST, read once."""

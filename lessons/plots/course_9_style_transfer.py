@@ -1,4 +1,4 @@
-"""The picture of `course_9_style_transfer.py` beside those it was made of."""
+"""What `course_9_style_transfer.py` draws: its picture beside those it was made of."""
 
 from training import figures
 
@@ -6,19 +6,17 @@ import numpy as np
 
 
 def draw_side_by_side(
-    content: np.ndarray,
-    names: tuple[str, ...],
-    styles: list[np.ndarray],
+    photo: np.ndarray,
+    recolored: np.ndarray,
+    paintings: list[np.ndarray],
     result: np.ndarray,
 ) -> np.ndarray:
-    """Draws content, styles and result in a row; all are uint8 `(height, width, 3)` in
-    [0, 255].
-
-    Args:
-        content: a picture.
-        names: of the styles.
-        styles: a picture for each name.
-        result: a picture.
+    """Draws photograph, paintings, baseline and result in two columns; all are uint8
+    `(height, width, 3)` in [0, 255].
     """
-    shown = [content, *styles, result]
-    return figures.draw_grid(shown, ["content", *names, "result"], len(shown))
+    shown = {"photograph": photo}
+    for number, painting in enumerate(paintings, start=1):
+        name = "painting" if len(paintings) == 1 else f"painting {number}"
+        shown[name] = painting
+    shown |= {"recolored": recolored, "result": result}
+    return figures.draw_grid(list(shown.values()), list(shown), columns=2)

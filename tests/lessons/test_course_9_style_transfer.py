@@ -8,10 +8,10 @@ from PIL import Image
 
 from data import photos
 from data.images import read
+from tests.few import few_layers
 from tests.lessons import small
 
 SMALL = {"size": 64, "steps": 20}
-FIRST = ("block1_conv1",)  # a layer, which is computed in no time
 COLORS = [(0, 0, 0), (255, 255, 255), (90, 20, 160)]
 
 
@@ -27,10 +27,9 @@ def read_content(mode: str) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).convert(mode), float)
 
 
-def test_picture_takes_on_the_style_and_keeps_the_content(small_run, tmp_path):
-    """Against the first step, which has the content in the colors of the style."""
-    end = small_run.metrics["train"]
-    start = small.run(lesson, tmp_path, steps=1)["train"]
+def test_picture_takes_on_the_style_and_keeps_the_content(small_run):
+    """Against the baseline, which is the content in the colors of the style."""
+    end, start = small_run.metrics["test"], small_run.metrics["baseline"]
     assert end["style"] < 0.1 * start["style"]
     assert end["content"] < 1.7 * start["content"]
     figures = {path.name for path in (small_run.folder / "figures").iterdir()}
@@ -40,8 +39,8 @@ def test_picture_takes_on_the_style_and_keeps_the_content(small_run, tmp_path):
 
 
 def test_weights_say_what_matters(small_run, tmp_path):
-    both = small_run.metrics["train"]
-    content = small.run(lesson, tmp_path, style_weight=1.0)["train"]
+    both = small_run.metrics["test"]
+    content = small.run(lesson, tmp_path, style_weight=1.0)["test"]
     assert content["content"] < both["content"]
     assert content["style"] > both["style"]
 
@@ -49,21 +48,16 @@ def test_weights_say_what_matters(small_run, tmp_path):
 def test_noise_becomes_the_content(tmp_path):
     only_content = {"style_weight": 0.0, "smoothness_weight": 0.0}
     fields = {"start": "noise", "learning_rate": 20.0, "steps": 60}
-    layers = {"style_layers": FIRST, "content_layers": FIRST}
-    small.run(lesson, tmp_path, **only_content, **fields, **layers)
+    with few_layers(content="block1_conv1"):
+        small.run(lesson, tmp_path, **only_content, **fields)
     grays = read_result(tmp_path, "L").ravel(), read_content("L").ravel()
     assert np.corrcoef(*grays)[0, 1] > 0.9
 
 
 def test_colors_of_the_content_are_kept(tmp_path):
     """But for colors that no lightness of that kind has."""
-    small.run(
-        lesson,
-        tmp_path,
-        keep_colors=True,
-        style_layers=FIRST,
-        content_layers=("block2_conv2",),
-    )
+    with few_layers():
+        small.run(lesson, tmp_path, keep_colors=True)
     difference = np.abs(read_result(tmp_path, "YCbCr") - read_content("YCbCr"))
     lightness, *colors = difference.mean(axis=(0, 1))
     assert max(colors) < 3
@@ -78,5 +72,5 @@ def test_one_color_alone_is_no_trouble(color, tmp_path):
     Image.new("RGB", (80, 60), color).save(plain)
     for name, value in {"style": (str(plain),), "content": str(plain)}.items():
         metrics = small.run(lesson, tmp_path / name, size=32, steps=2, **{name: value})
-        assert np.isfinite(list(metrics["train"].values())).all()
+        assert np.isfinite(list(metrics["test"].values())).all()
         assert read_result(tmp_path / name, "RGB").shape[2] == 3

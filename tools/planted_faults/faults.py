@@ -216,10 +216,8 @@ def reshape_kernels(torch_file: ModuleType, patches: Patches) -> None:
     patches.wrap(torch_file, "read_tensors", read_tensors)
 
 
-@fault(
-    "style network: the first kernel's colors not turned round", "models.style", EDGES
-)
-def leave_colors(style: ModuleType, patches: Patches) -> None:
+@fault("vgg: the first kernel's colors not turned round", "models.vgg", EDGES)
+def leave_colors(vgg: ModuleType, patches: Patches) -> None:
     """The first kernel meets red where it was trained on blue."""
 
     def build(original, kernels, layers):
@@ -227,11 +225,11 @@ def leave_colors(style: ModuleType, patches: Patches) -> None:
         turned = {"block1_conv1": (kernel[:, :, ::-1], bias)}
         return original(kernels | turned, layers)
 
-    patches.wrap(style, "build_style_network", build)
+    patches.wrap(vgg, "build_vgg", build)
 
 
-@fault("style network: kernels not transposed", "models.style", EDGES)
-def transpose_kernels(style: ModuleType, patches: Patches) -> None:
+@fault("vgg: kernels not transposed", "models.vgg", EDGES)
+def transpose_kernels(vgg: ModuleType, patches: Patches) -> None:
     """Height and width of the kernels are exchanged."""
 
     def read_kernels(original, *values):
@@ -240,66 +238,7 @@ def transpose_kernels(style: ModuleType, patches: Patches) -> None:
             for name, (kernel, bias) in original(*values).items()
         }
 
-    patches.wrap(style, "read_kernels", read_kernels)
-
-
-@fault(
-    "style: sum instead of mean in the Gram matrix",
-    "models.style",
-    f"{STYLE}test_gram_matrix_and_losses_against_numpy",
-)
-def add_up_gram(style: ModuleType, patches: Patches) -> None:
-    """The matrix grows with the picture."""
-
-    def gram_matrix(original, features):
-        return original(features) * float(features.shape[1] * features.shape[2])
-
-    patches.wrap(style, "gram_matrix", gram_matrix)
-
-
-@fault(
-    "style: half of the Gram matrix's gradient",
-    "models.style",
-    f"{STYLE}test_gradient_against_differences",
-)
-def halve_gradient(style: ModuleType, patches: Patches) -> None:
-    """One of the two equal terms of the gradient is forgotten."""
-    import tensorflow as tf
-
-    @tf.custom_gradient
-    def halve(gram):
-        return tf.identity(gram), lambda upstream: upstream / 2
-
-    def gram_matrix(original, features):
-        return halve(original(features))
-
-    patches.wrap(style, "gram_matrix", gram_matrix)
-
-
-@fault(
-    "style: sign of the content's loss",
-    "models.style",
-    f"{STYLE}test_gram_matrix_and_losses_against_numpy",
-)
-def turn_sign(style: ModuleType, patches: Patches) -> None:
-    """The content is avoided."""
-    patches.wrap(style, "content_loss", lambda original, *values: -original(*values))
-
-
-@fault(
-    "style: several styles count alike",
-    "models.style",
-    f"{STYLE}test_targets_are_the_contents_features_and_the_mean_of_the_styles",
-)
-def ignore_mix(style: ModuleType, patches: Patches) -> None:
-    """The strength of each style is ignored."""
-
-    def find_targets(
-        original, network, content, styles, content_layers, style_layers, *_
-    ):
-        return original(network, content, styles, content_layers, style_layers)
-
-    patches.wrap(style, "find_targets", find_targets)
+    patches.wrap(vgg, "read_kernels", read_kernels)
 
 
 # --- training/ ---------------------------------------------------------------------
@@ -857,13 +796,65 @@ def choose_on_test(lesson: ModuleType, patches: Patches) -> None:
 # Style transfer.
 
 
+FORMULAS = f"{STYLE}test_gram_matrix_and_losses_against_numpy"
+
+
+@fault("style transfer: sum instead of mean in Gram matrix", of(PAINTING), FORMULAS)
+def add_up_gram(lesson: ModuleType, patches: Patches) -> None:
+    """The matrix grows with the picture."""
+
+    def gram_matrix(original, features):
+        return original(features) * float(features.shape[1] * features.shape[2])
+
+    patches.wrap(lesson, "gram_matrix", gram_matrix)
+
+
+@fault(
+    "style transfer: half of the Gram matrix's gradient",
+    of(PAINTING),
+    f"{STYLE}test_gradient_against_differences",
+)
+def halve_gradient(lesson: ModuleType, patches: Patches) -> None:
+    """One of the two equal terms of the gradient is forgotten."""
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def halve(gram):
+        return tf.identity(gram), lambda upstream: upstream / 2
+
+    def gram_matrix(original, features):
+        return halve(original(features))
+
+    patches.wrap(lesson, "gram_matrix", gram_matrix)
+
+
+@fault("style transfer: sign of the content's loss", of(PAINTING), FORMULAS)
+def turn_sign(lesson: ModuleType, patches: Patches) -> None:
+    """The content is avoided."""
+    patches.wrap(lesson, "content_loss", lambda original, *values: -original(*values))
+
+
+@fault(
+    "style transfer: only the last of several paintings counts",
+    of(PAINTING),
+    f"{STYLE}test_targets_are_the_contents_features_and_the_mean_of_the_styles",
+)
+def forget_paintings(lesson: ModuleType, patches: Patches) -> None:
+    """The Gram matrices of the others are overwritten."""
+
+    def find_targets(original, network, photo, styles, size):
+        return original(network, photo, styles[-1:], size)
+
+    patches.wrap(lesson, "find_targets", find_targets)
+
+
 @fault("style transfer: content and style swapped", of(PAINTING), PAINTED)
 def swap_pictures(lesson: ModuleType, patches: Patches) -> None:
     """The painting is painted in the style of the photograph."""
 
     def main(original, config):
         content = lesson.photos.choose_photo(config.content)
-        styles = lesson.paintings.load_styles(config.style, config.style_mix)
+        styles = lesson.paintings.load_styles(config.style)
         inner = Patches()
         inner.put(lesson.photos, "choose_photo", lambda _: styles[0])
         inner.put(lesson.paintings, "load_styles", lambda *_: [content])
@@ -879,9 +870,11 @@ def swap_pictures(lesson: ModuleType, patches: Patches) -> None:
 def swap_losses(lesson: ModuleType, patches: Patches) -> None:
     """Each of the two has the weight and the name of the other."""
 
-    def compute(original, network, picture, wanted, grams, weights):
-        weights = (weights[1], weights[0], *weights[2:])
-        losses, gradient = original(network, picture, wanted, grams, weights)
+    def compute(original, network, picture, photo_features, grams, weights):
+        swapped = {"content": weights["style"], "style": weights["content"]}
+        losses, gradient = original(
+            network, picture, photo_features, grams, weights | swapped
+        )
         swapped = {"content": losses["style"], "style": losses["content"]}
         return losses | swapped, gradient
 
@@ -896,8 +889,9 @@ def swap_losses(lesson: ModuleType, patches: Patches) -> None:
 def weigh_alike(lesson: ModuleType, patches: Patches) -> None:
     """The losses are added up as they are."""
 
-    def compute(original, network, picture, wanted, grams, weights):
-        return original(network, picture, wanted, grams, (1.0,) * len(weights))
+    def compute(original, network, picture, photo_features, grams, weights):
+        alike = dict.fromkeys(weights, 1.0)
+        return original(network, picture, photo_features, grams, alike)
 
     patches.wrap(lesson, "losses_and_gradient", compute)
 
