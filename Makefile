@@ -34,4 +34,5 @@ $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 	@echo "Installing into .venv (about 600 MB to download)"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@.venv/bin/python -m data fetch --small || true
 	@touch $(INSTALLED)

@@ -11,6 +11,7 @@ from data.sources import catalog, locate
 
 WIDTH = 118  # of the list, characters
 LABEL = 10  # of them are for what a line is about
+SMALL = 10_000_000  # bytes of a package that the installation brings along
 
 
 def list_entries(_arguments: argparse.Namespace) -> int:
@@ -20,7 +21,7 @@ def list_entries(_arguments: argparse.Namespace) -> int:
     for entry in catalog.ENTRIES.values():
         print(f"{entry.name}: {entry.title}")
         for label, text in (
-            ("size", f"{show_size(entry.size)}; licence: {entry.licence}"),
+            ("size", "; ".join(describe(entry))),
             ("for", "; ".join(filter(None, (", ".join(entry.lessons), entry.others)))),
             ("where", "; ".join(find_places(entry))),
         ):
@@ -30,12 +31,23 @@ def list_entries(_arguments: argparse.Namespace) -> int:
             wrapper.break_long_words = wrapper.break_on_hyphens = (
                 False  # paths and commands are to be copied
             )
-            print(wrapper.fill(text))
+            print(wrapper.fill(text or "-"))
     print(
         "\nTo download: python -m data fetch NAME, or --all. To check what is there: "
         "python -m data verify"
     )
     return 0
+
+
+def describe(entry: catalog.Entry) -> Iterator[str]:
+    """Yields size and licence of an entry, and of the packages that it comes in."""
+    size = locate.show_size(entry.size)
+    packed = sum(package.size for package in entry.packages)
+    if packed:
+        size += f", in a package of {locate.show_size(packed)}"
+    yield f"{size}; licence: {entry.licence}"
+    for package in entry.packages:
+        yield f"package: {package.name} {package.version}, {package.licence}"
 
 
 def find_places(entry: catalog.Entry) -> Iterator[str]:
@@ -49,9 +61,11 @@ def find_places(entry: catalog.Entry) -> Iterator[str]:
         )
         yield f"{there[0] if len(entry.files) == 1 else there[0].parent}{counted}"
     mirrors = [url for file in entry.files for url in file.mirrors]
-    if mirrors and len(there) < len(entry.files):
-        hosts = ", ".join(dict.fromkeys(urlsplit(url).hostname for url in mirrors))
+    origins = [urlsplit(url).hostname for url in mirrors]
+    origins += ["the package index"] if entry.packages else []
+    if origins and len(there) < len(entry.files):
         missing = "the others" if there else "not here"
+        hosts = ", ".join(dict.fromkeys(origins))
         yield f"{missing}: python -m data fetch {entry.name}, from {hosts}"
     for package in dict.fromkeys(shipped.package for shipped in entry.shipped):
         try:
@@ -66,14 +80,7 @@ def search(file: catalog.File) -> list[Path]:
     """Returns each place in the folders of `COURSE_DATA` and in the cache where a file
     is, or what it unpacks to.
     """
-    return list(
-        locate.search(*filter(None, (file.unpacked, file.name)), kind=file.kind)
-    )
-
-
-def show_size(size: int) -> str:
-    """Returns a number of bytes for people."""
-    return f"{size / 1e6:,.0f} MB" if size >= 10e6 else f"{size / 1e6:.2g} MB"
+    return list(locate.search(*file.names, kind=file.kind))
 
 
 def fetch_entries(arguments: argparse.Namespace) -> int:
@@ -83,12 +90,15 @@ def fetch_entries(arguments: argparse.Namespace) -> int:
     published = {
         entry.name: entry
         for entry in catalog.ENTRIES.values()
-        if any(file.mirrors for file in entry.files)
+        if any(file.published for file in entry.files)
     }
-    if bool(arguments.names) == arguments.all:
+    if bool(arguments.names) + arguments.all + arguments.small != 1:
         raise ValueError(
-            f"expected names, of {', '.join(published)}, or --all for all of these"
+            f"expected names, of {', '.join(published)}, or --all for all of these, or "
+            "--small for those that come in small packages"
         )
+    if arguments.small:
+        return fetch_small(arguments.to)
     failures = 0
     for entry in dict.fromkeys(map(catalog.choose, arguments.names or published)):
         if entry.name not in published:
@@ -96,7 +106,7 @@ def fetch_entries(arguments: argparse.Namespace) -> int:
                 f"{entry.name} comes with the pip package {entry.shipped[0].package}: "
                 "nothing to download"
             )
-        for file in filter(lambda file: file.mirrors, entry.files):
+        for file in filter(lambda file: file.published, entry.files):
             failures += attempt(
                 f"failed  {file.name}: ", fetch, entry, file, arguments.to
             )
@@ -105,14 +115,38 @@ def fetch_entries(arguments: argparse.Namespace) -> int:
     return min(failures, 1)
 
 
-def fetch(entry: catalog.Entry, file: catalog.File, folder: Path | None) -> None:
+def fetch_small(folder: Path | None) -> int:
+    """Fetches what comes in small packages of the index. What cannot be had is one
+    line, and hosts that do not answer are waited for once.
+    """
+    failed = {}
+    for entry in catalog.ENTRIES.values():
+        if entry.packages and max(package.size for package in entry.packages) < SMALL:
+            try:
+                for file in entry.files:
+                    fetch(entry, file, folder, again=False)
+            except (ValueError, OSError) as error:
+                failed[entry.name] = " ".join(str(error).split())
+    if failed:
+        names, reason = ", ".join(failed), next(iter(failed.values()))
+        print(
+            f"Not here yet: {names} ({reason}); later: python -m data fetch --small",
+            file=sys.stderr,
+        )
+    return min(len(failed), 1)
+
+
+def fetch(
+    entry: catalog.Entry, file: catalog.File, folder: Path | None, again: bool = True
+) -> None:
     """Brings a file into a folder, or into the cache if it is nowhere yet, and says
     from where.
 
     Args:
         entry: that the file belongs to.
-        file: with mirrors.
+        file: that is published.
         folder: laid out as one of `COURSE_DATA`; None for the cache.
+        again: whether hosts are asked that could not be reached lately.
 
     Raises:
         ValueError: `COURSE_DATA` has a wrong file of that name, which the lessons would
@@ -147,7 +181,7 @@ def fetch(entry: catalog.Entry, file: catalog.File, folder: Path | None) -> None
                 flush=True,
             )
             return
-    print(f"loaded  {downloads.download(entry, file, folder, again=True)}", flush=True)
+    print(f"loaded  {downloads.download(entry, file, folder, again)}", flush=True)
 
 
 def verify_entries(_arguments: argparse.Namespace) -> int:
@@ -180,7 +214,7 @@ def verify_file(entry: catalog.Entry, file: catalog.File, path: Path) -> None:
     try:
         print(f"right   {path} ({verify.check_file(entry, file, path)})", flush=True)
     except ValueError as error:
-        if not file.mirrors or path != locate.cache_folder(file.kind) / file.name:
+        if not file.published or path != locate.cache_folder(file.kind) / file.name:
             raise
         raise ValueError(f"{error}: python -m data fetch {entry.name}") from None
 
@@ -253,6 +287,11 @@ def make_parser() -> Parser:
     )
     command.add_argument(
         "--all", action="store_true", help="everything that can be downloaded"
+    )
+    command.add_argument(
+        "--small",
+        action="store_true",
+        help="what comes in packages of less than 10 MB; make setup does it",
     )
     command.add_argument(
         "--to",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from data import Dataset, Split
-from data.sources import catalog, downloads, locate
+from data.sources import catalog, downloads
 
 MNIST = catalog.ENTRIES["mnist"]
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -33,16 +33,10 @@ def load_digits() -> Dataset:
         ValueError: a `mnist.npz` was found whose contents are not MNIST's, or
             `COURSE_DATA` names no folder.
     """
-    (file,) = MNIST.files
-    path = locate.find(file.name)
-    if path is None:
-        try:
-            path = downloads.download(MNIST, file)
-        except ConnectionError as error:
-            return load_sample(
-                "all 70,000 are neither in COURSE_DATA nor in "
-                f"{locate.cache_folder()}, and cannot be downloaded ({error})"
-            )
+    try:
+        (path,) = downloads.obtain(MNIST)
+    except ConnectionError as error:
+        return load_sample(str(error))
     train_images, train_labels, test_images, test_labels = read_arrays(path)
     train, validation = split(train_images, train_labels, 5_000)
     test = Split(test_images[..., np.newaxis], test_labels)

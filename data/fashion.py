@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from data import Dataset, Split, digits
-from data.sources import catalog, downloads, locate
+from data.sources import catalog, downloads
 
 FASHION_MNIST = catalog.ENTRIES["fashion-mnist"]
 # That are read of a file, somewhat more than the largest has; a small file can hold any
@@ -47,19 +47,10 @@ def load_fashion() -> Dataset:
         ValueError: a file was found whose contents are not Fashion-MNIST's, or
             `COURSE_DATA` names no folder.
     """
-    paths = []
-    for file in FASHION_MNIST.files:
-        path = locate.find(file.name)
-        if path is None:
-            try:
-                path = downloads.download(FASHION_MNIST, file)
-            except ConnectionError as error:
-                return digits.load_sample(
-                    f"Fashion-MNIST's {Path(file.name).name} is neither in COURSE_DATA "
-                    f"nor in {locate.cache_folder()}, "
-                    f"and cannot be downloaded ({error})"
-                )
-        paths.append(path)
+    try:
+        paths = downloads.obtain(FASHION_MNIST)
+    except ConnectionError as error:
+        return digits.load_sample(f"Fashion-MNIST's {error}")
     train_images, train_labels, test_images, test_labels = map(
         read_array, paths, FASHION_MNIST.files
     )

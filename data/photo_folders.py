@@ -15,7 +15,7 @@ import numpy as np
 
 from data import Dataset, Split, digits
 from data.images import read
-from data.sources import catalog, downloads, locate
+from data.sources import catalog, downloads
 
 ANTS_AND_BEES = catalog.ENTRIES["ants-and-bees"]
 NAMES = {
@@ -81,16 +81,7 @@ def load_ants_and_bees(size: int) -> Dataset:
         ConnectionError: the photographs are nowhere, and cannot be downloaded.
         ValueError: what was found is damaged, or no archive of photographs.
     """
-    (file,) = ANTS_AND_BEES.files
-    path = locate.find(file.unpacked, file.name)
-    if path is None:
-        try:
-            path = downloads.download(ANTS_AND_BEES, file)
-        except ConnectionError as error:
-            raise ConnectionError(
-                f"{file.name} is neither in COURSE_DATA nor in "
-                f"{locate.cache_folder()}, and cannot be downloaded ({error})"
-            ) from None
+    (file,), (path,) = ANTS_AND_BEES.files, downloads.obtain(ANTS_AND_BEES)
     with open_folder(path, file) as folder:
         return load_photo_folder(folder, size)
 

@@ -6,10 +6,8 @@ import base64
 from importlib.metadata import distribution
 from pathlib import Path
 
-import pooch
-
 from data import digits, fashion, mail, photo_folders, weights
-from data.sources import catalog
+from data.sources import catalog, checksums
 
 # By entry, what raises a ValueError if the contents of a file are others.
 CONTENTS = {
@@ -34,14 +32,11 @@ def check_file(entry: catalog.Entry, file: catalog.File, path: Path) -> str:
         OSError: it cannot be read.
     """
     if path.is_file() and file.checksum:
-        found = find_checksum(path, file.checksum)
-        if found == file.checksum:
-            return name_algorithm(found)
-        if not file.contents:
-            raise ValueError(
-                f"{path} is damaged (it has {found}, expected {file.checksum}): delete "
-                "or replace it"
-            )
+        try:
+            return checksums.check(path, file.checksum)
+        except ValueError:
+            if not file.contents:
+                raise
     CONTENTS[entry.name](path, file)
     return "SHA-256 of its contents"
 
@@ -63,24 +58,11 @@ def check_shipped(shipped: catalog.Shipped) -> tuple[Path, str]:
             if str(file) == shipped.path
         )
         expected = f"{listed.mode}:{base64.urlsafe_b64decode(listed.value + '=').hex()}"
-    found = find_checksum(path, expected)
+    found = checksums.find_checksum(path, expected)
     if found != expected:
         raise ValueError(
             f"{path} is damaged (it has {found}, expected {expected}): python -m pip "
             "install --force-reinstall "
             f"--no-deps {shipped.package}"
         )
-    return path, name_algorithm(found)
-
-
-def find_checksum(path: Path, like: str) -> str:
-    """Returns the checksum of a file's bytes, by the algorithm of another one, such as
-    "sha256:731c5a...".
-    """
-    algorithm = like.partition(":")[0]
-    return f"{algorithm}:{pooch.file_hash(path, algorithm)}"
-
-
-def name_algorithm(checksum: str) -> str:
-    """Returns "MD5" or "SHA-256"."""
-    return checksum.partition(":")[0].upper().replace("SHA", "SHA-")
+    return path, checksums.name_algorithm(found)

@@ -66,19 +66,14 @@ def find_published(entry: catalog.Entry, instead: str) -> Weights:
         ConnectionError: there is no file, and it cannot be downloaded.
     """
     (file,) = entry.files
-    path = locate.find(file.name, kind=file.kind)
-    if path is None:
-        try:
-            path = downloads.download(entry, file)
-        except ConnectionError as error:
-            raise ConnectionError(
-                f"the weights of {entry.title} ({file.size / 1e6:.0f} MB) are neither "
-                "in COURSE_DATA nor in "
-                f"{locate.cache_folder('models')}, and cannot be downloaded ({error}): "
-                f"get {file.mirrors[0]} where "
-                f"that works and name the file with --weights, or take {instead}, "
-                "which came with pip"
-            ) from None
+    try:
+        (path,) = downloads.obtain(entry)
+    except ConnectionError as error:
+        raise ConnectionError(
+            f"weights of {entry.title}: {error}: get {file.mirrors[0]} "
+            f"({locate.show_size(file.size)}) where that works and name the file with "
+            f"--weights, or take {instead}, which came with pip"
+        ) from None
     return Weights(path, None, f"{entry.title}, from {path}")
 
 

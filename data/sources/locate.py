@@ -4,6 +4,8 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 
 def cache_folder(kind: str = "datasets") -> Path:
@@ -48,6 +50,16 @@ def find(*names: str, kind: str = "datasets") -> Path | None:
         ValueError: as `search`.
     """
     return next(search(*names, kind=kind), None)
+
+
+def read_path(url: str) -> Path:
+    """Returns the path in a file's address."""
+    return Path(url2pathname(urlsplit(url).path))
+
+
+def show_size(size: int) -> str:
+    """Returns a number of bytes for people."""
+    return f"{size / 1e6:,.0f} MB" if size >= 10e6 else f"{size / 1e6:.2g} MB"
 
 
 def make_room(folder: Path, size: int) -> None:
