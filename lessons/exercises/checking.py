@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from data import Dataset, paintings, photos, weights
 from data.images import read
-from models import style
+from models import vgg
 
 SEEDS = (5926, 1847)
 PAINTED = (
@@ -424,27 +424,25 @@ def check_painting(module: ModuleType, config, photo: str, painting: str) -> Ver
             f"paint returned {result.dtype} {result.shape}, expected a picture, uint8 "
             f"{content.shape}"
         )
-    content_layers, style_layers = (
-        ("block4_conv2",),
-        tuple(f"block{block}_conv1" for block in range(1, 5)),
-    )
-    kernels = style.read_kernels(
-        weights.find_convolutions("hed").path, content_layers, style_layers
-    )
-    network = style.build_style_network(kernels, content_layers + style_layers)
-    wanted, grams = style.find_targets(
-        network, content, [look], content_layers, style_layers
-    )
+    content_layer = "block4_conv2"
+    style_layers = tuple(f"block{block}_conv1" for block in range(1, 5))
+    layers = (content_layer, *style_layers)
+    path = weights.find_convolutions("hed").path
+    network = vgg.build_vgg(vgg.read_kernels(path, layers), layers)
+
+    def see(picture: np.ndarray) -> dict[str, np.ndarray]:
+        features = network(np.float32([picture]))
+        return {layer: np.float64(features[layer][0]) for layer in layers}
+
+    wanted, painted = see(content), see(look)
 
     def measure(picture: np.ndarray) -> tuple[float, float]:
-        features = network(np.float32([picture]))
+        seen = see(picture)
         style_loss = sum(
-            style.style_loss(style.gram_matrix(features[name]), grams[name])
-            for name in grams
+            compare_styles(seen[layer], painted[layer]) for layer in style_layers
         )
-        return float(style_loss), float(
-            sum(style.content_loss(features[name], wanted[name]) for name in wanted)
-        )
+        difference = seen[content_layer] - wanted[content_layer]
+        return style_loss, np.mean(difference**2) / np.mean(wanted[content_layer] ** 2)
 
     before, _ = measure(content)
     after, lost = measure(result)
@@ -468,6 +466,23 @@ def check_painting(module: ModuleType, config, photo: str, painting: str) -> Ver
         "start and at the end?"
     )
     return Verdict(measured, missing, nudge if missing else None)
+
+
+def compare_styles(features: np.ndarray, target: np.ndarray) -> float:
+    """Returns the style loss of features: the squared distance of their Gram matrix
+    from the target's, with each filter measured by its strength in the target.
+
+    Args:
+        features: of a picture, float `(height, width, filters)`.
+        target: of the painting, float `(height', width', filters)`.
+    """
+    grams = []
+    for part in (features, target):
+        rows = part.reshape(-1, part.shape[-1])
+        grams.append(rows.T @ rows / len(rows))
+    strength = np.diag(grams[1])
+    scale = (strength + 0.1 * strength.mean() + keras.config.epsilon()) ** -0.5
+    return np.mean(((grams[0] - grams[1]) * np.outer(scale, scale)) ** 2) / 4
 
 
 def read_probabilities(outputs: np.ndarray) -> np.ndarray:
