@@ -306,5 +306,12 @@ def test_damaged_collection(damage, collection, tmp_path):
 
 
 def test_collection_that_cannot_be_had():
-    with pytest.raises(ConnectionError, match="neither in COURSE_DATA nor in"):
+    with pytest.raises(ConnectionError, match=r"spam_collection\.csv is neither in"):
         mail.load_messages()
+
+
+def test_collection_of_the_package(fetched):
+    fetched("sms-spam-smaller")
+    y = mail.load_messages().train.y
+    assert len(y) == 4534
+    assert y.sum() == 561

