@@ -153,7 +153,6 @@ def fetch(
             take.
         OSError: the file cannot be had or kept.
     """
-    from data import verify
     from data.sources import downloads
 
     places = search(file)
@@ -161,9 +160,7 @@ def fetch(
     if target.exists() or (places and not folder):
         path = target if folder else places[0]
         try:
-            print(
-                f"there   {path} ({verify.check_file(entry, file, path)})", flush=True
-            )
+            print(f"there   {path} ({check(entry, file, path)})", flush=True)
             return
         except ValueError as error:
             if path != target:
@@ -171,17 +168,34 @@ def fetch(
             print(f"again   {error}", flush=True)
     for path in filter(Path.is_file, places):  # to copy what is here takes no network
         try:
-            check = path != target and verify.check_file(entry, file, path)
+            known = path != target and check(entry, file, path)
         except ValueError as error:
             print(f"not copied: {error}", flush=True)
             continue
-        if check:
+        if known:
             print(
-                f"copied  {downloads.copy(path, target)} from {path} ({check})",
+                f"copied  {downloads.copy(path, target)} from {path} ({known})",
                 flush=True,
             )
             return
     print(f"loaded  {downloads.download(entry, file, folder, again)}", flush=True)
+
+
+def check(entry: catalog.Entry, file: catalog.File, path: Path) -> str:
+    """Checks a file, as `verify.check_file`, which takes a while to be imported because
+    it can read all kinds of contents.
+
+    Raises:
+        ValueError: it is wrong, and what to do.
+        OSError: it cannot be read.
+    """
+    if file.checksum and not file.contents and path.is_file():
+        from data.sources import checksums
+
+        return checksums.check(path, file.checksum)
+    from data import verify
+
+    return verify.check_file(entry, file, path)
 
 
 def verify_entries(_arguments: argparse.Namespace) -> int:
@@ -209,10 +223,8 @@ def verify_file(entry: catalog.Entry, file: catalog.File, path: Path) -> None:
         ValueError: it is wrong, and what to do.
         OSError: it cannot be read.
     """
-    from data import verify
-
     try:
-        print(f"right   {path} ({verify.check_file(entry, file, path)})", flush=True)
+        print(f"right   {path} ({check(entry, file, path)})", flush=True)
     except ValueError as error:
         if not file.published or path != locate.cache_folder(file.kind) / file.name:
             raise

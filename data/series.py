@@ -26,7 +26,7 @@ def load_basic_motions() -> Dataset:
         ConnectionError: a file is not here and cannot be had.
         ValueError: it is damaged, or `COURSE_DATA` names no folder.
     """
-    return load("basic-motions", 2)
+    return load_series("basic-motions", 2)
 
 
 def load_japanese_vowels() -> Dataset:
@@ -44,10 +44,10 @@ def load_japanese_vowels() -> Dataset:
         ConnectionError: a file is not here and cannot be had.
         ValueError: it is damaged, or `COURSE_DATA` names no folder.
     """
-    return load("japanese-vowels", 6)
+    return load_series("japanese-vowels", 6)
 
 
-def load(name: str, held_out: int) -> Dataset:
+def load_series(name: str, held_out: int) -> Dataset:
     """Loads an entry of the catalog, and draws so many examples of each class for
     validation, always the same.
     """

@@ -37,6 +37,8 @@ def check_file(entry: catalog.Entry, file: catalog.File, path: Path) -> str:
         except ValueError:
             if not file.contents:
                 raise
+    if entry.name not in CONTENTS:
+        raise ValueError(f"{path} is a folder, expected a file: delete or replace it")
     CONTENTS[entry.name](path, file)
     return "SHA-256 of its contents"
 

@@ -23,7 +23,6 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from data import verify  # noqa: F401 (reads the catalog before a test replaces it)
 from data.sources import archives, catalog, downloads, entries, locate, settings
 from tests.few import ROOT
 from tests.server import call, download, gets, page, swallowing

