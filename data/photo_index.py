@@ -26,7 +26,7 @@ class Index(NamedTuple):
         names: text `(n,)`, of the files, relative to the folder.
         stamps: int64 `(n, 2)`, size in bytes and time of the last change in
             nanoseconds, of the files.
-        vectors: float32 `(n, features)`, of length 1.
+        vectors: float32 `(n, features)`.
         thumbnails: uint8 `(n, 32, 32, 3)` in [0, 255].
     """
 
@@ -49,9 +49,8 @@ def find_index(paths: Iterable[Path], kind: str) -> Index | None:
                 )
             if len({len(part) for part in index[1:]}) > 1:
                 raise ValueError("its parts differ in length")
-        except (
-            Exception
-        ) as error:  # NumPy has no end of what it raises for a damaged file
+        # NumPy has no end of what it raises for a damaged file.
+        except Exception as error:
             print(f"{path} is damaged and not used ({error})")
             continue
         if index.kind == kind:
@@ -77,9 +76,7 @@ def list_files(folder: Path) -> dict[tuple[str, int, int], Path]:
         try:
             status = path.stat()
             files[name, status.st_size, status.st_mtime_ns] = path
-        except (
-            OSError
-        ):  # such as a link to nowhere: reading it will say why it is left out
+        except OSError:  # such as a link to nowhere: reading it says why it is left out
             files[name, 0, 0] = path
     if not files:
         raise ValueError(f"{folder} holds no files, expected photos to search in")
@@ -89,11 +86,11 @@ def list_files(folder: Path) -> dict[tuple[str, int, int], Path]:
 def update_index(
     path: Path, kind: str, files: dict, compute: Callable, size: int = 224
 ) -> Index:
-    """Saves an index of photographs; only those are described that the newest earlier
-    index does not know as they are.
+    """Saves an index of photographs, and reuses what the newest earlier index of that
+    kind knows of unchanged files.
 
-    Files that are no usable photographs are left out, which is printed, and how many
-    were described.
+    Prints how many photographs were described, and which files were left out because
+    they are no usable photographs. What was described before Ctrl-C is saved, too.
 
     Args:
         path: of the file to save to, in the folder of a run. It is written beside, then
@@ -108,64 +105,29 @@ def update_index(
     Raises:
         ValueError: none of the files is a usable photograph.
     """
-    index = find_index(path.parent.parent.glob(f"*/{path.name}"), kind)
-    known = {}
-    if index is not None:
-        rows = zip(
-            index.names, index.stamps, index.vectors, index.thumbnails, strict=True
-        )
-        known = {
-            (str(name), *map(int, stamp)): (vector, picture)
-            for name, stamp, vector, picture in rows
-        }
-    new, left_out = [key for key in files if key not in known], []
+    known = find_known(path, kind)
+    new = [key for key in files if key not in known]
     if new:
         print(f"Describing {len(new):,} photos", flush=True)
+    left_out = []
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(new), BATCH):
                 keys = new[start : start + BATCH]
-                images = pool.map(
-                    lambda key: photo_folders.read_square(files[key], size), keys
-                )
-                read = dict(zip(keys, images, strict=True))
-                left_out += [
-                    f"{name} ({image})"
-                    for (name, *_), image in read.items()
-                    if isinstance(image, str)
-                ]
-                read = {
-                    key: image
-                    for key, image in read.items()
-                    if not isinstance(image, str)
-                }
-                if read:
-                    vectors = compute(np.stack(list(read.values())))
-                    for (key, image), vector in zip(read.items(), vectors, strict=True):
-                        known[key] = (
-                            vector,
-                            np.asarray(
-                                Image.fromarray(image).resize((THUMBNAIL, THUMBNAIL))
-                            ),
-                        )
-    finally:  # what was described before Ctrl-C need not be described again
+                paths = [files[key] for key in keys]
+                squares = pool.map(photo_folders.read_square, paths, [size] * len(keys))
+                images = {}
+                for key, square in zip(keys, squares, strict=True):
+                    if isinstance(square, str):  # why it cannot be used
+                        left_out.append(f"{key[0]} ({square})")
+                    else:
+                        images[key] = square
+                if images:
+                    known |= describe(images, compute)
+    finally:
         kept = [key for key in files if key in known]
         if kept:
-            names, stamps = (
-                np.array([key[0] for key in kept]),
-                np.array([key[1:] for key in kept], np.int64),
-            )
-            vectors, thumbnails = (
-                np.stack(part)
-                for part in zip(*(known[key] for key in kept), strict=True)
-            )
-            index = Index(kind, names, stamps, vectors, thumbnails)
-            partial = path.with_name(f"partial_{path.name}")
-            try:
-                np.savez(partial, **index._asdict())
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
+            index = save_index(path, kind, {key: known[key] for key in kept})
     photo_folders.report(left_out, len(files))
     if not kept:
         raise ValueError(
@@ -176,4 +138,57 @@ def update_index(
         f"{len(kept):,} photos to search in, {len(new) - len(left_out):,} of them "
         "described now"
     )
+    return index
+
+
+def find_known(path: Path, kind: str) -> dict[tuple[str, int, int], tuple]:
+    """Returns the vector and the thumbnail of each file that the newest earlier index
+    of a kind knows, by name, size and time.
+    """
+    index = find_index(path.parent.parent.glob(f"*/{path.name}"), kind)
+    if index is None:
+        return {}
+    stamped = zip(index.names.tolist(), index.stamps.tolist(), strict=True)
+    keys = [(name, *stamp) for name, stamp in stamped]
+    described = zip(index.vectors, index.thumbnails, strict=True)
+    return dict(zip(keys, described, strict=True))
+
+
+def describe(images: dict, compute: Callable) -> dict[tuple[str, int, int], tuple]:
+    """Returns the vector and the thumbnail of each image.
+
+    Args:
+        images: uint8 `(size, size, 3)`, by name, size and time of the file.
+        compute: as `update_index` takes it.
+    """
+    vectors = compute(np.stack(list(images.values())))
+    described = {}
+    for (key, image), vector in zip(images.items(), vectors, strict=True):
+        thumbnail = Image.fromarray(image).resize((THUMBNAIL, THUMBNAIL))
+        described[key] = vector, np.asarray(thumbnail)
+    return described
+
+
+def save_index(path: Path, kind: str, described: dict) -> Index:
+    """Saves an index, complete or not at all.
+
+    Args:
+        path: of the file.
+        kind: of the index.
+        described: vector and thumbnail by name, size and time of the file.
+    """
+    vectors, thumbnails = zip(*described.values(), strict=True)
+    index = Index(
+        kind,
+        names=np.array([name for name, _, _ in described]),
+        stamps=np.array([stamp for _, *stamp in described], np.int64),
+        vectors=np.stack(vectors),
+        thumbnails=np.stack(thumbnails),
+    )
+    partial = path.with_name(f"partial_{path.name}")
+    try:
+        np.savez(partial, **index._asdict())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return index
