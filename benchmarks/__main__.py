@@ -3,8 +3,8 @@
     python -m benchmarks [NAME...]
 
 Prints what each benchmark finds and writes it to benchmarks/RESULTS.md, where the
-others keep theirs if they were measured on the same machine. All together take three
-quarters of an hour: let nothing else run beside them.
+others keep theirs. Each section names its machine. All together take three quarters of
+an hour: let nothing else run beside them.
 """
 
 import argparse
@@ -69,32 +69,28 @@ def main() -> None:
         found = benchmark.measure()
         minutes = (time.perf_counter() - started) / 60
         when = (
-            f"{time.strftime('%Y-%m-%d')}, commit {find_commit()}, {minutes:.1f} "
-            f"minutes, load before {load:.1f}"
+            f"Measured on {time.strftime('%Y-%m-%d')}, commit {find_commit()}, in "
+            f"{minutes:.1f} minutes, load before {load:.1f}."
         )
         section = (
-            f"## {name}\n\n{benchmark.__doc__.strip()}\n\n{found.strip()}\n\n{when}\n"
+            f"## {name}\n\n{benchmark.__doc__.strip()}\n\n{found.strip()}\n\n"
+            f"{machine} {when}\n"
         )
         print(f"\n## {name}\n\n{found}\n\n{when}", flush=True)
-        keep(name, section, machine)
+        keep(name, section)
 
 
-def keep(name: str, section: str, machine: str) -> None:
-    """Writes a section of `RESULTS.md` in its place.
-
-    What was measured on another machine is removed.
-    """
-    sections = {}
+def keep(name: str, section: str) -> None:
+    """Writes a section of `RESULTS.md` in its place; the others stay."""
     text = RESULTS.read_text("utf-8") if RESULTS.exists() else ""
-    head, *parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
-    if machine in head:
-        sections = {
-            part.split("\n", 1)[0].removeprefix("## "): part.rstrip() + "\n"
-            for part in parts
-        }
+    _head, *parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    sections = {
+        part.split("\n", 1)[0].removeprefix("## "): part.rstrip() + "\n"
+        for part in parts
+    }
     sections[name] = section
     ordered = [sections[other] for other in BENCHMARKS if other in sections]
-    RESULTS.write_text("\n".join([TITLE, machine + "\n", *ordered]), "utf-8")
+    RESULTS.write_text("\n".join([TITLE, *ordered]), "utf-8")
 
 
 def describe_machine() -> str:
