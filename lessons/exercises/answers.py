@@ -60,7 +60,7 @@ ANSWERS = {
     3: Answer(
         (
             "Bad on the training images too: it is no overfitting. The loss has "
-            "levelled off: nor are epochs missing.",
+            "leveled off: nor are epochs missing.",
             "What the network knows of an image after its hidden layer is a few "
             "numbers. How many?",
             "--units is 3: three numbers are to tell ten digits in all their "
@@ -78,19 +78,19 @@ ANSWERS = {
             "Where do the two losses part? What is there to gain after that from "
             "images that are all read right?",
             "Three kinds of remedy: a network that can do less, a training that ends "
-            "earlier, a penalty on being "
-            "sure. Look at where the validation loss is lowest.",
+            "earlier, a penalty on large weights. Look at where the validation loss is "
+            "lowest.",
             "It is lowest in the first ten epochs. Dropout slows down what comes "
             "after, so combine the two; or shrink"
             " the weights at every update, with a --weight-decay of several.",
         ),
         "Overfitting. After a few epochs the network reads all training images right, "
         "and from then on it only grows "
-        "surer, of its mistakes on other images as well. Ending early is the cheapest "
-        "remedy; with dropout, what is "
+        "more confident, also where it misreads other images. Ending early is the "
+        "cheapest remedy; with dropout, what is "
         "learned until then holds for more images. Weight decay alone does it too. "
         "Fewer units or dropout alone do "
-        "not: 60 epochs are enough to learn 500 images by heart in spite of them.",
+        "not: 60 epochs are enough to memorize 500 images in spite of them.",
         flags=("--dropout", "0.5", "--epochs", "10"),
     ),
     5: Answer(
@@ -102,7 +102,7 @@ ANSWERS = {
             "the two would an optimizer care for?",
             "What counts is the ratio of --style-weight to --content-weight: now 1 to "
             "5,000. Take one that is above "
-            "1, and not so high that the content's share vanishes in turn.",
+            "1, and not so high that the content no longer counts.",
         ),
         "The weights give nothing to the style: any change of the picture costs more "
         "content than it gains style. "
@@ -125,8 +125,8 @@ ANSWERS = {
         "of times as large as usual; one step at a usual learning rate drives the "
         "units to where they answer to "
         "nothing any more. A tiny learning rate avoids that, but it starts from "
-        "answers that are hundreds of times "
-        "too sure, and wrong, and five epochs of tiny steps cannot undo that. The "
+        "answers that are wrong and far too confident, and five epochs of tiny steps "
+        "cannot undo that. The "
         "scaling belongs into the model, so "
         "that whoever uses it can give it pictures as they are.",
         changes=(
@@ -247,7 +247,7 @@ ANSWERS = {
         "it, the new one too, and "
         "nothing is left to learn. Only the network that was trained before is to be "
         "frozen. To unfreeze all instead "
-        "is worse: 300 images pull 3.4 million weights away from what they knew.",
+        "is worse: 300 images spoil what 3.4 million weights had learned.",
         changes=(("    model.trainable = False", "    network.trainable = False"),),
     ),
     13: Answer(
@@ -305,17 +305,17 @@ ANSWERS = {
         changes=(
             ("keras.layers.Dense(1, ", "keras.layers.Dense(10, "),
             (
-                '    model.compile(keras.optimizers.Adam(falling), "mse", '
+                '    model.compile(keras.optimizers.Adam(schedule), "mse", '
                 'metrics=["accuracy"])\n',
                 "    loss = "
                 "keras.losses.SparseCategoricalCrossentropy(from_logits=True)\n"
-                "    model.compile(keras.optimizers.Adam(falling), loss, "
+                "    model.compile(keras.optimizers.Adam(schedule), loss, "
                 'metrics=["accuracy"])\n',
             ),
             ("decay_steps=updates\n", "decay_steps=config.epochs * updates\n"),
             (
-                "    evenly = keras.initializers.Constant(0.01)\n",
-                '    evenly = "he_normal"\n',
+                "    initializer = keras.initializers.Constant(0.01)\n",
+                '    initializer = "he_normal"\n',
             ),
         ),
     ),

@@ -30,14 +30,15 @@ class Config(options.Options):
     units: int = 128  # of the hidden layer
 
 
-def train(config: Config, dataset, **looks) -> keras.Model:
+def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
     """Returns a network that learned to read images of digits as they are, 0 to 255.
 
     Args:
         config: the hyperparameters.
         dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
             labels `(n,)`.
-        **looks: for `fit`: callbacks and verbosity.
+        callbacks: for `fit`.
+        verbose: for `fit`.
     """
     model = keras.Sequential(
         [
@@ -57,7 +58,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         batch_size=config.batch_size,
         epochs=config.epochs,
         validation_data=dataset.validation,
-        **looks,
+        callbacks=callbacks,
+        verbose=verbose,
     )
     return model
 

@@ -3,7 +3,7 @@
     python -m lessons exercise run 3
 
 The loss falls smoothly, levels off, and stays there. Training and validation loss are
-close together: whatever goes wrong here, the network has not learned anything by heart.
+close together: whatever goes wrong here, the network has not memorized anything.
 
 In TensorBoard: under Time Series, the last third of the loss. Under Images,
 "confusion": are all digits read badly, or are some of them taken for one another? Under
@@ -28,14 +28,15 @@ class Config(options.Options):
     units: int = 3  # of the hidden layer
 
 
-def train(config: Config, dataset, **looks) -> keras.Model:
+def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
     """Returns a network that learned to read images of digits as they are, 0 to 255.
 
     Args:
         config: the hyperparameters.
         dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
             labels `(n,)`.
-        **looks: for `fit`: callbacks and verbosity.
+        callbacks: for `fit`.
+        verbose: for `fit`.
     """
     model = keras.Sequential(
         [
@@ -55,7 +56,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         batch_size=config.batch_size,
         epochs=config.epochs,
         validation_data=dataset.validation,
-        **looks,
+        callbacks=callbacks,
+        verbose=verbose,
     )
     return model
 

@@ -1,14 +1,14 @@
-"""A photograph is to become a painting, and comes out as the photograph.
+"""A photograph should become a painting, and stays as it was.
 
     python -m lessons exercise run 5
 
-Style transfer, as in `course_9_style_transfer.py`, of two small pictures: the temple is
-to look like stained glass. All is computed, the loss falls, and in the end nothing has
-happened to the temple.
+Style transfer, as in `course_9_style_transfer.py`, of two small pictures: the temple
+should look like stained glass. The loss falls, but in the end nothing has happened to
+the temple.
 
 In TensorBoard: under Images, move the slider of "picture". Under Time Series compare
-the two losses, each as it is before it gets its weight: does the style's loss fall at
-all? And which of the two is the sum made of?
+the two losses, which are not yet multiplied by their weights: does the style's loss
+fall at all? And which of the two makes up most of the sum?
 
 Solved: by flags alone, for other pictures as well. The style's loss ends below a fifth
 of the photograph's own, while the content's stays below 0.85: at 1 nothing is left of
@@ -43,11 +43,11 @@ class Config(options.Options):
 
 
 def paint(
-    config: Config, photo: np.ndarray, painting: np.ndarray, look=None
+    config: Config, photo: np.ndarray, painting: np.ndarray, record=None
 ) -> np.ndarray:
     """Returns `photo` in the style of `painting`; all are uint8 `(height, width, 3)`.
 
-    `look` is called at each step.
+    `record` is called at each step, with its number, the losses and the picture.
     """
     kernels = style.read_kernels(
         weights.find_convolutions("hed").path, CONTENT_LAYERS, STYLE_LAYERS
@@ -58,7 +58,7 @@ def paint(
     )
 
     @tf.function
-    def differentiate(picture):
+    def losses_and_gradient(picture):
         with tf.GradientTape() as tape:
             tape.watch(picture)
             features = network(picture)
@@ -72,45 +72,37 @@ def paint(
             loss = (
                 config.content_weight * content_loss + config.style_weight * style_loss
             )
-        return {
-            "content": content_loss,
-            "style": style_loss,
-            "loss": loss,
-        }, tape.gradient(loss, picture)
+        losses = {"content": content_loss, "style": style_loss, "loss": loss}
+        return losses, tape.gradient(loss, picture)
 
     picture = tf.Variable(
         np.float32([photo]), constraint=lambda pixels: tf.clip_by_value(pixels, 0, 255)
     )
     adam = keras.optimizers.Adam(config.learning_rate)
     for step in range(config.steps):
-        losses, gradient = differentiate(picture.value())
+        losses, gradient = losses_and_gradient(picture.value())
         adam.apply([gradient], [picture])
-        if look is not None:
-            look(step, losses, np.uint8(picture[0]))
+        if record is not None:
+            record(step, losses, np.uint8(picture[0]))
     return np.uint8(picture[0])
 
 
 def main(config: Config) -> dict:
-    photo, painting = (
-        photos.choose_photo("temple"),
-        paintings.load_styles(("glass",))[0],
-    )
+    photo = photos.choose_photo("temple")
+    (painting,) = paintings.load_styles(("glass",))
+
     with runs.start(config, sources=[photo, painting]) as run:
 
-        def look(step: int, losses: dict, picture: np.ndarray) -> None:
+        def record(step: int, losses: dict, picture: np.ndarray) -> None:
             run.log(step, **losses)
             if step % 10 == 9:
                 run.show("picture", picture, step)
-                print(
-                    f"step {step + 1}: "
-                    + ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
-                )
+                texts = [f"{name} {loss:.4f}" for name, loss in losses.items()]
+                print(f"step {step + 1}: {', '.join(texts)}")
 
-        paint(
-            config,
-            *(read.scale_to(part.pixels, 160) for part in (photo, painting)),
-            look,
-        )
+        small_photo = read.scale_to(photo.pixels, 160)
+        small_painting = read.scale_to(painting.pixels, 160)
+        paint(config, small_photo, small_painting, record)
         return run.finish()
 
 

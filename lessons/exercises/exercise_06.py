@@ -8,8 +8,8 @@ one ends there for good, with a learning rate of 0.1, at which the same network 
 well elsewhere.
 
 In TensorBoard: under Histograms, the gradients of the first layer at step 0, beside
-those of another exercise: a factor of what? Then the weights of that layer, at step 0
-and at the end.
+those of another exercise: how many times as large are they? Then the weights of that
+layer, at step 0 and at the end.
 
 Solved: by a line. After at most 5 epochs, 86 % of the test digits are read right, with
 a cross-entropy below 0.6. A smaller learning rate hides the symptom and does not get
@@ -32,14 +32,15 @@ class Config(options.Options):
     units: int = 128  # of the hidden layer
 
 
-def train(config: Config, dataset, **looks) -> keras.Model:
+def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
     """Returns a network that learned to read images of digits as they are, 0 to 255.
 
     Args:
         config: the hyperparameters.
         dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
             labels `(n,)`.
-        **looks: for `fit`: callbacks and verbosity.
+        callbacks: for `fit`.
+        verbose: for `fit`.
     """
     model = keras.Sequential(
         [
@@ -58,7 +59,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         batch_size=config.batch_size,
         epochs=config.epochs,
         validation_data=dataset.validation,
-        **looks,
+        callbacks=callbacks,
+        verbose=verbose,
     )
     return model
 

@@ -1,4 +1,4 @@
-"""The network that reads digits elsewhere guesses here: one in ten right.
+"""A network that reads digits in other exercises guesses here: one in ten right.
 
     python -m lessons exercise run 8
 
@@ -30,14 +30,15 @@ class Config(options.Options):
     units: int = 128  # of the hidden layer
 
 
-def train(config: Config, dataset, **looks) -> keras.Model:
+def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
     """Returns a network that learned to read images of digits as they are, 0 to 255.
 
     Args:
         config: the hyperparameters.
         dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
             labels `(n,)`.
-        **looks: for `fit`: callbacks and verbosity.
+        callbacks: for `fit`.
+        verbose: for `fit`.
     """
     images, labels = dataset.train
     images = images[images.mean(axis=(1, 2, 3)) > 20]  # without the faintest ones
@@ -62,7 +63,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         batch_size=config.batch_size,
         epochs=config.epochs,
         validation_data=dataset.validation,
-        **looks,
+        callbacks=callbacks,
+        verbose=verbose,
     )
     return model
 

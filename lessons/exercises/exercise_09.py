@@ -3,9 +3,9 @@ nines.
 
     python -m lessons exercise run 9
 
-The images come folder by folder, first all of the zeros, in the end all of the nines,
-and pass through a pipeline of `tf.data`, which is to mix them. Within an epoch the loss
-falls, leaps, falls and leaps again.
+The images come folder by folder, first all of the zeros, in the end all of the nines. A
+pipeline of `tf.data` should mix them. Within an epoch the loss falls, leaps, falls and
+leaps again.
 
 In TensorBoard: under Time Series, count the leaps of the training loss in an epoch of
 200 updates, and see what the validation loss does meanwhile. Under Images, the slider
@@ -32,14 +32,15 @@ class Config(options.Options):
     units: int = 128  # of the hidden layer
 
 
-def train(config: Config, dataset, **looks) -> keras.Model:
+def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
     """Returns a network that learned to read images of digits as they are, 0 to 255.
 
     Args:
         config: the hyperparameters.
         dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
             labels `(n,)`.
-        **looks: for `fit`: callbacks and verbosity.
+        callbacks: for `fit`.
+        verbose: for `fit`.
     """
     model = keras.Sequential(
         [
@@ -66,7 +67,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         epochs=config.epochs,
         shuffle=False,
         validation_data=dataset.validation,
-        **looks,
+        callbacks=callbacks,
+        verbose=verbose,
     )
     return model
 

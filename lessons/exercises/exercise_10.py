@@ -2,7 +2,7 @@
 
     python -m lessons exercise run 10
 
-Two hidden layers of rectified linear units, which were to answer only to strong
+Two hidden layers of rectified linear units, which should respond only to strong
 signals. The output is the same for every image, and most weights end exactly as they
 began.
 
@@ -29,14 +29,15 @@ class Config(options.Options):
     units: int = 128  # of each hidden layer
 
 
-def train(config: Config, dataset, **looks) -> keras.Model:
+def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
     """Returns a network that learned to read images of digits as they are, 0 to 255.
 
     Args:
         config: the hyperparameters.
         dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
             labels `(n,)`.
-        **looks: for `fit`: callbacks and verbosity.
+        callbacks: for `fit`.
+        verbose: for `fit`.
     """
     threshold = keras.initializers.Constant(-2.0)
 
@@ -63,7 +64,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         batch_size=config.batch_size,
         epochs=config.epochs,
         validation_data=dataset.validation,
-        **looks,
+        callbacks=callbacks,
+        verbose=verbose,
     )
     return model
 

@@ -3,7 +3,7 @@
     python -m lessons exercise run 11
 
 With two hidden layers the same program reads nine of ten digits. With twelve it stays
-at the loss of guessing, 2.3, for as long as one likes to wait.
+at the loss of guessing, 2.3, however long the training lasts.
 
 In TensorBoard: under Histograms, the gradients of three kernels: `dense`, which is the
 first layer, `dense_6` and `dense_11`. How wide are they? What factor lies between two
@@ -29,14 +29,15 @@ class Config(options.Options):
     units: int = 64  # of each hidden layer
 
 
-def train(config: Config, dataset, **looks) -> keras.Model:
+def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
     """Returns a network that learned to read images of digits as they are, 0 to 255.
 
     Args:
         config: the hyperparameters.
         dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
             labels `(n,)`.
-        **looks: for `fit`: callbacks and verbosity.
+        callbacks: for `fit`.
+        verbose: for `fit`.
     """
     model = keras.Sequential(
         [
@@ -57,7 +58,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         batch_size=config.batch_size,
         epochs=config.epochs,
         validation_data=dataset.validation,
-        **looks,
+        callbacks=callbacks,
+        verbose=verbose,
     )
     return model
 

@@ -1,11 +1,11 @@
-"""A network that knows a million photographs is to learn ten digits, and its accuracy
-stays where it began.
+"""A network pretrained on a million photographs should learn ten digits, and its
+accuracy stays where it began.
 
     python -m lessons exercise run 12
 
-A new last layer on the features of a network trained on ImageNet, for 300 digits in the
-size of small photographs. Every epoch takes its time and ends with the same loss as the
-one before, to the last decimal.
+A new last layer should learn from the features of a network trained on ImageNet. The
+images are 300 digits, enlarged to the size of small photographs. Every epoch takes its
+time and ends with the same loss as the one before, to the last decimal.
 
 In TensorBoard: under Time Series, the loss, and "update_to_weight": of how many layers
 is there a curve? What does `model.summary()` say of the parameters, at its end?
@@ -33,14 +33,15 @@ class Config(options.Options):
     learning_rate: float = 0.01  # of Adam
 
 
-def train(config: Config, dataset, **looks) -> keras.Model:
+def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
     """Returns a network that learned to read images of digits as they are, 0 to 255.
 
     Args:
         config: the hyperparameters.
         dataset: `train` and `validation`, images uint8 `(n, 64, 64, 3)` in [0, 255] and
             labels `(n,)`.
-        **looks: for `fit`: callbacks and verbosity.
+        callbacks: for `fit`.
+        verbose: for `fit`.
     """
     found = weights.find_weights("efficientnet_lite0")
     backbone = backbones.build_backbone(
@@ -60,7 +61,8 @@ def train(config: Config, dataset, **looks) -> keras.Model:
         batch_size=config.batch_size,
         epochs=config.epochs,
         validation_data=dataset.validation,
-        **looks,
+        callbacks=callbacks,
+        verbose=verbose,
     )
     return model
 

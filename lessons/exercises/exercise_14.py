@@ -1,9 +1,9 @@
-"""Nothing works, and what helps one thing shows the next.
+"""Nothing works, and each repair only shows the next mistake.
 
     python -m lessons exercise run 14
 
-A program as it is found at the end of a long day: three mistakes at once. Whoever
-repairs only one of them sees hardly any difference, and may take the repair for wrong.
+There are three mistakes at once. Repairing only one of them makes hardly any
+difference, so that even the right repair looks wrong.
 
 In TensorBoard: go in the order of this folder's README. What does a network of this
 kind answer, and what is it asked for? How does the learning rate go? Do the units of a
@@ -29,16 +29,17 @@ class Config(options.Options):
     units: int = 128  # of each hidden layer
 
 
-def train(config: Config, dataset, **looks) -> keras.Model:
+def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
     """Returns a network that learned to read images of digits as they are, 0 to 255.
 
     Args:
         config: the hyperparameters.
         dataset: `train` and `validation`, images uint8 `(n, 28, 28, 1)` in [0, 255] and
             labels `(n,)`.
-        **looks: for `fit`: callbacks and verbosity.
+        callbacks: for `fit`.
+        verbose: for `fit`.
     """
-    evenly = keras.initializers.Constant(0.01)
+    initializer = keras.initializers.Constant(0.01)
 
     model = keras.Sequential(
         [
@@ -46,25 +47,26 @@ def train(config: Config, dataset, **looks) -> keras.Model:
             keras.layers.Rescaling(1 / 255),
             keras.layers.Flatten(),
             keras.layers.Dense(
-                config.units, activation="relu", kernel_initializer=evenly
+                config.units, activation="relu", kernel_initializer=initializer
             ),
             keras.layers.Dense(
-                config.units, activation="relu", kernel_initializer=evenly
+                config.units, activation="relu", kernel_initializer=initializer
             ),
-            keras.layers.Dense(1, kernel_initializer=evenly),
+            keras.layers.Dense(1, kernel_initializer=initializer),
         ]
     )
     updates = len(dataset.train.y) // config.batch_size
-    falling = keras.optimizers.schedules.CosineDecay(
+    schedule = keras.optimizers.schedules.CosineDecay(
         config.learning_rate, decay_steps=updates
     )
-    model.compile(keras.optimizers.Adam(falling), "mse", metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(schedule), "mse", metrics=["accuracy"])
     model.fit(
         *dataset.train,
         batch_size=config.batch_size,
         epochs=config.epochs,
         validation_data=dataset.validation,
-        **looks,
+        callbacks=callbacks,
+        verbose=verbose,
     )
     return model
 
