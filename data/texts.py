@@ -3,8 +3,10 @@ nearly alike.
 """
 
 import codecs
+import csv
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -20,6 +22,8 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 PIECE = 5  # characters
+MAX_SENTENCES = 100_000  # of a file
+MAX_CHARACTERS = 20_000  # of a sentence
 COMPARED = 2000  # characters of a text
 TOGETHER = 500  # texts that are compared with all others at a time
 
@@ -89,6 +93,117 @@ def is_binary(text: str) -> bool:
     beginning = text[:10_000]
     strange = re.findall(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]", beginning)
     return "\0" in text or len(strange) > 0.1 * len(beginning)
+
+
+class Sentence(NamedTuple):
+    """A text that somebody asks about.
+
+    Attributes:
+        name: its beginning; of a file, after the number of its line or row.
+        text: at most 20,000 characters; not empty.
+        file: that it is in; None for one that was given by itself.
+    """
+
+    name: str
+    text: str
+    file: Path | None
+
+
+def read_sentences(inputs: list[str]) -> list[Sentence]:
+    """Returns the texts of several inputs.
+
+    Args:
+        inputs: each the name of a file with a text a line, or of a table (CSV) with one
+            of its columns, such as "orders.csv:comment"; anything else is a text.
+
+    Raises:
+        ValueError: a file holds no text, a table no such column, an input is empty, or
+            looks like a file that is not there.
+        OSError: a file cannot be read.
+    """
+    found = []
+    for given in inputs:
+        path, _, column = given.rpartition(":")
+        if exists(given) and Path(given).suffix.lower() == ".csv":
+            names = ", ".join(read_rows(Path(given))[0])
+            raise ValueError(
+                f"{given} is a table, expected one of its columns with it, such as "
+                f"{given}:COLUMN, of {names[:200]}"
+            )
+        if exists(given):
+            lines = read_text(Path(given)).splitlines()
+            found += number(lines, Path(given), "line", 1)
+        elif path and exists(path):
+            found += number(read_column(Path(path), column), Path(path), "row", 2)
+        elif re.fullmatch(r"[\w.~/\\-]+\.(txt|csv|tsv|text|log)(:.*)?", given.lower()):
+            raise ValueError(f"{given} is not there, expected a file, or a text")
+        elif given.strip():
+            text = make_writable(given.strip())[:MAX_CHARACTERS]
+            found.append(Sentence(repr(text[:40]), text, None))
+        else:
+            raise ValueError("a text is empty, expected some words")
+    return found
+
+
+def exists(name: str) -> bool:
+    """True if there is a file of that name, which may also be a long text."""
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def number(lines: list[str], path: Path, kind: str, first: int) -> list[Sentence]:
+    """Returns the lines of a file that are not empty, with their numbers.
+
+    Raises:
+        ValueError: there is none, or more than 100,000.
+    """
+    found = []
+    for place, line in enumerate(lines, start=first):
+        text = line.strip()[:MAX_CHARACTERS]
+        if text:
+            found.append(Sentence(f"{path}, {kind} {place}: {text[:40]}", text, path))
+    if not found or len(found) > MAX_SENTENCES:
+        raise ValueError(
+            f"{path} holds {len(found):,} texts, expected 1 to {MAX_SENTENCES:,}"
+        )
+    return found
+
+
+def read_column(path: Path, column: str) -> list[str]:
+    """Returns a column of a table, by its name in the first row.
+
+    Raises:
+        ValueError: there is no such column, or the file is no table.
+        OSError: the file cannot be read.
+    """
+    header, *rows = read_rows(path)
+    if column not in header:
+        raise ValueError(
+            f"{path} has no column {column!r}, expected one of "
+            f"{', '.join(header)[:200]}"
+        )
+    place = header.index(column)
+    return [row[place] if place < len(row) else "" for row in rows]
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    """Returns the rows of a table, whose cells are separated by the most frequent of
+    comma, semicolon and tab in its first line.
+
+    Raises:
+        ValueError: the file is no table.
+        OSError: the file cannot be read.
+    """
+    text = read_text(path)
+    first = text.lstrip().partition("\n")[0]
+    separator = max(",;\t", key=first.count)
+    try:
+        rows = list(csv.reader(text.splitlines(keepends=True), delimiter=separator))
+    except csv.Error as error:
+        raise ValueError(f"{path} cannot be read as a table ({error})") from None
+    return [row for row in rows if row]
 
 
 def group_alike(texts: list[str], alike: float = 0.5) -> np.ndarray:
