@@ -3,7 +3,7 @@
     python course_1_tf_basic_operation.py
 
 Result: 60 expressions beside their values
-Time: 0.1 minutes (2 cores, bfloat16)
+Time: 0.1 minutes (2 cores)
 
 A tensor is an array of numbers of one type: a single number, a vector, a matrix, or
 more axes. Everything in the later lessons is computed with tensors. This page prints 60
@@ -18,7 +18,8 @@ In TensorBoard: the function `neuron` as a graph of its operations (page Graphs)
 
 Try:
     --size 1000000  longer vectors in the race between a graph and single operations:
-                    the time between two operations matters less
+                    computing takes longer, starting an operation does not, so the
+                    graph is about twice as fast instead of twenty times
     --debug         functions run line by line, as written: slower, and the line in
                     `neuron` runs at each call
     --name mine     after adding a line of your own to the file, such as
@@ -106,8 +107,8 @@ def show_types() -> None:
 
 
 def show_reductions() -> None:
-    """Many numbers become fewer. Axis 0 is what is added up from row to row, and leaves
-    a number for each column; axis 1 leaves a number for each row.
+    """Many numbers become fewer. `axis` is the axis that disappears: axis 0 runs over
+    the rows, so a number for each column is left; axis=1 leaves one for each row.
     """
     print("\nFrom many numbers to fewer")
     matrix = tf.constant([[1, 3], [2, 1], [0, 5]])
@@ -144,7 +145,9 @@ def show_broadcasting() -> None:
 
 
 def show_places() -> None:
-    """Where something is, and what is different (formerly tf.setdiff1d)."""
+    """Where in a tensor something is, which values occur, and which of one set are not
+    in another (in 2017: tf.setdiff1d).
+    """
     print("\nPlaces and sets")
     vector = tf.constant([1.0, -2.0, 4.0])
     show(f"{tf.argmax(vector) = !s}")
@@ -188,7 +191,10 @@ def show_functions(run) -> None:
 
 
 def race(size: int) -> float:
-    """Returns how many times as fast a graph of 100 steps is as the single steps."""
+    """Returns how many times as fast 100 steps are as one graph.
+
+    Without a graph, Python starts each operation by itself, and waits for it.
+    """
 
     def hundred_steps(x):
         for _ in range(100):
@@ -201,7 +207,7 @@ def race(size: int) -> float:
     show(f"{in_graph(start)[0] = !s}")  # and the graph is built
     eager = min(timeit.repeat(lambda: hundred_steps(start), number=10))
     graph = min(timeit.repeat(lambda: in_graph(start), number=10))
-    print(f"  the graph takes {eager / graph:.0f} times less time")
+    print(f"  the graph is {eager / graph:.1f} times as fast as single operations")
     return eager / graph
 
 
@@ -213,8 +219,9 @@ def show_devices() -> None:
 
 
 def show_gradient() -> float:
-    """A tape notes the operations on variables. Played backwards, it gives the
-    derivative of the result with respect to each of them, by the chain rule.
+    """A tape notes the operations on variables; other tensors must be named to it with
+    `tape.watch(tensor)`. Played backwards, it gives the derivative of the result with
+    respect to each of them, by the chain rule.
     """
     print("\nA gradient")
     x = tf.Variable(2.0)
