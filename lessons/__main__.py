@@ -150,25 +150,54 @@ def sweep_lesson(arguments: argparse.Namespace) -> None:
     name = name_lesson(arguments.lesson)
     from training import sweep
 
+    sweep.run(import_lesson(name), arguments.values, arguments.logdir)
+
+
+def import_lesson(name: str):
+    """Returns the module of a lesson; None if there is none of that name, as of a run
+    of an exercise.
+    """
+    if name not in [lesson.path.stem for lesson in find_lessons()]:
+        return None
     folder = "lessons." if (ROOT / "lessons" / f"{name}.py").is_file() else ""
-    sweep.run(
-        importlib.import_module(folder + name), arguments.values, arguments.logdir
-    )
+    return importlib.import_module(folder + name)
 
 
-def predict_pictures(arguments: argparse.Namespace) -> None:
-    """Classifies pictures with a saved run."""
-    from training import predict, run_folder
+def show_predictions(arguments: argparse.Namespace) -> None:
+    """Asks a saved network about inputs, as its lesson's page says, and prints what it
+    answers.
+    """
+    from training import predictions, run_folder
+
+    record = run_folder.find_trained(arguments.run, arguments.logdir)
+    ask = getattr(import_lesson(record.lesson), "predict", predict_pictures)
+    answers = ask(record, arguments.inputs)
+    print(f"with {record.folder}")
+    for line in answers.lines:
+        print(line)
+    if answers.picture is not None:
+        print(f"Figure: {predictions.save_picture(record.folder, answers.picture)}")
+
+
+def predict_pictures(record, inputs: list[str]):
+    """Returns which classes a classifier of images sees in pictures, as
+    `training.predictions` says.
+
+    Raises:
+        ValueError: the run is of another kind of network, or a file is no picture.
+        OSError: a file is missing or cannot be read.
+    """
+    from training import predictions, run_folder
 
     import numpy as np
 
     from data.images import drawing, read
 
-    record = run_folder.find_classifier(arguments.run, arguments.logdir)
-    originals = [read.read_picture(path) for path in arguments.pictures]
+    run_folder.check_classifier(record)
+    originals = [read.read_picture(Path(path)) for path in inputs]
     model = record.load_model()
     seen, grounds = [], []
-    for path, picture in zip(arguments.pictures, originals, strict=True):
+    for path, picture in zip(inputs, originals, strict=True):
         if model.input_shape[-1] == 3:  # photographs
             seen.append(read.cut_out_square(picture, model.input_shape[1]))
             grounds.append("")
@@ -178,28 +207,19 @@ def predict_pictures(arguments: argparse.Namespace) -> None:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         seen.append(found.image)
-        grounds.append(
-            "   (taken for "
-            f"{'dark on light' if found.dark_on_light else 'light on dark'})"
-        )
+        ground = "dark on light" if found.dark_on_light else "light on dark"
+        grounds.append(f"   (taken for {ground})")
     images = np.stack(seen)
-    probabilities = predict.classify(model, images)
+    probabilities = predictions.classify(model, images)
     class_names = record.config["class_names"]
-    print(f"with {record.folder}")
-    for path, ground, row in zip(
-        arguments.pictures, grounds, probabilities, strict=True
-    ):
-        likely = "   ".join(
-            f"{class_names[index]} {row[index]:.1%}"
-            for index in np.argsort(row)[::-1][:3]
-        )
-        print(f"{path}: {likely}{ground}")
-    number = 1 + len(list(record.folder.glob("figures/predictions_*.png")))
-    target = record.folder / f"figures/predictions_{number}.png"
-    figure = predict.plot_predictions(
-        target, originals, images, probabilities, class_names
+    lines = []
+    for path, ground, row in zip(inputs, grounds, probabilities, strict=True):
+        likely = "   ".join(predictions.name_likely(row, class_names))
+        lines.append(f"{path}: {likely}{ground}")
+    picture = predictions.draw_predictions(
+        originals, images, probabilities, class_names
     )
-    print(f"Figure: {figure}")
+    return predictions.Answers(lines, picture)
 
 
 def start_tensorboard(arguments: argparse.Namespace) -> None:
@@ -280,14 +300,18 @@ def make_parser() -> Parser:
         "values", nargs="+", metavar="NAME=VALUE,VALUE", help="such as seed=0,1,2"
     )
     command = add(
-        "predict", predict_pictures, "classify your own pictures with a trained network"
+        "predict",
+        show_predictions,
+        "ask a trained network about your own pictures, texts or files",
     )
     command.add_argument(
         "run",
         metavar="RUN",
         help="folder of a run, or a lesson's name for its newest run",
     )
-    command.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
+    command.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="such as a picture, as it takes them"
+    )
     text = "list the exercises, broken trainings to repair, or do one"
     command = commands.add_parser("exercise", help=text, description=text)
     command.set_defaults(function=do_exercise, flags=[])

@@ -27,7 +27,8 @@ and checked.
     Whatever else a lesson measures, under its own name.
 
 Beside them: a copy of the lesson's page as it was run, such as `course_3_cnn.py`;
-`model.keras` (the trained model), `figures/*.png`, `projector/` (vectors, labels and
+`model.keras` (the trained model), `test_predictions.npz` (of each test example an id,
+what was predicted and what is true), `figures/*.png`, `projector/` (vectors, labels and
 pictures), `index.npz` (of photographs that were searched), `state/` (of an unfinished
 run, for `--resume`), and TensorBoard's event files: `train/`, `validation/` and `test/`
 hold curves, `final/` hyperparameters with final metrics, the folder itself texts and
@@ -44,6 +45,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 CONFIG, METRICS, MODEL = "config.json", "metrics.json", "model.keras"
+PREDICTIONS = "test_predictions.npz"
 SPLITS = ("train", "validation", "test")
 
 
@@ -101,9 +103,34 @@ class Record(NamedTuple):
             for name, value in self.metrics.get(split, {}).items()
         }
 
+    def load(self, seed: int = 0):
+        """Loads the saved network, in Keras's safe mode: no code that a file may hold
+        is run.
+
+        Args:
+            seed: of its dropout, whose state is not saved.
+
+        Returns:
+            A `keras.Model`.
+
+        Raises:
+            ValueError: the file is damaged, or of another version of Keras.
+        """
+        import keras
+
+        path = self.folder / MODEL
+        keras.utils.set_random_seed(seed)
+        try:
+            # A warning tells that a part is not what was saved.
+            with warnings.catch_warnings(action="error", category=UserWarning):
+                return keras.models.load_model(path, safe_mode=True)
+        except Exception as error:  # a damaged file can raise anything
+            version = self.config["versions"]["keras"]
+            reason = f"written by Keras {version}, this is {keras.__version__}: {error}"
+            raise ValueError(f"{path} cannot be loaded ({reason[:300]})") from None
+
     def load_model(self, shape: tuple[int, int, int] | None = None, seed: int = 0):
-        """Loads the saved classifier, in Keras's safe mode: no code that a file may
-        hold is run.
+        """Loads the saved classifier of images, as `load`.
 
         Args:
             shape: height, width and channels of the images that it must take; None if
@@ -117,25 +144,14 @@ class Record(NamedTuple):
             ValueError: the file is damaged, of another version of Keras, or of another
                 kind of network.
         """
-        import keras
-
-        path = self.folder / MODEL
-        keras.utils.set_random_seed(seed)
-        try:
-            # A warning tells that a part is not what was saved.
-            with warnings.catch_warnings(action="error", category=UserWarning):
-                model = keras.models.load_model(path, safe_mode=True)
-        except Exception as error:  # a damaged file can raise anything
-            version = self.config["versions"]["keras"]
-            reason = f"written by Keras {version}, this is {keras.__version__}: {error}"
-            raise ValueError(f"{path} cannot be loaded ({reason[:300]})") from None
+        model = self.load(seed)
         received = model.input_shape, model.output_shape
         classes = len(self.config["class_names"])
         expected = (None, *(shape or model.input_shape[1:])), (None, classes)
         if received != expected:
             raise ValueError(
-                f"{path} has inputs and outputs of the shapes {received}, expected "
-                f"{expected}"
+                f"{self.folder / MODEL} has inputs and outputs of the shapes "
+                f"{received}, expected {expected}"
             )
         return model
 
@@ -209,17 +225,16 @@ def read_all(logdir: Path, lesson: str | None = None) -> list[Record]:
     return records
 
 
-def find_classifier(run: str, logdir: Path, lesson: str | None = None) -> Record:
-    """Returns the run of a folder, or the newest finished classifier of a lesson.
+def find_trained(run: str, logdir: Path) -> Record:
+    """Returns the run of a folder, or the newest finished run of a lesson, with a saved
+    network.
 
     Args:
         run: folder of a run, or a lesson's name.
         logdir: folder in which the lessons' runs are.
-        lesson: the only lesson whose runs will do; None for any.
 
     Raises:
-        ValueError: there is no such run, it has no saved classifier, or it is of
-            another lesson.
+        ValueError: there is no such run, or it has no saved network.
     """
     if Path(run).name != run:
         records = [read(Path(run))]
@@ -241,17 +256,41 @@ def find_classifier(run: str, logdir: Path, lesson: str | None = None) -> Record
             f"{run!r} has no finished run with a saved model: run the lesson to its "
             "end first"
         )
-    record = max(records, key=lambda record: (record.folder / MODEL).stat().st_mtime)
-    if "class_names" not in record.config:
-        raise ValueError(
-            f"{record.folder} is no classifier: {record.lesson} does not sort pictures "
-            "into classes"
-        )
+    return max(records, key=lambda record: (record.folder / MODEL).stat().st_mtime)
+
+
+def find_classifier(run: str, logdir: Path, lesson: str | None = None) -> Record:
+    """Returns the run of a folder, or the newest finished classifier of a lesson.
+
+    Args:
+        run: folder of a run, or a lesson's name.
+        logdir: folder in which the lessons' runs are.
+        lesson: the only lesson whose runs will do; None for any.
+
+    Raises:
+        ValueError: there is no such run, it has no saved classifier, or it is of
+            another lesson.
+    """
+    record = find_trained(run, logdir)
+    check_classifier(record)
     if lesson is not None and record.lesson != lesson:
         raise ValueError(
             f"{record.folder} is a run of {record.lesson}, expected one of {lesson}"
         )
     return record
+
+
+def check_classifier(record: Record) -> None:
+    """Makes sure that a run is of a classifier.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if "class_names" not in record.config:
+        raise ValueError(
+            f"{record.folder} is no classifier: {record.lesson} does not sort pictures "
+            "into classes"
+        )
 
 
 def make(parent: Path, name: str | None) -> Path:

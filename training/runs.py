@@ -562,6 +562,20 @@ class Run:
         names = [self.class_names[label] for label in labels]
         self.projector(f"{model.layers[-1].name}, input", vectors, images, names)
 
+    def predictions(self, ids, prediction, truth, **more: np.ndarray) -> None:
+        """Saves what was said of each test example as `test_predictions.npz`, from
+        which every figure of the test can be computed again.
+
+        Args:
+            ids: of the examples, such as their places in the data set, `(n,)`.
+            prediction: `(n, ...)`.
+            truth: `(n, ...)`.
+            **more: of each example, `(n, ...)`, such as a probability.
+        """
+        arrays = {"id": ids, "prediction": prediction, "truth": truth, **more}
+        with run_folder.written(self.folder / run_folder.PREDICTIONS) as partial:
+            np.savez_compressed(partial, **arrays)
+
     def write_texts(self, description: dict) -> None:
         """Writes TensorBoard's page Text: what the lesson is, how it was configured,
         and on what it ran; and the hyperparameters for the page HParams.
