@@ -43,7 +43,7 @@ from data import (
 )
 from data.images import drawing, read
 from data.sources import catalog
-from models import efficientnet_lite, style, torch_file
+from models import efficientnet_lite, torch_file, vgg
 from tests.test_torch_file import Tensor
 from tests.test_torch_file import write as write_torch
 
@@ -125,7 +125,7 @@ def place():
             (fashion, "load_fashion"),
             (picture_as_function, "load_picture_as_function"),
             (weights, "find_efficientnet_lite0"),
-            (style, "read_kernels"),
+            (vgg, "read_kernels"),
             (paintings, "draw_swirls"),
             (digits_in_2d, "load_digits_in_2d"),
         ):
@@ -737,9 +737,8 @@ def test_vgg_files(quiet_descriptor, place, changes):
     GENERATED["VGG files"] += 1
     path = place / "generated.h5"
     path.write_bytes(damage(make_vgg(place), changes))
-    refusal = try_input(
-        style.read_kernels.__wrapped__, path, ("block1_conv1",), ("block1_conv2",)
-    )
+    layers = ("block1_conv1", "block1_conv2")
+    refusal = try_input(vgg.read_kernels.__wrapped__, path, layers)
     assert str(path) in refusal
     path.unlink()
 

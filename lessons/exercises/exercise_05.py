@@ -26,7 +26,7 @@ import tensorflow as tf
 
 from data import paintings, photos, weights
 from data.images import read
-from models import style
+from models import vgg
 
 CONTENT_LAYERS = ("block4_conv2",)
 STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
@@ -42,6 +42,27 @@ class Config(options.Options):
     style_weight: Weight = 0.01  # of the style's loss
 
 
+def gram_matrix(features: tf.Tensor) -> tf.Tensor:
+    """Returns how strongly each two filters are active together: (filters, filters)."""
+    _, height, width, filters = features.shape
+    rows = tf.reshape(features, (height * width, filters))
+    return tf.matmul(rows, rows, transpose_a=True) / (height * width)
+
+
+def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Returns how far features are from the photograph's: 0 for the same features."""
+    return tf.reduce_mean((features - target) ** 2) / tf.reduce_mean(target**2)
+
+
+def style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Returns how far a Gram matrix is from the painting's, with each filter scaled by
+    its strength in the painting.
+    """
+    strength = tf.linalg.diag_part(target)
+    scale = tf.math.rsqrt(strength + 0.1 * tf.reduce_mean(strength))
+    return tf.reduce_mean(((gram - target) * scale[:, tf.newaxis] * scale) ** 2) / 4
+
+
 def paint(
     config: Config, photo: np.ndarray, painting: np.ndarray, record=None
 ) -> np.ndarray:
@@ -49,30 +70,28 @@ def paint(
 
     `record` is called at each step, with its number, the losses and the picture.
     """
-    kernels = style.read_kernels(
-        weights.find_convolutions("hed").path, CONTENT_LAYERS, STYLE_LAYERS
-    )
-    network = style.build_style_network(kernels, CONTENT_LAYERS + STYLE_LAYERS)
-    wanted, grams = style.find_targets(
-        network, photo, [painting], CONTENT_LAYERS, STYLE_LAYERS
-    )
+    layers = CONTENT_LAYERS + STYLE_LAYERS
+    path = weights.find_convolutions("hed").path
+    network = vgg.build_vgg(vgg.read_kernels(path, layers), layers)
+    photo_features = network(np.float32([photo]))
+    painting_features = network(np.float32([painting]))
+    grams = {name: gram_matrix(painting_features[name]) for name in STYLE_LAYERS}
 
     @tf.function
     def losses_and_gradient(picture):
         with tf.GradientTape() as tape:
             tape.watch(picture)
             features = network(picture)
-            content_loss = sum(
-                style.content_loss(features[name], wanted[name]) for name in wanted
+            content = sum(
+                content_loss(features[name], photo_features[name])
+                for name in CONTENT_LAYERS
             )
-            style_loss = sum(
-                style.style_loss(style.gram_matrix(features[name]), grams[name])
-                for name in grams
+            style = sum(
+                style_loss(gram_matrix(features[name]), grams[name])
+                for name in STYLE_LAYERS
             )
-            loss = (
-                config.content_weight * content_loss + config.style_weight * style_loss
-            )
-        losses = {"content": content_loss, "style": style_loss, "loss": loss}
+            loss = config.content_weight * content + config.style_weight * style
+        losses = {"content": content, "style": style, "loss": loss}
         return losses, tape.gradient(loss, picture)
 
     picture = tf.Variable(
