@@ -2,8 +2,8 @@
 
     python lessons/course_3_what_filters_see.py
 
-Result: ten pictures climb from noise, one for each digit: after 100 steps the mean
-        probability of the right digit is 100 % (3 seeds), after the first 43 to 62 %
+Result: 100 % mean probability for pictures that climbed from noise, one for each digit
+        (3 seeds); 43 to 62 % after the first of 100 steps
 Time: 0.1 minutes (2 cores)
 
 Run `course_3_cnn.py` first: its network is opened here. Three looks into it:
