@@ -23,6 +23,8 @@ from lessons import (
     course_4_similar_clothes,
     course_5_cut_point,
     course_5_transfer_learning,
+    course_7_mail_filter,
+    course_7_text_classification,
     course_9_style_transfer,
 )
 from lessons.__main__ import ROOT
@@ -199,6 +201,43 @@ def test_stride(stride, capsys, monkeypatch, nothing_left):
             course_5_transfer_learning,
             ["--regularization", "-1"],
             ["--regularization is -1", "from 0"],
+        ),
+        (
+            course_7_text_classification,
+            [],
+            ["neg.txt is neither in COURSE_DATA", "python -m data fetch reviews"],
+        ),
+        (
+            course_7_text_classification,
+            ["--characters", "5"],
+            ["--characters is 5", "from 10"],
+        ),
+        (
+            course_7_mail_filter,
+            [],
+            ["spam_collection.csv is neither", "fetch sms-spam-smaller"],
+        ),
+        (course_7_mail_filter, ["--spam", "."], ["--ham and --spam go together"]),
+        (
+            course_7_mail_filter,
+            ["--ham", "nowhere", "--spam", "."],
+            ["nowhere", "No such file"],
+        ),
+        (
+            course_7_mail_filter,
+            ["--ham", ".", "--spam", "."],
+            ["holds no letter that can be read", ".eml"],
+        ),
+        (
+            course_7_mail_filter,
+            ["--ham", PICTURE, "--spam", PICTURE],
+            ["holds no letter that can be read", "neither a letter nor text"],
+        ),
+        (course_7_mail_filter, ["--lost-ham", "0"], ["--lost-ham is 0", "above 0"]),
+        (
+            course_7_mail_filter,
+            ["--cost-of-lost-ham", "-1"],
+            ["--cost-of-lost-ham is -1", "above 0"],
         ),
         (course_3_what_filters_see, ["--decay", "1"], ["--decay is 1", "below 1"]),
         (course_3_saliency, ["--fraction", "0"], ["--fraction is 0", "above 0"]),

@@ -146,7 +146,7 @@ ENTRIES = (
         "reviews",
         "35,123 Chinese reviews, good and bad, mostly of things that people bought",
         "not named, nor is the origin of the texts",
-        (),
+        ("course_7_text_classification",),
         (
             File(
                 "reviews/neg.txt",
