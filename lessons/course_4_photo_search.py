@@ -2,8 +2,9 @@
 
     python lessons/course_4_photo_search.py
 
-Result: TODO
-Time: 0 minutes (2 cores, AVX2 only)
+Result: 82 % of cropped photographs find their original first of 415 by a network's
+        features (80 to 84 over 5 seeds), 48 % by colors (46 to 50), 7 % by pixels
+Time: 0.2 minutes for 18 photographs, 1.2 minutes for 415 (2 cores, AVX2 only)
 
 Photographs of your own have no labels, so no network can be trained to tell what is
 similar in them, as in `course_4_similar_clothes.py`. This lesson uses a network that
@@ -27,14 +28,18 @@ Each of these ignores some changes because it was made so. The network learned w
 changes do not matter: the photographs that it was trained on were cut and mirrored at
 random, and their classes stayed. Nothing was turned.
 
-In TensorBoard: TODO
+Where the 415 photographs of ants and bees are at hand, they are the collection. Else it
+is the 18 that came with the installation; the network finds all of them, cropped too.
+
+In TensorBoard: parts of photographs, and what each of the features finds for them
+("neighbors", page Images). The collection as points in space (page Projector).
 
 Try:
     --query new.jpg --folder photos
                       search in your own photos. The next search in that folder
                       describes only those that are new
-    --kept 0.3        smaller parts of the photographs
-    --brightness 0.1  nearly black views
+    --kept 0.3        smaller parts find 78 % of the 18 photographs, by colors 67 %
+    --brightness 0.1  nearly black views find 89 % of the 18
 """
 
 from dataclasses import dataclass
@@ -226,13 +231,15 @@ def main(config: Config) -> dict:
                 queries = normalize(compute(changed))
                 ranks = find_ranks(originals[way], queries)
                 first[way][name] = float(np.mean(ranks == 1))
-        run.table(f"Found first, of {len(photos)} photographs", first)
+        run.table(f"Found first, of {len(photos)} photographs", first, digits=3)
 
-        shown = views["cropped"][: plots.SHOWN]
+        places = np.linspace(0, len(photos) - 1, plots.SHOWN).astype(int)
+        shown = views["cropped"][places]
         for way, compute in ways.items():
             queries = normalize(compute(shown))
             found = [search(originals[way], query) for query in queries]
-            run.show(f"neighbors_{way}", plots.draw_neighbors(shown, photos, found))
+            picture = plots.draw_neighbors(shown, places, photos, found)
+            run.show(f"neighbors_{way}", picture)
 
         baseline = {}
         for way in ("histogram", "pixels"):

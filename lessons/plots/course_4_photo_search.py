@@ -27,21 +27,22 @@ def draw_found(
 
 
 def draw_neighbors(
-    views: np.ndarray, photos: np.ndarray, found: list[np.ndarray]
+    views: np.ndarray, places: np.ndarray, photos: np.ndarray, found: list[np.ndarray]
 ) -> np.ndarray:
     """Draws in each row a view of a photograph and what was found for it.
 
     Args:
-        views: uint8 `(n, height, width, 3)` in [0, 255], of the first `n` photographs.
+        views: uint8 `(n, height, width, 3)` in [0, 255].
+        places: of their photographs, integers `(n,)`.
         photos: uint8 `(m, height, width, 3)` in [0, 255].
         found: for each view the places of photographs, the nearest first.
     """
     shown = []
     captions = []
-    for number, (view, places) in enumerate(zip(views, found, strict=True)):
+    for view, own, nearest in zip(views, places, found, strict=True):
         shown.append(view)
         captions.append("like this?")
-        for place in places[: COLUMNS - 1]:
+        for place in nearest[: COLUMNS - 1]:
             shown.append(photos[place])
-            captions.append("the photograph" if place == number else "")
+            captions.append("its photograph" if place == own else "")
     return figures.draw_grid(shown, captions, columns=COLUMNS)
