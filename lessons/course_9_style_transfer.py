@@ -59,6 +59,7 @@ STYLE_LAYERS = (
     "block4_conv1",
     "block5_conv1",
 )
+EPSILON = 1e-7  # against division by zero
 SMALLEST = 48  # pixels, at least, of the shorter side where the painting begins
 
 Weight = Annotated[float, options.between(0, 1e6)]
@@ -94,7 +95,8 @@ def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         (), 0 where all features are the same, 1 where the picture has none.
     """
     distance = tf.reduce_mean((features - target) ** 2)
-    return distance / (tf.reduce_mean(target**2) + keras.config.epsilon())
+    squares = tf.reduce_mean(target**2)
+    return distance / (squares + EPSILON)
 
 
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:
@@ -131,7 +133,7 @@ def style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """
     strength = tf.linalg.diag_part(target)  # (filters,), each filter with itself
     strength += 0.1 * tf.reduce_mean(strength)
-    scale = tf.math.rsqrt(strength + keras.config.epsilon())
+    scale = tf.math.rsqrt(strength + EPSILON)
     distance = (gram - target) * scale[:, tf.newaxis] * scale
     return tf.reduce_mean(distance**2) / 4
 
@@ -278,6 +280,7 @@ def main(config: Config) -> dict:
             paints = [color.match_colors(paint, content) for paint in paints]
         recolored = color.match_colors(content, *paints)
 
+        # The baseline: recolored only, at full size.
         picture = tf.constant(recolored[np.newaxis], tf.float32)  # (1, 267, 400, 3)
         targets = find_targets(network, content, paints, config.size)
         inputs = network, picture, *targets, loss_weights
@@ -288,6 +291,7 @@ def main(config: Config) -> dict:
         vgg_cost.print_forecast(
             losses_and_gradient, inputs, sizes, config.steps, memory
         )
+
         if config.start == "noise":
             picture = tf.random.uniform(picture.shape, maxval=255)
         for number, size in enumerate(sizes):
