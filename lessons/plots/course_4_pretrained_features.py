@@ -48,7 +48,8 @@ def draw_answers(
     for version in versions:
         lines = [version, *to_words(answers[version])]
         captions.append("\n".join(lines))
-    return figures.draw_grid(list(versions.values()), captions, columns=4)
+    grid = figures.draw_grid(list(versions.values()), captions, columns=4)
+    return grid[:, : len(versions) * figures.WIDTH // 4]
 
 
 def draw_feature_maps(picture: np.ndarray, maps: dict) -> np.ndarray:
@@ -56,8 +57,10 @@ def draw_feature_maps(picture: np.ndarray, maps: dict) -> np.ndarray:
 
     Args:
         picture: uint8 `(height, width, 3)` in [0, 255].
-        maps: by the name of the layer, its feature maps, `(1, height, width,
-            channels)`.
+        maps: by the name of the stage's last layer, its feature maps, `(1, height,
+            width, channels)`.
     """
-    first = {layer: np.float32(values[0]) for layer, values in maps.items()}
-    return figures.draw_feature_maps(picture, first)
+    stages = {}
+    for number, (layer, values) in enumerate(maps.items(), 1):
+        stages[f"stage {number}, {layer}"] = np.float32(values[0])
+    return figures.draw_feature_maps(picture, stages)
