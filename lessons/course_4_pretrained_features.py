@@ -9,8 +9,8 @@ Time: 0.2 minutes (2 cores, bfloat16), 0.2 minutes (2 cores, AVX2 only)
 Nothing is trained here. EfficientNet-Lite0 (Tan and Le, 2019) was trained on ImageNet:
 1.3 million photographs in 1,000 classes (Russakovsky et al., 2015). The lesson gives it
 three photographs: a temple, a dahlia, and Grace Hopper in the uniform of the US Navy.
-ImageNet has no class for temples, dahlias or people, so the network can only name
-classes that look alike. It has the class "military uniform", which comes third.
+None of the classes is a temple, a dahlia or a portrait, so the network can only name
+classes that look alike. "Military uniform" is a class, and comes third.
 
 A photograph passes through a convolution and 16 blocks of convolutions. The kernels of
 the first convolution respond to edges and colors. Each stage sees more of the picture
