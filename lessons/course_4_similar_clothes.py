@@ -1,10 +1,10 @@
-"""Which features find similar clothes? Pixels, grays, edges, or what a network learned.
+"""I want new shoes: which features find similar clothes?
 
     python lessons/course_4_similar_clothes.py
 
 Result: 88 % of the first ten are of the right kind by learned features (88.0 to 88.5
         over 5 seeds), 81 % by the best features made by hand, and 10 % by chance
-Time: 0 minutes (2 cores, AVX2 only)
+Time: 4.3 minutes (2 cores, AVX2 only)
 
 You have a picture of a shoe, and look for similar ones among 60,000 pictures of clothes
 (Fashion-MNIST). A feature is a number that is computed from a picture, and all features
@@ -21,18 +21,21 @@ largest cosine with that of your shoe. So the features decide what "similar" mea
 
 Each of the 10,000 test pictures is searched for, and pictures of its kind are right.
 Precision at 10 is the fraction of right ones among the first ten. Average precision
-judges the whole ranking, down to the last right picture. The network has an advantage:
-it was told the kinds of the pictures that it searches, while features made by hand know
-nothing of kinds. It had not seen the test pictures either.
+judges the whole ranking, down to the last right picture: 0.79 by the own network, 0.49
+by HOG, 0.48 by pixels. The own network has an advantage: it was told the kinds of the
+pictures that it searches, while features made by hand know nothing of kinds. It had not
+seen the test pictures either. ImageNet's features are compared in a part of 9,000
+pictures: there they find 79 %, pixels 77 % and the own network's 88 %.
 
-In TensorBoard: the ten pictures found for one of each kind, by each of the features
-("neighbors", page Images). The histogram finds bags for a trouser. The collection as
-points in space, by the features of the own network (page Projector).
+In TensorBoard: the ten pictures found for one of each kind, by each of the features;
+those of another kind are red ("neighbors", page Images). For a bag, the histogram finds
+shirts and dresses: as many light pixels, in other places. The collection as points in
+space, by the features of the own network (page Projector).
 
 Try:
     --epochs 1   a network that learned for a third of the time: 86 %
     --units 8    vectors of eight numbers are too short: 71 %
-    --cells 7    HOG of smaller parts
+    --cells 7    HOG of 7 x 7 smaller parts: does it find more?
 """
 
 import timeit
@@ -62,7 +65,7 @@ class Config(options.DeviceOptions):
     epochs: int = 3  # of the own network's training
     units: int = 128  # of its last hidden layer: so many features of an image
     # HOG's parts in each direction: 4 are 4 x 4 parts of 7 x 7 pixels.
-    cells: Literal[2, 4, 7, 14] = 4
+    cells: Literal[2, 4, 7] = 4
     # Network that was trained on ImageNet.
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = (
         "efficientnet_lite0"
@@ -150,8 +153,8 @@ def describe(compute: Callable, images: np.ndarray) -> np.ndarray:
     """
     parts = []
     for start in range(0, len(images), AT_ONCE):
-        parts.append(compute(images[start : start + AT_ONCE]))
-    vectors = np.float32(np.concatenate(parts))
+        parts.append(np.float32(compute(images[start : start + AT_ONCE])))
+    vectors = np.concatenate(parts)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(lengths, 1e-12)
 

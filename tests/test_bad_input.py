@@ -174,7 +174,7 @@ def test_stride(stride, capsys, monkeypatch, nothing_left):
             ["holds no files", "photos"],
         ),
         (course_4_photo_search, ["--kept", "0"], ["--kept is 0", "from 0.05 to 1"]),
-        (course_4_similar_clothes, ["--cells", "5"], ["--cells", "5", "14"]),
+        (course_4_similar_clothes, ["--cells", "5"], ["--cells", "5", "7"]),
         (course_4_similar_clothes, ["--backbone", "vgg16"], ["VGG16", "--weights"]),
         (
             course_5_cut_point,

