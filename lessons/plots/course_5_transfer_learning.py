@@ -2,53 +2,63 @@
 
 from training import figures
 
+import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-
-def draw_augmentation(photo: np.ndarray, views: list) -> np.ndarray:
-    """Draws a photograph, and what augmentation makes of it.
-
-    Args:
-        photo: `(height, width, 1 or 3)` in [0, 255].
-        views: of the same shape.
-    """
-    return figures.draw_grid([photo, *views], columns=8)
+VIEWS = 15  # of the photograph
 
 
-def plot_bars(rows: dict[str, dict[str, float]], ylabel: str) -> Figure:
-    """Draws groups of bars with their numbers.
+def draw_augmentation(image: np.ndarray, augmentation: keras.Model) -> np.ndarray:
+    """Draws an image, and what augmentation makes of it.
 
     Args:
-        rows: by the name of the group, numbers in [0, 1] by the name of the bar; all
-            groups have the same names.
-        ylabel: what the numbers are.
+        image: `(height, width, 1 or 3)` in [0, 255].
+        augmentation: random layers.
     """
-    names = list(next(iter(rows.values())))
-    width = 0.8 / len(names)
-    figure = Figure(figsize=(2 + 1.8 * len(rows), 4), layout="constrained")
+    batch = np.float32(image[np.newaxis])
+    views = [augmentation(batch, training=True)[0] for _ in range(VIEWS)]
+    return figures.draw_grid([batch[0], *views], columns=8)
+
+
+def plot_ways(accuracies: dict[str, dict[str, float]], majority: float) -> Figure:
+    """Draws the accuracy of each way on each split as bars, with their numbers, and
+    that of the best constant answer as a line.
+
+    Args:
+        accuracies: in [0, 1] by split, by way; all have the same splits.
+        majority: accuracy on the test split, in [0, 1].
+    """
+    splits = list(next(iter(accuracies.values())))
+    width = 0.8 / len(splits)
+    figure = Figure(figsize=(3 + 1.8 * len(accuracies), 4), layout="constrained")
     axes = figure.subplots()
-    for index, name in enumerate(names):
-        places = np.arange(len(rows)) + (index - (len(names) - 1) / 2) * width
-        bars = axes.bar(
-            places, [row[name] for row in rows.values()], 0.9 * width, label=name
-        )
+    shown = []
+    for index, split in enumerate(splits):
+        places = np.arange(len(accuracies)) + (index - (len(splits) - 1) / 2) * width
+        heights = [row[split] for row in accuracies.values()]
+        bars = axes.bar(places, heights, 0.9 * width, label=split)
         axes.bar_label(bars, fmt="{:.1%}", fontsize=8)
-    axes.set_xticks(range(len(rows)), [name.replace("_", " ") for name in rows])
-    axes.set(ylabel=ylabel, ylim=(0, 1.08))
-    figure.legend(loc="outside upper center", ncols=len(names))
+        shown.append(bars)
+    constant = "best constant answer, test"
+    shown.append(axes.axhline(majority, color="k", linestyle="--", label=constant))
+    names = [way.replace("_", " ") for way in accuracies]
+    axes.set_xticks(range(len(accuracies)), names)
+    axes.set(ylabel="accuracy", ylim=(0, 1.08))
+    figure.legend(handles=shown, loc="outside upper center", ncols=2)
     return figure
 
 
 def draw_mistakes(
-    test: tuple, probabilities: np.ndarray, class_names: tuple[str, ...]
+    test: tuple, logits: np.ndarray, class_names: tuple[str, ...]
 ) -> np.ndarray:
     """Draws the images that were answered wrongly with the most confidence.
 
     Args:
         test: images `(n, height, width, 1 or 3)` in [0, 255], and labels `(n,)`.
-        probabilities: that the network gives, float `(n, classes)` in [0, 1].
+        logits: of the network, float `(n, classes)`.
         class_names: the name of each class.
     """
     images, labels = test
+    probabilities = np.asarray(keras.ops.softmax(logits))
     return figures.draw_mistakes(images, labels, probabilities, class_names)
