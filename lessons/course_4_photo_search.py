@@ -2,9 +2,9 @@
 
     python lessons/course_4_photo_search.py
 
-Result: a quarter that is cut out of a photograph finds it first for 18 of 18
-        photographs (seed 0), by a histogram of colors for 14, by chance for 1
-Time: 0.3 minutes (2 cores, AVX2 only)
+Result: 82 % of cropped photographs find their original first of 415 by a network's
+        features (80 to 84 over 5 seeds), 48 % by colors (46 to 50), 7 % by pixels
+Time: 0.2 minutes for 18 photographs, 1.2 minutes for 415 (2 cores, AVX2 only)
 
 Photographs of your own have no labels, so no network can learn from them what is
 similar, as in `course_4_similar_clothes.py`. This lesson uses a network that was
@@ -19,19 +19,20 @@ out of each photograph, mirrors it, darkens it and turns it, and searches for ea
 The network's features are compared with two kinds that are made by hand:
 
 - pixels: a small copy of the photograph. A darker copy is the same vector times a
-  number, and the cosine ignores lengths: all darkened views are found. In a mirrored
-  copy every pixel is in another place: 8 of 18 are found;
-- histogram: how many pixels have each color, wherever they are. All mirrored and all
-  turned views are found. Darkness changes all colors: 1 of 18 is found.
+  number, and the cosine ignores lengths, so darkened views are found. In a mirrored
+  copy every pixel is in another place;
+- histogram: how many pixels have each color, wherever they are. Mirrored and turned
+  views have the same histogram and are found. Darkness changes all colors.
 
-Each of these ignores the changes that it was made to ignore. The network found all
-views of all four kinds. It learned what does not matter: in its training, photographs
-were cut and mirrored at random, and their classes stayed the same.
+Each of these ignores the changes that it was made to ignore. The network learned what
+does not matter: in its training, photographs were cut and mirrored at random, and their
+classes stayed the same.
 
-The test is small, and it only asks whether the same photograph is found again. Whether
-the other photographs that are found look similar, you judge. The 18 photographs come
-with pip. Where COURSE_DATA or the cache has the photographs of ants and bees, these are
-searched, too, which is harder: `python -m data fetch ants-and-bees`.
+The collection is 18 photographs that come with pip and, where COURSE_DATA or the cache
+has them, 397 of ants and bees (`python -m data fetch ants-and-bees`). Of the 18 alone,
+the network finds all, also by a part; the histogram finds 14 by a part (seed 0). The
+test asks whether the same photograph is found again. Whether the others that are found
+look similar, you judge.
 
 In TensorBoard: six parts of photographs, and what each of the features finds for them
 ("neighbors", page Images). The network's features as points in space (page Projector).
@@ -40,8 +41,8 @@ Try:
     --query new.jpg --folder photos
                       search in your own photos. The next search in that folder
                       describes only those that are new
-    --kept 0.3        parts of a tenth of each photograph: which are still found?
-    --brightness 0.1  nearly black views: what do the features make of them?
+    --kept 0.3        smaller parts find 78 % of the 18 photographs, by colors 67 %
+    --brightness 0.1  nearly black views find 89 % of the 18
 """
 
 from dataclasses import dataclass
