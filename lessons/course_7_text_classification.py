@@ -2,8 +2,9 @@
 
     python lessons/course_7_text_classification.py
 
-Result: 86 % test accuracy, a linear model 85 %; "negative" for all is right for 52 %
-Time: 2 minutes (2 cores)
+Result: 85.6 % test accuracy (1 seed), a linear model 85.3 %; always answering negative
+        is right for 53.4 %
+Time: 2.4 minutes (2 cores, beside other work)
 
 Reviews in Chinese, mostly of things that people bought, are negative or positive. The
 usual first idea is a bag: which pieces of text occur, in whatever order. A linear model
@@ -17,8 +18,8 @@ the order: it has vectors of single characters, and a convolution over them lear
 three neighbors to look for, wherever they stand.
 
 The network on a bag is about as good as the linear model, and the one that reads is
-worse. Nobody tells it which neighbors belong together; it has to find that out, from
-some 14,000 reviews. The learning curve shows that it gains most from more of them.
+worse, 83.2 %. Nobody tells it which neighbors belong together; it has to find that out,
+from some 14,000 reviews. The learning curve shows that it gains most from more of them.
 Networks that read well have read billions of sentences before.
 
 Which characters decide? For a sentence of your own, `predict` leaves out each in turn,
@@ -35,7 +36,7 @@ In TensorBoard: the losses of the networks (page Scalars). On the page Images,
 
 Try:
     --keep-duplicates  the test has copies of what was learned: how much better it looks
-    --pieces 1000      the networks know a thousand pieces only
+    --pieces 1000      the networks know a thousand pieces only: which one misses more?
     --dropout 0        do the networks learn more, or memorize more?
 """
 
@@ -65,7 +66,7 @@ LONGEST = 200  # characters of a sentence that is taken apart
 class Config(options.Options):
     keep_duplicates: bool = False  # learn from and test on all lines, as they are
     # Characters that the networks read of a review.
-    characters: Annotated[int, options.between(10, 3000)] = 200
+    characters: Annotated[int, options.between(10, 3000)] = 120
     # Different pieces that each network knows, the most frequent ones.
     pieces: Annotated[int, options.between(10, 1_000_000)] = 30_000
     size: Annotated[int, options.between(1, 1000)] = 32  # of the vector of a piece
@@ -130,10 +131,10 @@ def build_order(
     """
     model = keras.Sequential(name="order")
     model.add(keras.Input((places,), dtype="int64"))
-    model.add(keras.layers.Embedding(vocabulary, size))  # (batch, 200, 32)
+    model.add(keras.layers.Embedding(vocabulary, size))  # (batch, 120, 32)
     model.add(keras.layers.Dropout(dropout))
     # Each filter looks at three neighbors.
-    model.add(keras.layers.Conv1D(filters, 3, activation="relu"))  # (batch, 198, 64)
+    model.add(keras.layers.Conv1D(filters, 3, activation="relu"))  # (batch, 118, 64)
     model.add(keras.layers.GlobalMaxPooling1D())  # (batch, 64)
     model.add(keras.layers.Dropout(dropout))
     model.add(keras.layers.Dense(1))  # (batch, 1)
@@ -222,7 +223,7 @@ def main(config: Config) -> dict:
                 numbers = {}
                 for split, (x, y) in splits.items():
                     read = np.asarray(reader(tf.constant(list(x))))
-                    numbers[split] = Split(read, y)  # (n, 400) or (n, 200)
+                    numbers[split] = Split(read, y)  # (n, 240) or (n, 120)
                 vocabulary = reader.vocabulary_size()
                 if name == BAG:
                     network = build_bag(vocabulary, places, config.size, config.dropout)
@@ -236,10 +237,6 @@ def main(config: Config) -> dict:
                 steps = math.ceil(count / config.batch_size)
                 compile_network(network, config.learning_rate, epochs * steps)
                 watched = name == ORDER and fraction == 1
-                # The weights of the best epoch are kept, by the loss on validation.
-                stopping = keras.callbacks.EarlyStopping(
-                    patience=2, restore_best_weights=True
-                )
                 shown = plots.Reviews(
                     run.log, *dataset.validation, numbers["validation"].x
                 )
@@ -249,7 +246,6 @@ def main(config: Config) -> dict:
                     epochs=epochs,
                     validation_data=numbers["validation"],
                     callbacks=run.callbacks(
-                        stopping,
                         *([shown] if watched else []),
                         name=f"{name}, {count} reviews",
                         train=numbers["train"],
