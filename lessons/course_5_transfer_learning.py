@@ -16,24 +16,25 @@ keeps the backbone and learns a new head (Donahue et al., "DeCAF", 2014).
 
 The lesson learns ants and bees in three ways:
 
-- From scratch, the same layers begin with random weights. 3.4 million weights find much
-  in 195 photographs that does not hold for others.
+- From scratch, the same layers begin with random weights. 195 photographs are too few
+  for 3.4 million weights: they learn little that holds for other photographs.
 - A head on fixed features: the weights of the backbone stay as they are, so the
   features of each photograph are computed only once. What is trained is one layer of
   2,562 weights, a logistic regression.
-- Fine-tuning goes on from there: the last four layers of the backbone learn as well, on
-  randomly changed photographs. The learning rate is small, so that the backbone does
-  not forget what it has learned.
+- Fine-tuning goes on from there: the last four convolutions of the backbone learn as
+  well, on randomly changed photographs. The learning rate is small, so that the
+  backbone does not forget what it has learned.
 
 Fine-tuning gains nothing here, because the features fit already: ants and bees are
 classes of ImageNet. These photographs are even a part of ImageNet, so the backbone may
 have seen test photographs in its training, and do less well with others. The test has
 153 photographs: one more mistake is 0.7 %.
 
-Fine-tuning gains much where the new images differ from the old ones. Without the
-photographs, the lesson learns digits: a small network that learned 0 to 4 learns 5 to 9
-from ten images each. The head reads 70 to 73 % of the test images, and the fine-tuned
-network 87 %; from scratch it is 68 to 72 % (2 seeds).
+Fine-tuning gains much where the new images differ from the old ones. Where the
+photographs cannot be downloaded, the lesson learns digits instead: a small network that
+learned 0 to 4 is the backbone, and 5 to 9 are learned from ten images each. The head
+reads 70 to 73 % of the test images, and the fine-tuned network 87 %; from scratch it is
+68 to 72 % (2 seeds).
 
 In TensorBoard: loss and accuracy of each way (page Scalars). A photograph with what
 augmentation makes of it, the accuracies of the three ways, and the mistakes in which
@@ -79,7 +80,7 @@ class Config(options.DeviceOptions):
     regularization: Annotated[float, options.between(0, 1e6)] = 1e-3
     # Of fine-tuning, at its start; if not given 1e-5, for digits 1e-3.
     learning_rate: float | None = None
-    # Layers before the head that fine-tuning changes.
+    # Convolutions before the head that fine-tuning changes; EfficientNet-Lite0 has 49.
     tuned_layers: Annotated[int, options.between(1, 1000)] = 4
     # Folder of photos, a subfolder for each class; ants and bees if not given.
     data_dir: Path | None = None
@@ -116,7 +117,8 @@ def train_from_scratch(
     untrained = keras.models.clone_model(backbone, keras.Input((side, side, channels)))
     for layer in untrained.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.9  # 0.99 would need more updates than there are
+            # By default 0.99: too slow to follow in the 130 updates that there are.
+            layer.momentum = 0.9
 
     model = keras.Sequential()
     model.add(keras.Input((height, width, channels)))
@@ -170,7 +172,7 @@ def train_head(
     Returns:
         A model from features (batch, features) to logits (batch, classes).
     """
-    # Ten passes in an epoch: a single one takes no time.
+    # Ten passes make an epoch: one takes milliseconds, and 100 epochs are a long list.
     x = np.repeat(features.train.x, 10, axis=0)
     y = np.repeat(features.train.y, 10)
 
@@ -206,8 +208,7 @@ def fine_tune(
     callbacks: list[keras.callbacks.Callback],
     verbose: int,
 ) -> keras.Model:
-    """Trains the backbone's last layers, and the head that it has by now, by small
-    steps.
+    """Trains the head and the last layers of the backbone further, by small steps.
 
     Returns:
         A model from images (batch, height, width, channels) to logits (batch, classes).
@@ -263,8 +264,8 @@ def build_augmentation(mirrored: bool) -> keras.Model:
 def freeze_all_but_last(model: keras.Model, count: int) -> None:
     """Lets training change the last `count` layers with a kernel, and no other.
 
-    Batch normalization is frozen as well: it keeps the statistics of the million
-    photographs instead of taking those of a few.
+    Batch normalization is frozen as well: it keeps the means and variances that it has
+    from ImageNet, instead of taking those of a few photographs.
     """
     last = [layer for layer in model.layers if hasattr(layer, "kernel")][-count:]
     for layer in model.layers:
