@@ -18,26 +18,28 @@ Three train the filter, the fourth sets its threshold, the fifth tests it; then 
 parts change their roles, until each has been the test once. Spam is sent in variants:
 messages that are nearly alike stay in one part.
 
-The network reads letter by letter. Each character becomes a vector, a convolution finds
+The network reads character by character. Each becomes a vector, a convolution finds
 pieces of six characters that give spam away, such as "FREE!" or a telephone number, and
 pooling keeps how strongly each was found anywhere. Its rivals are naive Bayes on words
 and a linear model on pieces of up to four characters.
 
-The linear model wins. It is told what a piece of text is, and has to learn a weight for
-each; the network has to learn from the same few messages which pieces there are. The
-learning curve says so: with four times the messages the network catches 6 to 14
-percentage points more, the linear model 4 to 5.
+The linear model wins. It is given the pieces, and only learns a weight for each; the
+network has to find its pieces in the same few messages. More messages would help it
+more: with four times as many it catches 6 to 14 percentage points more, the linear
+model 4 to 5 (the learning curve).
 
-A network's score is often no good probability. Platt's calibration (1999) fits a slope
-and an offset on the fourth part; here slopes of 0.7 to 1.0 say that the network was
-somewhat too confident. With a true probability, costs decide: block where a missed
-message would cost more than a lost one, on average. Where a lost letter costs as much
-as 100 missed messages, blocking whatever is likelier spam is worse than no filter.
+A network's score is often no good probability. Calibration (Platt, 1999) fits a slope
+and an offset on the fourth part. Here the slopes are 0.7 to 1.0: below 1, they pull the
+probabilities toward 50 %, because the network was somewhat too confident. With good
+probabilities, costs decide: block where delivering would cost more than blocking, on
+average. Where a lost letter costs as much as 100 missed spam messages, blocking
+whatever is likelier spam is worse than no filter. The result above comes from
+thresholds; `python -m lessons predict` decides by costs.
 
 In TensorBoard: the losses of the networks (page Scalars). On the page Images,
 "messages" shows some messages and what the network thinks of them after each epoch;
 "tradeoff" how much spam each filter catches for how much lost ham; "calibration"
-whether of the messages that are spam with 80 %, 80 % are; "learning_curve" what more
+whether 80 % are spam of those that it calls spam with 80 %; "learning_curve" what more
 messages would bring.
 
 Where the whole SMS Spam Collection cannot be had, the lesson reads 4,534 messages of it
@@ -46,7 +48,7 @@ is not for today's mail. Train it on your own.
 
 Try:
     --lost-ham 0.02             ten times as much lost ham: how much more is caught?
-    --cost-of-lost-ham 1        a lost letter as cheap as a missed one
+    --cost-of-lost-ham 1        a lost letter costs no more than a missed spam message
     --ham inbox --spam junk     letters of your own: two mailboxes or folders
 """
 
@@ -150,7 +152,7 @@ def build_network(
     """
     model = keras.Sequential(name="filter")
     model.add(keras.Input((characters,), dtype="int64"))
-    # Usual values of 0.05 would be small for a layer that learns from few messages.
+    # The first vectors are larger than usual, to be told apart from the start.
     start = keras.initializers.RandomNormal(stddev=0.5)
     model.add(keras.layers.Embedding(vocabulary, 16, start))  # (batch, 160, 16)
     model.add(keras.layers.Conv1D(filters, 6, activation="relu"))  # (batch, 155, 64)
@@ -306,7 +308,7 @@ def main(config: Config) -> dict:
         dataset = mail.load_messages()
     texts, labels = dataset.train
     parts = mail.draw_folds(dataset.train, PARTS, config.seed)
-    # By how much each message, as a test, lies above the threshold of each filter.
+    # The score of each message minus the threshold, both from when it was the test.
     nothing = np.zeros(len(labels))
     margins = {fraction: {} for fraction in FRACTIONS}
     for by_filter in margins.values():
@@ -368,7 +370,7 @@ def main(config: Config) -> dict:
                 threshold = choose_threshold(known, labels[held_out], config.lost_ham)
                 margins[fraction][NETWORK][test] = scores - threshold
 
-            # Of the network that learned from all of the three parts.
+            # The last network learned from all messages of the three parts.
             slope, offset = calibrate(known, labels[held_out])
             probability[test] = expit(slope * scores + offset)
             uncalibrated[test] = expit(scores)

@@ -1,4 +1,4 @@
-"""Is this review good or bad? A network that counts, and one that reads.
+"""Is this review good or bad? A network on a bag of pieces, and one that reads.
 
     python lessons/course_7_text_classification.py
 
@@ -17,18 +17,18 @@ them: a bag too, but pieces that say the same can get similar vectors. The secon
 the order: it has vectors of single characters, and a convolution over them learns which
 three neighbors to look for, wherever they stand.
 
-The network on a bag is about as good as the linear model, and the one that reads is
-worse, 83.2 %. Nobody tells it which neighbors belong together; it has to find that out,
-from some 14,000 reviews. The learning curve shows that it gains most from more of them.
-Networks that read well have read billions of sentences before.
+The result is that of the network on a bag. It is about as good as the linear model, and
+the one that reads is worse, 83.2 %. Nobody tells it which neighbors belong together; it
+has to find that out, from some 14,000 reviews. The learning curve shows that it gains
+most from more of them. Networks that read well have read billions of sentences before.
 
 Which characters decide? For a sentence of your own, `predict` leaves out each in turn,
 and shows by how much the answer changes.
 
-The package that the reviews come in does not say who wrote them, so they are not shown
-here. Half of its lines are there twice or more. Of those that differ in punctuation and
-spaces only, one is kept: with copies on both sides, the test would ask what was
-memorized.
+The package that the reviews come in does not say who wrote them, so look at them in
+your own runs only. Half of its lines are there twice or more. Of those that differ in
+punctuation and spaces only, one is kept: with copies of test reviews among those to
+learn from, the test would ask what was memorized.
 
 In TensorBoard: the losses of the networks (page Scalars). On the page Images,
 "reviews" shows what the network that reads thinks of some reviews after each epoch;
@@ -89,8 +89,9 @@ def build_reader(
 ) -> keras.layers.TextVectorization:
     """Returns a layer from texts to the numbers of their pieces, int64 (batch, places).
 
-    It knows the most frequent pieces of the texts to learn from, and of no others: 0
-    stands for no piece, 1 for an unknown one.
+    It knows the most frequent pieces of the texts to learn from, the most frequent one
+    as 2. 0 stands for no piece, 1 for an unknown one. Single characters come before
+    pairs, so of a long text the pairs are cut off first.
 
     Args:
         train: the texts.
@@ -147,7 +148,7 @@ def compile_network(network: keras.Model, learning_rate: float, updates: int) ->
     network.compile(
         optimizer=keras.optimizers.Adam(schedule),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
-        # Of logits, of which the positive ones say that the review is positive.
+        # A logit above 0 says that the review is positive.
         metrics=[keras.metrics.BinaryAccuracy("accuracy", threshold=0)],
     )
 
@@ -170,7 +171,7 @@ def leave_out(model: keras.Model, sentence: str) -> np.ndarray:
     for place in range(len(sentence)):
         shortened.append(sentence[:place] + sentence[place + 1 :])
     probability = model.predict(tf.constant(shortened), verbose=0)[:, 0]
-    # Of an empty text, all that is left of one character, there is no average.
+    # Without its only character a text is empty, and the average of nothing is NaN.
     probability = np.nan_to_num(probability, nan=0.5)
     return probability[0] - probability[1:]
 
@@ -216,7 +217,7 @@ def main(config: Config) -> dict:
             accuracies[LINEAR] = {name: linear.score(*splits[name]) for name in splits}
 
             for name in (BAG, ORDER):
-                # Pairs tell a bag a little about the order; the reader finds its own.
+                # Only the bag is given pairs: they tell it a little about the order.
                 lengths = (1, 2) if name == BAG else (1,)
                 places = config.characters * len(lengths)
                 reader = build_reader(splits["train"].x, lengths, config.pieces, places)
