@@ -6,16 +6,17 @@ Result: 82 % of cropped photographs find their original first of 415 by a networ
         features (80 to 84 over 5 seeds), 48 % by colors (46 to 50), 7 % by pixels
 Time: 0.2 minutes for 18 photographs, 1.2 minutes for 415 (2 cores, AVX2 only)
 
-Photographs of your own have no labels, so no network can learn from them what is
-similar, as in `course_4_similar_clothes.py`. This lesson uses a network that was
-trained on other photographs: EfficientNet-Lite0, on the million of ImageNet. Its last
-layer decides between 1,000 classes by 1,280 numbers, and these numbers describe your
+In `course_4_similar_clothes.py`, a network learned from labels what is similar. Your
+own photographs have no labels. This lesson uses a network that was trained on other
+photographs: EfficientNet-Lite0, on the million of ImageNet. Its last layer takes 1,280
+numbers and decides between 1,000 classes, and these 1,280 numbers describe your
 photographs, too. They are computed once for each photograph and kept in an index. A
 search only compares them, by their cosines.
 
 How good is such a search where nobody says what is right? A changed view of a
-photograph should find the photograph itself, before all others. The lesson cuts a part
-out of each photograph, mirrors it, darkens it and turns it, and searches for each view.
+photograph should find the photograph itself, before all others. The lesson makes four
+views of each photograph, and searches for each view: cropped to half of its height and
+width, mirrored, darkened, and turned by 90 degrees.
 The network's features are compared with two kinds that are made by hand:
 
 - pixels: a small copy of the photograph. A darker copy is the same vector times a
@@ -24,15 +25,15 @@ The network's features are compared with two kinds that are made by hand:
 - histogram: how many pixels have each color, wherever they are. Mirrored and turned
   views have the same histogram and are found. Darkness changes all colors.
 
-Each of these ignores the changes that it was made to ignore. The network learned what
-does not matter: in its training, photographs were cut and mirrored at random, and their
-classes stayed the same.
+These two are blind to some changes by the way they are computed. The network learned
+what does not matter: in its training, photographs were cropped and mirrored at random,
+their light differed, and the class stayed the same.
 
-The collection is 18 photographs that come with pip and, where COURSE_DATA or the cache
-has them, 397 of ants and bees (`python -m data fetch ants-and-bees`). Of the 18 alone,
-the network finds all, also by a part; the histogram finds 14 by a part (seed 0). The
-test asks whether the same photograph is found again. Whether the others that are found
-look similar, you judge.
+The collection is 18 photographs that come with scikit-image, scikit-learn and
+Matplotlib, and 397 of ants and bees where they are on this machine (`python -m data
+fetch ants-and-bees` brings them). Of the 18 alone, the network finds all by their
+cropped views, the histogram 14 (seed 0). The test asks whether the same photograph is
+found again. Whether the others that are found look similar, you judge.
 
 In TensorBoard: six parts of photographs, and what each of the features finds for them
 ("neighbors", page Images). The network's features as points in space (page Projector).
@@ -154,7 +155,8 @@ def search(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
 def find_ranks(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """Returns at which rank each query finds its own photograph: 1 is first.
 
-    Equal cosines rank equally low: what cannot be told apart is not found.
+    A photograph with an equal cosine counts as nearer: what cannot be told apart from
+    another one is not found.
 
     Args:
         vectors: float (n, features), of the photographs.
@@ -196,6 +198,7 @@ def main(config: Config) -> dict:
             config.backbone, pretrained.path, pretrained.keep
         )
         describe = features.use_network(network)
+        # Vectors of another network or folder are not reused.
         kind = f"{config.backbone}, {config.weights}, {run.precision}"
         index = photo_index.update_index(
             run.folder / "index.npz",
