@@ -9,18 +9,18 @@ Time: 0.6 minutes (2 cores, bfloat16)
 
 A network that was trained on ImageNet is cut off after each of nine stages: after
 groups of its convolutions, and at its end. What comes out there is averaged over the
-picture: a vector with a number for each feature map, between 16 and 1,280 of them. A head, here a
-logistic regression, learns a task from these vectors. Its accuracy tells what the
-features of a stage are good for (Alain and Bengio, "Understanding intermediate layers
-using linear classifier probes", 2016).
+picture: a vector with a number for each feature map, between 16 and 1,280 of them. A
+head, here a logistic regression, learns a task from these vectors. Its accuracy tells
+what the features of a stage are good for (Alain and Bengio, "Understanding intermediate
+layers using linear classifier probes", 2016).
 
 There are two tasks, both with few images to learn from. Ants and bees are classes of
 ImageNet: for them each stage is better than the one before. Digits are not. The first
 stages give edges, which say little about a digit when they are averaged over the
 picture; the middle stages give shapes. The last stages keep what tells the classes of
-ImageNet apart and leave out the rest, although digits need it. Features
-become more special, and fit the first task alone (Yosinski et al., "How transferable are features in deep
-neural networks?", 2014).
+ImageNet apart and leave out the rest, although digits need it. Features become more
+special, and fit the first task alone (Yosinski et al., "How transferable are features
+in deep neural networks?", 2014).
 
 Usually a network is cut after its last stage, as in `course_5_transfer_learning.py`.
 That is the baseline. The stage is a hyperparameter, so it is chosen on the validation
