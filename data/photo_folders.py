@@ -49,19 +49,36 @@ def load_photos_or_digits(
     Raises:
         ValueError, OSError: as `load_photo_folder`.
     """
-    if folder is not None:
-        return load_photo_folder(folder, size), None
-    try:
-        return load_ants_and_bees(size), None
-    except ConnectionError as error:
-        print(
-            f"No photos of ants and bees: {error}.\nInstead, a network that learned "
-            "the digits 0 to 4 learns 5 to 9."
-        )
+    photos = load_photos(folder, size)
+    if photos is not None:
+        return photos, None
+    print("Instead, a network that learned the digits 0 to 4 learns 5 to 9.")
     mnist = digits.load_digits()
-    return digits.choose_digits(mnist, range(5, 10), examples=10), digits.choose_digits(
-        mnist, range(5)
-    )
+    new = digits.choose_digits(mnist, range(5, 10), examples=10)
+    return new, digits.choose_digits(mnist, range(5))
+
+
+def load_photos(folder: Path | None, size: int) -> Dataset | None:
+    """Loads one's own photographs, or the ants and bees.
+
+    Args:
+        folder: of one's own photographs; None for the ants and bees.
+        size: height and width of the images, pixels.
+
+    Returns:
+        As `load_photo_folder`; None if the ants and bees cannot be had, and why is
+        printed.
+
+    Raises:
+        ValueError, OSError: as `load_photo_folder`.
+    """
+    if folder is not None:
+        return load_photo_folder(folder, size)
+    try:
+        return load_ants_and_bees(size)
+    except ConnectionError as error:
+        print(f"No photos of ants and bees: {error}.")
+        return None
 
 
 def load_ants_and_bees(size: int) -> Dataset:

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from data import digits
+from data import Split, digits
 from tests.lessons import small
 
 SMALL = {"digits_each": 5}
@@ -18,26 +18,42 @@ PATCHES = {
 }
 
 
-def test_late_features_are_too_special_for_digits(small_run):
-    """From 10 %, which ten digits are by chance, to the 76 and 60 % that the docstring
-    gives for five of each.
+def check_digits(metrics, best: float, last: float):
+    """Half of the way from 10 %, which ten digits are by chance, to the docstring's
+    figures; early and last stages are worse than the best one.
     """
-    rows = small_run.metrics["accuracies"].values()
-    tested = [row["digits test"] for row in rows]
+    tested = [row["digits test"] for row in metrics["accuracies"].values()]
     assert tested[0] < 0.6
-    assert max(tested) > (0.1 + 0.76) / 2
-    assert tested[-1] > (0.1 + 0.6) / 2
-    assert tested[-1] < max(tested) - 0.05
+    assert metrics["test"]["digits"] > (0.1 + best) / 2
+    assert metrics["baseline"]["digits"] > (0.1 + last) / 2
+    assert metrics["baseline"]["digits"] < max(tested) - 0.02
+
+
+def test_late_features_are_too_special_for_digits(small_run):
+    """From five of each."""
+    check_digits(small_run.metrics, 0.76, 0.6)
+
+
+def test_stage_is_chosen_on_validation(small_run):
+    """And not on the test; the last stage is the baseline."""
+    metrics = small_run.metrics
+    rows = list(metrics["accuracies"].values())
+    validation = np.array([row["digits validation"] for row in rows])
+    best = np.flatnonzero(validation == validation.max())[-1]
+    assert metrics["test"] == {"digits": rows[best]["digits test"]}
+    assert metrics["baseline"] == {"digits": rows[-1]["digits test"]}
+    equally_good = [
+        {"validation": 0.5, "test": 0.9},
+        {"validation": 0.8, "test": 0.4},
+        {"validation": 0.8, "test": 0.3},
+        {"validation": 0.7, "test": 1.0},
+    ]
+    assert lesson.choose_stage(equally_good) == 2
 
 
 @pytest.mark.full
 def test_digits_as_shipped(tmp_path):
-    metrics = lesson.main(lesson.Config(logdir=tmp_path))
-    tested = [row["digits test"] for row in metrics["accuracies"].values()]
-    assert tested[0] < 0.6
-    assert max(tested) > 0.8
-    assert tested[-1] > (0.1 + 0.87) / 2
-    assert tested[-1] < max(tested) - 0.02
+    check_digits(lesson.main(lesson.Config(logdir=tmp_path)), 0.91, 0.87)
 
 
 def test_head_is_chosen_on_validation():
@@ -45,23 +61,20 @@ def test_head_is_chosen_on_validation():
     makes the strengths differ.
     """
     random = np.random.default_rng(0)
-    labels = {
-        name: random.integers(0, 2, size)
-        for name, size in (("train", 40), ("validation", 300), ("test", 300))
-    }
-    vectors = {name: random.normal(size=(len(y), 30)) for name, y in labels.items()}
-    vectors["train"][:, :2] += labels["train"][:, np.newaxis]
-    vectors["validation"][:, 0] += labels["validation"]
-    vectors["test"][:, 2:] += random.permutation(labels["test"])[:, np.newaxis]
-    both = [
-        np.concatenate([part[name] for name in ("train", "validation")])
-        for part in (vectors, labels)
-    ]
+    train_y = random.integers(0, 2, 40)
+    validation_y = random.integers(0, 2, 300)
+    train_x = random.normal(size=(40, 30))
+    train_x[:, :2] += train_y[:, np.newaxis]
+    validation_x = random.normal(size=(300, 30))
+    validation_x[:, 0] += validation_y
     fold = PredefinedSplit(np.repeat([-1, 0], [40, 300]))
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     strengths = {"logisticregression__C": lesson.STRENGTHS}
-    search = GridSearchCV(pipeline, strengths, cv=fold, refit=False).fit(*both)
-    chosen = lesson.fit_head(vectors, labels)
+    search = GridSearchCV(pipeline, strengths, cv=fold, refit=False)
+    search.fit(
+        np.concatenate([train_x, validation_x]), np.concatenate([train_y, validation_y])
+    )
+    chosen = lesson.fit_head(Split(train_x, train_y), Split(validation_x, validation_y))
     assert search.best_params_["logisticregression__C"] == chosen[-1].C
-    score = chosen.score(vectors["validation"], labels["validation"])
+    score = chosen.score(validation_x, validation_y)
     assert score == pytest.approx(search.best_score_)

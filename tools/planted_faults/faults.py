@@ -779,18 +779,31 @@ def fit_nothing(_: ModuleType, patches: Patches) -> None:
 
 
 @fault(
-    "cut point: head chosen on test",
+    "cut point: head chosen on training data",
     of(CUT_POINT),
     tested(CUT_POINT, "test_head_is_chosen_on_validation"),
 )
-def choose_on_test(lesson: ModuleType, patches: Patches) -> None:
-    """The best head on the test split is taken."""
+def choose_on_train(lesson: ModuleType, patches: Patches) -> None:
+    """The best head on the training split is taken."""
 
-    def fit_head(original, vectors, labels):
-        vectors = {**vectors, "validation": vectors["test"]}
-        return original(vectors, {**labels, "validation": labels["test"]})
+    def fit_head(original, train, validation):
+        return original(train, train)
 
     patches.wrap(lesson, "fit_head", fit_head)
+
+
+@fault(
+    "cut point: stage chosen on test",
+    of(CUT_POINT),
+    tested(CUT_POINT, "test_stage_is_chosen_on_validation"),
+)
+def choose_stage_on_test(lesson: ModuleType, patches: Patches) -> None:
+    """The best stage on the test split is taken."""
+
+    def choose_stage(original, accuracies):
+        return original([{**row, "validation": row["test"]} for row in accuracies])
+
+    patches.wrap(lesson, "choose_stage", choose_stage)
 
 
 # Style transfer.
