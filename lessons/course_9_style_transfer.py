@@ -4,7 +4,7 @@
 
 Result: style loss 0.007, where the photograph in the colors of the painting has 0.08;
         content loss 0.74, there 0.71 (every seed gives the same: nothing is random)
-Time: 0.4 minutes (2 cores, bfloat16), 1.9 minutes (2 cores, AVX2 only)
+Time: 0.4 minutes (2 cores, bfloat16)
 
 What is a style? It cannot be found by comparing pixels, since no pixel of the painting
 belongs to a certain place in the photograph. So the lesson compares features: what the
@@ -31,9 +31,10 @@ each time twice as large: first the large shapes, then the details. The "content
 "style" losses (page Scalars) jump where it grows, at steps 60 and 120.
 
 Try:
-    --style-weight 500  more style
-    --keep-colors       strokes
+    --style-weight 500  more of the style, less of the content
+    --keep-colors       the lines of the painting in the colors of the photograph
     --content flower --style swirls
+                        other pictures; both flags also take files of your own
 """
 
 from dataclasses import dataclass
