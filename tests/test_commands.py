@@ -61,7 +61,7 @@ def test_own_photos_from_folder_to_prediction(monkeypatch, capsys, tmp_path):
                 photo[20 * index : 20 * index + 200, 40 * index : 40 * index + 300]
             )
             part.save(tmp_path / "我的照片" / name / f"{index}.jpg")
-        Image.fromarray(photo[200:, 300:]).save(tmp_path / f"{name}.jpg")
+        Image.fromarray(photo[70:300, 130:460]).save(tmp_path / f"{name}.jpg")
     (tmp_path / "我的照片/temple/notes.txt").write_text("not a photo")
     config = course_5_transfer_learning.Config(
         data_dir=tmp_path / "我的照片",

@@ -370,9 +370,8 @@ def test_workers_with_other_addresses():
 def test_worker_that_does_not_come():
     addresses = local_workers.find_free_addresses(3)
     refused = meet((addresses, 0, {}, 1), (addresses, 1, {}, 1))
-    assert refused[0].startswith(
-        f"TimeoutError: worker 2 at {addresses[2]} did not answer within 1 s"
-    )
+    assert refused[0].startswith("TimeoutError: worker")
+    assert f"worker 2 at {addresses[2]} did not answer within 1 s" in refused[0]
     assert refused[1].startswith(
         f"TimeoutError: the chief at {addresses[0]} did not answer within 1 s"
     )
@@ -383,9 +382,9 @@ def test_worker_that_waits_no_longer_is_not_counted():
     """Worker 1 gives up before worker 2 comes: it must not be taken for present."""
     addresses = local_workers.find_free_addresses(3)
     refused = meet(
-        (addresses, 0, {}, 2), (addresses, 1, {}, 0.5), (addresses, 2, {}, 1, 1.0)
+        (addresses, 0, {}, 2), (addresses, 1, {}, 0.5), (addresses, 2, {}, 2, 1.0)
     )
-    assert f"worker 1 at {addresses[1]} did not answer within 2 s" in refused[0]
+    assert refused[0].startswith(f"TimeoutError: worker 1 at {addresses[1]}")
     assert None not in refused
 
 

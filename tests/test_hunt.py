@@ -35,15 +35,18 @@ from data import (
     digits,
     digits_in_2d,
     fashion,
+    mail,
     paintings,
     photo_folders,
     photo_index,
     picture_as_function,
+    reviews,
     weights,
 )
 from data.images import drawing, read
 from data.sources import catalog
 from models import efficientnet_lite, torch_file, vgg
+from tests.lessons import test_course_7_mail_filter, test_course_7_text_classification
 from tests.test_torch_file import Tensor
 from tests.test_torch_file import write as write_torch
 
@@ -295,6 +298,11 @@ def cut_short(monkeypatch):
 
     monkeypatch.setattr(runs, "start", start)
     monkeypatch.setattr(local_workers, "launch", launch)  # its processes would compute
+    # Their data come with no installation.
+    monkeypatch.setattr(mail, "load_messages", test_course_7_mail_filter.make_messages)
+    monkeypatch.setattr(
+        reviews, "load_reviews", test_course_7_text_classification.make_reviews
+    )
 
 
 def run_lesson(name: str, words: list[str]) -> None:

@@ -296,7 +296,7 @@ def test_where_the_weights_come_from(monkeypatch, tmp_path):
     assert weights.find_convolutions(str(path)).path == path
     monkeypatch.delenv("COURSE_DATA")
     with pytest.raises(
-        ConnectionError, match=r"VGG19 .*80 MB.*cannot be reached.*--weights hed"
+        ConnectionError, match=r"VGG19 .*cannot be reached.*80 MB.*--weights hed"
     ):
         weights.find_convolutions("vgg19")
     with pytest.raises(ValueError, match="--weights is 'vgg7', expected auto"):

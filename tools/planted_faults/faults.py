@@ -646,7 +646,7 @@ def paint_over_least(lesson: ModuleType, patches: Patches) -> None:
 @fault(
     "Grad-CAM: with the largest slope, not the mean",
     of(GRAD_CAM),
-    tested(GRAD_CAM, "test_grad_cam_of_a_linear_head[Flatten]"),
+    tested(GRAD_CAM, "test_grad_cam_of_a_linear_head[Flatten-1]"),
     during="grad_cam",
 )
 def take_largest(_: ModuleType, patches: Patches) -> None:
