@@ -15,11 +15,12 @@ which worker computes which part. Each step of the training has four parts:
 3. All-reduce adds up these gradients, and gives the sum to all workers.
 4. All take the same step of gradient descent with it.
 
-The workers begin with equal weights and take equal steps. So their weights stay equal,
-to the bit, and only gradients travel. The weights are also those of one worker that
-trains alone, but for rounding, since it sums in another order. This is synchronous data
-parallelism (Chen et al., "Revisiting Distributed Synchronous SGD", 2016), and all
-workers wait for the slowest. TensorFlow's MultiWorkerMirroredStrategy does it.
+All workers begin with equal weights and take equal steps. So the weights of one worker
+stay equal to those of another, to the bit, and only gradients travel. Compared with one
+worker that trains alone, the weights differ by rounding, since it sums in another
+order. This is synchronous data parallelism (Chen et al., "Revisiting Distributed
+Synchronous SGD", 2016), and all workers wait for the slowest. TensorFlow's
+MultiWorkerMirroredStrategy does it.
 
 The command above starts one worker; --workers 2 starts two processes of this machine,
 which work together as two machines would. The price is all-reduce: in each step, it
@@ -36,15 +37,14 @@ On one machine, two processes share the cores that one alone would use, so they 
 nothing. Several machines gain where they save more time in computing than all-reduce
 takes: with larger batches, or layers that compute more for each weight.
 
-On machines of your own, start the command on each, with TF_CONFIG (on Kubernetes an
-operator sets it):
+On machines of your own, start this on the first of two, in one line, without --workers,
+and on the second with index 1. Programs that manage clusters set TF_CONFIG themselves.
     TF_CONFIG='{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task":
-    {"type": "worker", "index": 0}}'
-and with index 1 on the second. The first worker, the chief, prints and writes the run;
-the others write nothing.
+    {"type": "worker", "index": 0}}' python lessons/course_11_distributed.py
+Worker 0, the chief, prints and writes the run; the others write nothing.
 
 In TensorBoard: "loss", and "compute_ms" and "all_reduce_ms", the medians of an epoch
-(page Scalars). The second includes the wait for the others.
+(page Scalars). "all_reduce_ms" includes the wait for the others.
 
 Try:
     --workers 2           a third of the speed of one worker alone: all-reduce takes
@@ -146,7 +146,8 @@ def add_up_and_step(
         The mean loss of the whole batch.
     """
     worker = tf.distribute.get_replica_context()
-    # All-reduce takes results of operations, and arguments of a function are none.
+    # Copies: TensorFlow's all-reduce must know the device of each tensor, and does not
+    # know it of a function's arguments.
     results = tf.identity_n([loss, *gradients])
     loss, *gradients = worker.all_reduce("sum", results)
     for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
@@ -159,8 +160,8 @@ def run_on_workers(strategy: tf.distribute.Strategy, function, *arguments):
     """Compiles a function and runs it on this worker, while the others do the same.
 
     Returns:
-        What the function returned, a value for each device of this worker:
-        `values.read` reads it.
+        What the function returned, once for each GPU if this worker has several:
+        `values.read` takes the first.
     """
     return strategy.run(function, arguments)
 
@@ -196,7 +197,8 @@ def train_step(
         share(strategy, labels),
         tf.constant(float(len(labels))),
     )
-    values.read(strategy, gradients[0])  # of the first layer: it is computed last
+    # Reading waits until it is computed, and the first layer's gradient comes last.
+    values.read(strategy, gradients[0])
     computed = time.perf_counter()
     loss = run_on_workers(
         strategy, add_up_and_step, model, loss, gradients, tf.constant(learning_rate)
@@ -295,7 +297,7 @@ def main(config: Config) -> dict:
     cluster, strategy = meeting.join(config, dataset)  # waits for the other workers
     config = replace(config, workers=len(cluster.addresses))
 
-    with shared_run.start(cluster, config, dataset) as run:  # None but in the chief
+    with shared_run.start(cluster, config, dataset) as run:  # only the chief has one
         with strategy.scope():  # all workers begin with the chief's weights
             model = build_mlp(config.units)
 
