@@ -25,8 +25,8 @@ mattered (page Images).
 
 Try:
     --picture photo.jpg your own handwriting comes first
-    --fraction 0.05     a twentieth of the ink changes 6 % of the answers of a network of
-                        all of MNIST
+    --fraction 0.05     a twentieth of the ink changes 6 % of the answers of a network
+                        of all of MNIST
     --run course_2_mlp  (run that lesson before) a network without convolutions
 """
 
