@@ -201,8 +201,9 @@ def read_inputs(inputs: list[str]) -> list[Letter]:
     """
     found = []
     for text in inputs:
-        if exists(text):
-            letters, left_out = read_letters(Path(text))
+        place = texts.find_path(text)
+        if place is not None:
+            letters, left_out = read_letters(place)
             found += letters
             if left_out:
                 print(f"Left out {len(left_out)}, among them {left_out[0]}")
@@ -214,11 +215,3 @@ def read_inputs(inputs: list[str]) -> list[Letter]:
                 "several words in quotes"
             )
     return found
-
-
-def exists(name: str) -> bool:
-    """True if there is a file or folder of that name, which may also be a long text."""
-    try:
-        return Path(name).exists()
-    except (OSError, ValueError):
-        return False

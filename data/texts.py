@@ -123,18 +123,18 @@ def read_sentences(inputs: list[str]) -> list[Sentence]:
     """
     found = []
     for given in inputs:
-        path, _, column = given.rpartition(":")
-        if exists(given) and Path(given).suffix.lower() == ".csv":
-            names = ", ".join(read_rows(Path(given))[0])
+        name, _, column = given.rpartition(":")
+        file, table = find_path(given), find_path(name)
+        if file and file.is_file() and file.suffix.lower() == ".csv":
+            names = ", ".join(read_rows(file)[0])
             raise ValueError(
                 f"{given} is a table, expected one of its columns with it, such as "
                 f"{given}:COLUMN, of {names[:200]}"
             )
-        if exists(given):
-            lines = read_text(Path(given)).splitlines()
-            found += number(lines, Path(given), "line", 1)
-        elif path and exists(path):
-            found += number(read_column(Path(path), column), Path(path), "row", 2)
+        if file and file.is_file():
+            found += number(read_text(file).splitlines(), file, "line", 1)
+        elif name and table and table.is_file():
+            found += number(read_column(table, column), table, "row", 2)
         elif re.fullmatch(r"[\w.~/\\-]+\.(txt|csv|tsv|text|log)(:.*)?", given.lower()):
             raise ValueError(f"{given} is not there, expected a file, or a text")
         elif given.strip():
@@ -145,12 +145,14 @@ def read_sentences(inputs: list[str]) -> list[Sentence]:
     return found
 
 
-def exists(name: str) -> bool:
-    """True if there is a file of that name, which may also be a long text."""
+def find_path(name: str) -> Path | None:
+    """Returns the file or folder of that name, which may also be a long text; None if
+    there is none.
+    """
     try:
-        return Path(name).is_file()
-    except (OSError, ValueError):
-        return False
+        return Path(name) if Path(name).exists() else None
+    except (OSError, ValueError):  # a text that cannot be a name
+        return None
 
 
 def number(lines: list[str], path: Path, kind: str, first: int) -> list[Sentence]:

@@ -4,7 +4,8 @@
 
 Result: 25 % accuracy on images moved by 0.2 in the worst direction (23 to 28, four
         networks), 99 % in random directions; 77 % after training on attacked images
-Time: 0.6 minutes (2 cores, bfloat16), 2.2 minutes (2 cores, AVX2 only)
+Time: 0.6 minutes (2 cores, bfloat16); 2.2 minutes (2 cores, AVX2 only, with the sample
+        of MNIST)
 
 Run `course_3_cnn.py` first: its network is fooled here, by digits that nobody would
 misread. The fast gradient sign method (Goodfellow, Shlens and Szegedy, 2015) computes

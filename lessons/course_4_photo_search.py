@@ -230,22 +230,22 @@ def main(config: Config) -> dict:
             "histogram": normalize(count_colors(photos)),
             "pixels": normalize(get_pixels(photos)),
         }
+        places = np.linspace(0, len(photos) - 1, plots.SHOWN).astype(int)
         first = {}
         for way, compute in ways.items():
+            queries = {name: normalize(compute(views[name])) for name in views}
             first[way] = {}
-            for name, changed in views.items():
-                queries = normalize(compute(changed))
-                ranks = find_ranks(originals[way], queries)
+            for name in views:
+                ranks = find_ranks(originals[way], queries[name])
                 first[way][name] = float(np.mean(ranks == 1))
-        run.table(f"Found first, of {len(photos)} photographs", first, digits=3)
 
-        places = np.linspace(0, len(photos) - 1, plots.SHOWN).astype(int)
-        shown = views["cropped"][places]
-        for way, compute in ways.items():
-            queries = normalize(compute(shown))
-            found = [search(originals[way], query) for query in queries]
-            picture = plots.draw_neighbors(shown, places, photos, found)
+            shown = queries["cropped"][places]
+            found = [search(originals[way], query) for query in shown]
+            picture = plots.draw_neighbors(
+                views["cropped"][places], places, photos, found
+            )
             run.show(f"neighbors_{way}", picture)
+        run.table(f"Found first, of {len(photos)} photographs", first, digits=3)
 
         baseline = {}
         for way in ("histogram", "pixels"):

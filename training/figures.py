@@ -6,6 +6,7 @@ Matplotlib.
 """
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 from training import quiet, run_folder  # noqa: F401 (quiet: Matplotlib's log lines)
@@ -170,6 +171,38 @@ def draw_feature_maps(
             draw_grid(255 * (shown - low) / max(1e-12, high - low), columns=columns)
         )
     return np.concatenate(rows)
+
+
+def draw_bars_of_texts(
+    heading: str,
+    texts: Sequence[str],
+    probabilities: Sequence[float],
+    colors: Sequence[tuple[int, int, int]],
+    letters: int,
+) -> np.ndarray:
+    """Draws texts, a line each, with a bar for a probability of each.
+
+    Args:
+        heading: of the picture.
+        texts: of which the first characters are shown.
+        probabilities: in [0, 1], of each text.
+        colors: of the bars, red, green and blue in [0, 255].
+        letters: characters of a text that are shown.
+    """
+    pitch, bar = 24, 100
+    canvas = Image.new("RGB", (WIDTH, pitch * (len(texts) + 1)), "white")
+    draw = ImageDraw.Draw(canvas)
+    draw.text((8, 5), heading, "black", FONT)
+    rows = zip(texts, probabilities, colors, strict=True)
+    for row, (text, probability, color) in enumerate(rows, start=1):
+        y = pitch * row
+        right = 8 + round(bar * probability)
+        draw.rectangle((8, y + 3, 8 + bar, y + pitch - 4), outline="gray")
+        draw.rectangle((8, y + 3, right, y + pitch - 4), fill=color)
+        line = " ".join(text.split())[:letters]
+        draw.text((bar + 20, y + 3), f"{probability:4.0%}", "black", FONT)
+        draw.text((bar + 65, y + 3), line, "black", choose_font(line))
+    return np.asarray(canvas)
 
 
 def draw_heading(text: str) -> np.ndarray:

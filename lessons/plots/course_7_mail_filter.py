@@ -6,7 +6,6 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from PIL import Image, ImageDraw
 from scipy.special import expit
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import roc_curve
@@ -49,23 +48,9 @@ def draw_messages(
         labels: 1 for spam, `(n,)`.
         probability: of spam, in [0, 1], `(n,)`.
     """
-    pitch, bar = 24, 100
-    canvas = Image.new("RGB", (figures.WIDTH, pitch * (len(texts) + 1)), "white")
-    draw = ImageDraw.Draw(canvas)
     heading = "probability of spam, before calibration: red for spam, blue for ham"
-    draw.text((8, 5), heading, "black", figures.FONT)
-    for row, (text, label, p) in enumerate(
-        zip(texts, labels, probability, strict=True)
-    ):
-        y = pitch * (row + 1)
-        color = (220, 60, 50) if label else (60, 100, 220)
-        draw.rectangle((8, y + 3, 8 + bar, y + pitch - 4), outline="gray")
-        draw.rectangle((8, y + 3, 8 + round(bar * p), y + pitch - 4), fill=color)
-        line = " ".join(text.split())[:LETTERS]
-        font = figures.choose_font(line)
-        draw.text((bar + 20, y + 3), f"{p:4.0%}", "black", figures.FONT)
-        draw.text((bar + 65, y + 3), line, "black", font)
-    return np.asarray(canvas)
+    colors = [(220, 60, 50) if label else (60, 100, 220) for label in labels]
+    return figures.draw_bars_of_texts(heading, texts, probability, colors, LETTERS)
 
 
 def plot_tradeoff(

@@ -49,22 +49,9 @@ def draw_reviews(
         labels: 1 for positive, `(n,)`.
         probability: of positive, in [0, 1], `(n,)`.
     """
-    pitch, bar = 24, 100
-    canvas = Image.new("RGB", (figures.WIDTH, pitch * (len(texts) + 1)), "white")
-    draw = ImageDraw.Draw(canvas)
     heading = "probability of positive: blue for positive reviews, red for negative"
-    draw.text((8, 5), heading, "black", figures.FONT)
-    for row, (text, label, p) in enumerate(
-        zip(texts, labels, probability, strict=True)
-    ):
-        y = pitch * (row + 1)
-        color = (60, 100, 220) if label else (220, 60, 50)
-        draw.rectangle((8, y + 3, 8 + bar, y + pitch - 4), outline="gray")
-        draw.rectangle((8, y + 3, 8 + round(bar * p), y + pitch - 4), fill=color)
-        line = " ".join(text.split())[:LETTERS]
-        draw.text((bar + 20, y + 3), f"{p:4.0%}", "black", figures.FONT)
-        draw.text((bar + 65, y + 3), line, "black", figures.choose_font(line))
-    return np.asarray(canvas)
+    colors = [(60, 100, 220) if label else (220, 60, 50) for label in labels]
+    return figures.draw_bars_of_texts(heading, texts, probability, colors, LETTERS)
 
 
 def draw_sentences(sentences: list[str], changes: list[np.ndarray]) -> np.ndarray:
