@@ -3,12 +3,14 @@
 `training/run_folder.py` says what is in the folder, file by file.
 """
 
+import ast
 import contextlib
 import json
 import logging
 import math
 import os
 import platform
+import re
 import shlex
 import shutil
 import signal
@@ -134,6 +136,13 @@ def open(
     return run_folder.find_classifier(name, logdir, lesson)
 
 
+def find_time(page: str) -> str:
+    """Returns what the docstring of a lesson says of the time that it takes, or ""."""
+    docstring = ast.get_docstring(ast.parse(page)) or ""
+    match = re.search(r"^Time: (.+(?:\n .+)*)", docstring, re.MULTILINE)
+    return " ".join(match[1].split()) if match else ""
+
+
 @contextlib.contextmanager
 def note_interrupt(run: "Run") -> Iterator[None]:
     """Notes Ctrl-C in `run.interrupted`: inside TensorFlow, Python's exception can
@@ -247,6 +256,9 @@ class Run:
         print(f"  computes   on {description['device']} in {self.precision}")
         if self.faster:
             print(f"  faster by  {keras_patches.NAMES} (not with --plain-keras)")
+        needed = find_time(text)
+        if needed:
+            print(f"  takes      {needed} as shipped")
         print()
 
     def describe(self, sources) -> dict:

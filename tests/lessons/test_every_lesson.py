@@ -36,6 +36,7 @@ def test_run_folder_and_stderr(name, small_run_of):
     assert config["versions"]["keras"] == keras.__version__
     assert config["source"] in out
     assert config["device"] in out
+    assert f"takes      {LESSONS[name].minutes} minutes" in out
     assert list(folder.glob("**/events.out.tfevents.*"))
     assert not list(folder.glob("**/*partial*"))
     others = [path.name for path in logdir.iterdir() if path.name != name]
