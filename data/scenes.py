@@ -1,0 +1,512 @@
+"""Digits on photographs: pictures of several objects, with exact boxes and masks.
+
+Scenes are drawn, so there are as many as anybody wants, and nothing about them is in
+doubt. All arithmetic is on integers: the same seed draws the same scenes on every
+machine.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from data import Dataset, Split, digits
+from data.images import read
+from data.sources import catalog
+
+CLASS_NAMES = digits.CLASS_NAMES
+SIZE = 96  # height and width of a scene, pixels
+SIZES = (64, 300)  # of scenes; a photograph has to be as large
+MOST = 6  # objects in a scene
+SIDES = range(12, 41)  # the longer side of a digit's box, pixels
+DEGREES = 20  # that a digit is turned at most, to either side
+INSIDE = 128  # of 255; a pixel of more ink than that belongs to the digit
+# Luminance, of 255. A pixel more than asked for, which rounding may take.
+CONTRAST = 40 + 1
+LUMINANCE = np.array([299, 587, 114])  # of red, green and blue, thousandths
+CANDIDATES = 10  # places, and colors, that are tried at a time
+# Of the photographs that come with pip. Pages of text and coins look like digits.
+ENTRIES = ("scikit-image-photographs", "photographs")
+UNUSED = ("coins.png", "text.png")
+SPLITS = {"train": 9, "validation": 3, "test": 3}  # photographs
+PATCHES = {"train": 20_000, "validation": 3_000, "test": 8_000}  # turned digits
+COUNTS = {"train": 2_000, "validation": 500, "test": 2_000}  # scenes of the data set
+ONE = 1024  # a pixel, or the number 1, in fixed-point arithmetic
+
+
+class Patches(NamedTuple):
+    """Digits that are turned and scaled, each as a list of its pixels, within its box.
+
+    Attributes:
+        labels: int32 `(n,)`.
+        heights: of the boxes, int64 `(n,)`, pixels.
+        widths: of the boxes, int64 `(n,)`, pixels.
+        starts: of each digit's pixels in the lists, int64 `(n,)`.
+        lengths: how many pixels each digit has, int64 `(n,)`.
+        rows: of all pixels, int64 `(p,)`, from the top of the box.
+        columns: of all pixels, int64 `(p,)`, from its left.
+        inks: how much of a pixel is ink, uint8 `(p,)`: 255 covers what is below it.
+    """
+
+    labels: np.ndarray
+    heights: np.ndarray
+    widths: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    inks: np.ndarray
+
+
+def load_scenes(
+    size: int = SIZE, objects: tuple[int, int] = (1, MOST)
+) -> tuple[Dataset, "Scenes"]:
+    """Loads scenes that are the same in every run, and what draws more to train on.
+
+    Their digits are MNIST's, or the 5,000 that come with the installation; which ones
+    they are stands in `source`. The photographs are 15 that come with scikit-image and
+    scikit-learn, all of them CC0, in the public domain or CC BY. Digits and photographs
+    of the test are in no other split.
+
+    Args:
+        size: height and width of a scene, 64 to 300 pixels.
+        objects: the fewest and the most digits in a scene, from 1 to 6.
+
+    Returns:
+        A `Dataset` of 2,000, 500 and 2,000 scenes as `Scenes.draw` returns them; and
+        the `Scenes` that those for training come from.
+
+    Raises:
+        ValueError: there are no such scenes, or MNIST's file is damaged.
+    """
+    check(size, objects)
+    dataset, photographs = digits.load_digits(), load_photographs()
+    splits = {}
+    for number, (name, count) in enumerate(COUNTS.items()):
+        drawing = Scenes(
+            getattr(dataset, name), photographs[name], PATCHES[name], size, objects
+        )
+        splits[name] = drawing.draw(count, np.random.default_rng((0, number)))
+        if name == "train":
+            training = drawing
+    source = f"drawn scenes: digits on {sum(SPLITS.values())} photographs of the "
+    source += f"packages scikit-image and scikit-learn; the digits are {dataset.source}"
+    return Dataset(**splits, source=source, class_names=CLASS_NAMES), training
+
+
+def check(size: int, objects: tuple[int, int]) -> None:
+    """Checks what is asked for.
+
+    Raises:
+        ValueError: there are no such scenes.
+    """
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise ValueError(
+            f"the size of scenes is {size} pixels, expected {SIZES[0]} to {SIZES[1]}"
+        )
+    if not 1 <= objects[0] <= objects[1] <= MOST:
+        raise ValueError(
+            f"scenes of {objects[0]} to {objects[1]} objects, expected at least 1, at "
+            f"most {MOST}, the smaller number first"
+        )
+
+
+def load_photographs() -> dict[str, dict[str, np.ndarray]]:
+    """Loads the photographs of each split by their names, drawn always the same.
+
+    Returns:
+        9, 3 and 3 photographs for "train", "validation" and "test", uint8 `(height,
+        width, 3)` in [0, 255]; some are gray.
+
+    Raises:
+        OSError: a package is not installed, or has no such file.
+    """
+    paths = [
+        catalog.locate(shipped)
+        for entry in ENTRIES
+        for shipped in catalog.ENTRIES[entry].shipped
+    ]
+    used = {path.name: path for path in paths if path.name not in UNUSED}
+    names = np.random.default_rng(0).permutation(sorted(used)).tolist()
+    splits = {}
+    for split, count in SPLITS.items():
+        chosen, names = names[:count], names[count:]
+        splits[split] = {name: read.read_picture(used[name]) for name in sorted(chosen)}
+    return splits
+
+
+class Scenes:
+    """Draws scenes of some digits and photographs, as many as are asked for.
+
+    Digits are turned and scaled once, when this is made; a scene combines them. For a
+    training that can be resumed, draw batch `i` with `default_rng((seed, i))`.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        photographs: dict[str, np.ndarray],
+        patches: int,
+        size: int = SIZE,
+        objects: tuple[int, int] = (1, MOST),
+    ):
+        """Turns and scales digits, and scales photographs.
+
+        Args:
+            split: images of digits as `digits.load_digits` returns them.
+            photographs: uint8 `(height, width, 3)`, at least `size` high and wide.
+            patches: how many digits are turned and scaled, about.
+            size: height and width of a scene, pixels.
+            objects: the fewest and the most digits in a scene.
+        """
+        check(size, objects)
+        self.size, self.objects = size, objects
+        self.photographs = [shrink(one, size) for one in photographs.values()]
+        self.patches = make_patches(split, patches, np.random.default_rng(0))
+        self.offsets = self.patches.rows * size + self.patches.columns
+
+    def draw(self, count: int, random: np.random.Generator) -> Split:
+        """Draws scenes.
+
+        The longer side of a digit's box is 12 to 40 pixels, each octave as frequent as
+        the other. It is turned by up to 20 degrees and has a color whose luminance
+        differs from the photograph under it by at least 40. Two boxes have an IoU of
+        at most 0.3. Later digits cover earlier ones; of each, at least half of the
+        pixels stay visible.
+
+        Args:
+            count: of scenes.
+            random: the same generator in the same state draws the same scenes.
+
+        Returns:
+            x are images, uint8 `(count, size, size, 3)` in [0, 255]. y is a dictionary,
+            with `most` for the most objects in a scene:
+
+            - "boxes": float32 `(count, most, 4)`, left, top, right, bottom in pixels
+              ("xyxy" in Keras). Right and bottom are behind the last pixel, so that
+              right - left is the width. A box is tight around all of its digit, also
+              what another one covers. Rows without an object are -1.
+            - "labels": int32 `(count, most)`, 0 to 9; -1 without an object.
+            - "masks": uint8 `(count, size, size)`, the object that is seen at a pixel:
+              0 for the photograph, i + 1 for the object in row i.
+        """
+        images = self.draw_backgrounds(count, random)
+        numbers = random.integers(*self.objects, count, endpoint=True)
+        chosen, tops, lefts = self.arrange(numbers, random)
+        layers, scenes = np.nonzero(np.arange(self.objects[1])[:, None] < numbers)
+        chosen, tops, lefts = (
+            values[scenes, layers] for values in (chosen, tops, lefts)
+        )
+        places, inks, owners = self.list_pixels(chosen, tops, lefts, scenes)
+
+        inside = inks >= INSIDE
+        masks = np.zeros(images.shape[:3], np.uint8)
+        masks.reshape(-1)[places[inside]] = layers[owners[inside]] + 1
+
+        pixels = images.reshape(-1, 3)
+        below = pixels[places[inside]] @ LUMINANCE
+        colors = choose_colors(below, inks[inside], owners[inside], len(chosen), random)
+        # A pixel belongs to several digits at most once in each layer.
+        ends = np.searchsorted(owners, np.searchsorted(layers, np.unique(layers) + 1))
+        for start, end in zip([0, *ends[:-1]], ends, strict=True):
+            ink = inks[start:end, None].astype(np.uint16)
+            color = colors[owners[start:end]]
+            place = places[start:end]
+            pixels[place] = (pixels[place] * (255 - ink) + color * ink + 127) // 255
+
+        shape = (count, self.objects[1])
+        boxes = np.full((*shape, 4), -1, np.float32)
+        labels = np.full(shape, -1, np.int32)
+        right = lefts + self.patches.widths[chosen]
+        bottom = tops + self.patches.heights[chosen]
+        boxes[scenes, layers] = np.stack([lefts, tops, right, bottom], axis=1)
+        labels[scenes, layers] = self.patches.labels[chosen]
+        return Split(images, {"boxes": boxes, "labels": labels, "masks": masks})
+
+    def draw_backgrounds(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """Draws parts of photographs, shrunk by a whole number, half of them mirrored:
+        uint8 `(count, size, size, 3)`.
+        """
+        size = self.size
+        images = np.empty((count, size, size, 3), np.uint8)
+        chosen = random.integers(len(self.photographs), size=count).tolist()
+        numbers = random.integers(2**31, size=(count, 3)).tolist()
+        mirrored = random.integers(2, size=count).tolist()
+        for image, photo, (scale, y, x), mirror in zip(
+            images, chosen, numbers, mirrored, strict=True
+        ):
+            scaled = self.photographs[photo]
+            picture = scaled[scale % len(scaled)]
+            top = y % (picture.shape[0] - size + 1)
+            left = x % (picture.shape[1] - size + 1)
+            part = picture[top : top + size, left : left + size]
+            image[:] = part[:, ::-1] if mirror else part
+        return images
+
+    def arrange(
+        self, numbers: np.ndarray, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Chooses the digits of scenes and their places.
+
+        Where a digit finds no place, or would be covered, all of its scene is arranged
+        again.
+
+        Args:
+            numbers: of digits in each scene, int64 `(n,)`.
+            random: what is chosen depends on.
+
+        Returns:
+            Indices into the patches and the top left corners of their boxes, each int64
+            `(n, most)`.
+        """
+        arranged = np.zeros((3, len(numbers), self.objects[1]), np.int64)
+        rest = np.arange(len(numbers))
+        while len(rest):
+            chosen, tops, lefts, right = self.place(numbers[rest], random)
+            arranged[:, rest] = chosen, tops, lefts
+            right &= self.are_visible(numbers[rest], chosen, tops, lefts)
+            rest = rest[~right]
+        return tuple(arranged)
+
+    def place(
+        self, numbers: np.ndarray, random: np.random.Generator
+    ) -> tuple[np.ndarray, ...]:
+        """Chooses digits and places, one after the other: the first of some places
+        where its box has an IoU of at most 0.3 with each box before.
+
+        Returns:
+            As `arrange`, and in which scenes all digits found a place, bool `(n,)`.
+        """
+        shape = (len(numbers), self.objects[1])
+        chosen = random.integers(len(self.patches.labels), size=shape)
+        heights, widths = self.patches.heights[chosen], self.patches.widths[chosen]
+        free = np.stack([self.size - heights, self.size - widths])[..., None] + 1
+        tried = random.integers(2**31, size=(2, *shape, CANDIDATES)) % free
+        corners = np.zeros((2, *shape), np.int64)
+        right = np.ones(len(numbers), bool)
+        ends = np.zeros((2, *shape), np.int64)
+        sides = np.stack([heights, widths])
+        areas = heights * widths
+        for k in range(shape[1]):
+            starts = tried[:, :, k, :, None]  # (2, n, candidates, 1)
+            before = corners[:, :, None, :k], ends[:, :, None, :k]
+            overlap = np.minimum(starts + sides[:, :, k, None, None], before[1])
+            overlap -= np.maximum(starts, before[0])
+            shared = np.maximum(overlap, 0).prod(axis=0)  # (n, candidates, k)
+            union = areas[:, None, k, None] + areas[:, None, :k] - shared
+            fits = (10 * shared <= 3 * union).all(axis=2)
+            first = fits.argmax(axis=1)
+            corners[:, :, k] = tried[:, np.arange(len(numbers)), k, first]
+            ends[:, :, k] = corners[:, :, k] + sides[:, :, k]
+            right &= fits.any(axis=1) | (k >= numbers)
+        return chosen, *corners, right
+
+    def are_visible(
+        self,
+        numbers: np.ndarray,
+        chosen: np.ndarray,
+        tops: np.ndarray,
+        lefts: np.ndarray,
+    ) -> np.ndarray:
+        """Returns in which scenes each digit shows at least half of its pixels, bool
+        `(n,)`.
+        """
+        layers, scenes = np.nonzero(np.arange(self.objects[1])[:, None] < numbers)
+        places, inks, owners = self.list_pixels(
+            chosen[scenes, layers], tops[scenes, layers], lefts[scenes, layers], scenes
+        )
+        inside = inks >= INSIDE
+        places, owners = places[inside], owners[inside]
+        tops_most = np.empty(len(numbers) * self.size**2, np.int32)
+        tops_most[places] = owners  # the last one stays
+        seen = np.bincount(owners[tops_most[places] == owners], minlength=len(scenes))
+        hidden = 2 * seen < np.bincount(owners, minlength=len(scenes))
+        visible = np.ones(len(numbers), bool)
+        visible[scenes[hidden]] = False
+        return visible
+
+    def list_pixels(
+        self,
+        chosen: np.ndarray,
+        tops: np.ndarray,
+        lefts: np.ndarray,
+        scenes: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Lists the pixels of digits, in the order of the digits.
+
+        Args:
+            chosen: indices into the patches, int64 `(m,)`.
+            tops: of their boxes, int64 `(m,)`, pixels.
+            lefts: of their boxes, int64 `(m,)`, pixels.
+            scenes: in which they are, int64 `(m,)`.
+
+        Returns:
+            Where each pixel is, as an index into all pixels of all scenes; its ink,
+            uint8; and its digit, an index into `chosen`. Each `(p,)`.
+        """
+        lengths = self.patches.lengths[chosen]
+        owners = np.repeat(np.arange(len(chosen)), lengths)
+        skipped = self.patches.starts[chosen] - (np.cumsum(lengths) - lengths)
+        listed = np.arange(len(owners)) + skipped[owners]
+        corners = (scenes * self.size + tops) * self.size + lefts
+        return (
+            self.offsets[listed] + corners[owners],
+            self.patches.inks[listed],
+            owners,
+        )
+
+
+def choose_colors(
+    below: np.ndarray,
+    inks: np.ndarray,
+    owners: np.ndarray,
+    count: int,
+    random: np.random.Generator,
+) -> np.ndarray:
+    """Chooses random colors, lighter or darker than what is below them.
+
+    The luminance of a digit is on average at least `CONTRAST` away from that of the
+    photograph under it. If no candidate is, the digit is black or white.
+
+    Args:
+        below: luminance of the photograph at the pixels of digits, int64 `(p,)`,
+            thousandths.
+        inks: of these pixels, uint8 `(p,)`.
+        owners: which digit each belongs to, int64 `(p,)`.
+        count: of digits.
+        random: what is chosen depends on.
+
+    Returns:
+        uint8 `(count, 3)` in [0, 255].
+    """
+    drawn = random.integers(0, 256, (count, CANDIDATES, 3), np.uint8)
+    ends = np.broadcast_to(
+        np.uint8([[0, 0, 0], [255, 255, 255]])[:, None], (2, count, 3)
+    )
+    candidates = np.concatenate([drawn, ends.transpose(1, 0, 2)], axis=1)
+    # Sums of whole numbers far below 2**53, which float64 holds exactly.
+    area = np.bincount(owners, minlength=count)[:, None]
+    ink = np.bincount(owners, inks, count)[:, None]
+    covered = np.bincount(owners, inks * below, count)[:, None]
+    differs = np.abs(ink * (candidates @ LUMINANCE) - covered)
+    fits = differs >= CONTRAST * 255_000 * area
+    return candidates[np.arange(count), fits.argmax(axis=1)]
+
+
+def shrink(picture: np.ndarray, size: int) -> list[np.ndarray]:
+    """Shrinks a photograph by 1, 2, 3 ... as long as it is at least `size` high and
+    wide: each uint8 `(height, width, 3)`.
+    """
+    image = Image.fromarray(picture)
+    most = min(picture.shape[:2]) // size
+    return [np.asarray(image.reduce(scale)) for scale in range(1, most + 1)]
+
+
+def make_patches(split: Split, count: int, random: np.random.Generator) -> Patches:
+    """Turns and scales digits, by random angles and to random sizes.
+
+    Args:
+        split: images uint8 `(n, 28, 28, 1)`, white on black, and labels `(n,)`.
+        count: how many, about: a digit that comes out a pixel too large or too small
+            is left out. If there are fewer images, they are used several times.
+        random: what is chosen depends on.
+    """
+    order = [random.permutation(len(split.y)) for _ in range(-(-count // len(split.y)))]
+    order = np.concatenate(order)
+    # Log-uniform: of each size as many as 1 / size, in whole numbers.
+    total = sum(ONE**2 // side for side in SIDES)
+    shares = np.cumsum([0, *(ONE**2 // side for side in SIDES)]) * count // total
+    parts = []
+    for side, start, end in zip(SIDES, shares[:-1], shares[1:], strict=True):
+        chosen = order[start:end]
+        degrees = random.integers(-DEGREES, DEGREES, len(chosen), endpoint=True)
+        drawn = turn_and_scale(split.x[chosen, :, :, 0], degrees, side)
+        parts.append(list_inked(drawn, split.y[chosen]))
+    patches = Patches(*map(np.concatenate, zip(*parts, strict=True)))
+    return patches._replace(starts=np.cumsum(patches.lengths) - patches.lengths)
+
+
+def turn_and_scale(images: np.ndarray, degrees: np.ndarray, side: int) -> np.ndarray:
+    """Turns digits and scales them to a size, by bilinear interpolation.
+
+    Args:
+        images: uint8 `(n, 28, 28)`.
+        degrees: by which they are turned, int64 `(n,)`.
+        side: the longer side of the box around the result, pixels; it may come out one
+            more or less.
+
+    Returns:
+        uint8 `(n, side + 4, side + 4)`.
+    """
+    table = np.arange(-DEGREES, DEGREES + 1)
+    cosines = np.array([round(ONE * math.cos(math.radians(one))) for one in table])
+    sines = np.array([round(ONE * math.sin(math.radians(one))) for one in table])
+    cosine = cosines[degrees + DEGREES][:, None]
+    sine = sines[degrees + DEGREES][:, None]
+
+    # The box around the turned digit, in a pixel's 1024ths.
+    which, rows, columns = np.nonzero(images >= INSIDE)
+    turned = np.stack(
+        [
+            cosine[which, 0] * rows + sine[which, 0] * columns,
+            cosine[which, 0] * columns - sine[which, 0] * rows,
+        ]
+    )
+    starts = np.searchsorted(which, np.arange(len(images)))
+    lowest = np.minimum.reduceat(turned, starts, axis=1)
+    highest = np.maximum.reduceat(turned, starts, axis=1)
+    longer = (highest - lowest).max(axis=0) + ONE
+    step = (longer // side)[:, None]  # of the image, for a pixel of the result
+    middle = (lowest + highest)[:, :, None] // 2
+
+    # From each pixel of the result back to the image, and the four pixels around it.
+    offsets = (2 * np.arange(side + 4) - (side + 3)) * step // 2
+    v = (middle[0] + offsets)[:, :, None]
+    u = (middle[1] + offsets)[:, None, :]
+    cosine, sine = cosine[:, :, None], sine[:, :, None]
+    y = np.clip((cosine * v - sine * u) // ONE, -ONE, 28 * ONE) + ONE
+    x = np.clip((sine * v + cosine * u) // ONE, -ONE, 28 * ONE) + ONE
+    padded = np.pad(images, ((0, 0), (1, 2), (1, 2))).astype(np.int64)
+    width = padded.shape[2]
+    first = (np.arange(len(images)) * width**2)[:, None, None]
+    corner = first + y // ONE * width + x // ONE
+    y, x = y % ONE, x % ONE
+    pixels = padded.reshape(-1)
+    upper = pixels[corner] * (ONE - x) + pixels[corner + 1] * x
+    lower = pixels[corner + width] * (ONE - x) + pixels[corner + width + 1] * x
+    return ((upper * (ONE - y) + lower * y + ONE**2 // 2) // ONE**2).astype(np.uint8)
+
+
+def list_inked(drawn: np.ndarray, labels: np.ndarray) -> Patches:
+    """Lists the pixels of digits within the boxes around them; those whose longer side
+    is not in `SIDES` are left out.
+
+    Args:
+        drawn: uint8 `(n, height, width)`.
+        labels: integers `(n,)`.
+    """
+    inside = drawn >= INSIDE
+    starts, ends = [], []
+    for axis in (2, 1):
+        filled = inside.any(axis=axis)
+        starts.append(filled.argmax(axis=1))
+        ends.append(filled.shape[1] - filled[:, ::-1].argmax(axis=1))
+    sides = np.array(ends) - np.array(starts)
+    kept = np.isin(sides.max(axis=0), SIDES)
+    which, rows, columns = np.nonzero(drawn)
+    rows_, columns_ = rows - starts[0][which], columns - starts[1][which]
+    used = kept[which]
+    used &= (rows_ >= 0) & (rows_ < sides[0][which])
+    used &= (columns_ >= 0) & (columns_ < sides[1][which])
+    lengths = np.bincount(which[used], minlength=len(drawn))[kept]
+    return Patches(
+        labels=labels[kept].astype(np.int32),
+        heights=sides[0][kept],
+        widths=sides[1][kept],
+        starts=np.zeros(len(lengths), np.int64),
+        lengths=lengths,
+        rows=rows_[used],
+        columns=columns_[used],
+        inks=drawn[which[used], rows[used], columns[used]],
+    )
