@@ -22,9 +22,10 @@ MOST = 6  # objects in a scene
 SIDES = range(12, 41)  # the longer side of a digit's box, pixels
 DEGREES = 20  # that a digit is turned at most, to either side
 INSIDE = 128  # of 255; a pixel of more ink than that belongs to the digit
-# Luminance, of 255. A pixel more than asked for, which rounding may take.
-CONTRAST = 40 + 1
-LUMINANCE = np.array([299, 587, 114])  # of red, green and blue, thousandths
+# Luminance, of 255: one more than the 40 that are promised, for what rounding takes.
+CONTRAST = 41
+# Of red, green and blue, in thousandths (ITU-R BT.601).
+LUMINANCE = np.array([299, 587, 114])
 CANDIDATES = 10  # places, and colors, that are tried at a time
 # Of the photographs that come with pip. Pages of text and coins look like digits.
 ENTRIES = ("scikit-image-photographs", "photographs")
@@ -44,8 +45,8 @@ class Patches(NamedTuple):
         widths: of the boxes, int64 `(n,)`, pixels.
         starts: of each digit's pixels in the lists, int64 `(n,)`.
         lengths: how many pixels each digit has, int64 `(n,)`.
-        rows: of all pixels, int64 `(p,)`, from the top of the box.
-        columns: of all pixels, int64 `(p,)`, from its left.
+        rows: of all pixels, uint8 `(p,)`, from the top of the box.
+        columns: of all pixels, uint8 `(p,)`, from its left.
         inks: how much of a pixel is ink, uint8 `(p,)`: 255 covers what is below it.
     """
 
@@ -164,16 +165,16 @@ class Scenes:
         self.size, self.objects = size, objects
         self.photographs = [shrink(one, size) for one in photographs.values()]
         self.patches = make_patches(split, patches, np.random.default_rng(0))
-        self.offsets = self.patches.rows * size + self.patches.columns
+        self.offsets = np.int32(self.patches.rows) * size + self.patches.columns
 
     def draw(self, count: int, random: np.random.Generator) -> Split:
         """Draws scenes.
 
-        The longer side of a digit's box is 12 to 40 pixels, each octave as frequent as
-        the other. It is turned by up to 20 degrees and has a color whose luminance
-        differs from the photograph under it by at least 40. Two boxes have an IoU of
-        at most 0.3. Later digits cover earlier ones; of each, at least half of the
-        pixels stay visible.
+        The longer side of a digit's box has 12 to 40 pixels, distributed evenly on a
+        logarithmic scale. A digit is turned by up to 20 degrees. Its color makes the
+        luminance of its pixels differ by at least 40, on average, from that of the
+        photograph under it. Two boxes have an IoU of at most 0.3. Later digits cover
+        earlier ones; of each, at least half of the pixels stay visible.
 
         Args:
             count: of scenes.
@@ -207,7 +208,7 @@ class Scenes:
         pixels = images.reshape(-1, 3)
         below = pixels[places[inside]] @ LUMINANCE
         colors = choose_colors(below, inks[inside], owners[inside], len(chosen), random)
-        # A pixel belongs to several digits at most once in each layer.
+        # One layer after the other: where digits cross, the later one covers.
         ends = np.searchsorted(owners, np.searchsorted(layers, np.unique(layers) + 1))
         for start, end in zip([0, *ends[:-1]], ends, strict=True):
             ink = inks[start:end, None].astype(np.uint16)
@@ -318,9 +319,9 @@ class Scenes:
         )
         inside = inks >= INSIDE
         places, owners = places[inside], owners[inside]
-        tops_most = np.empty(len(numbers) * self.size**2, np.int32)
-        tops_most[places] = owners  # the last one stays
-        seen = np.bincount(owners[tops_most[places] == owners], minlength=len(scenes))
+        topmost = np.empty(len(numbers) * self.size**2, np.int32)
+        topmost[places] = owners  # of several, the last one stays
+        seen = np.bincount(owners[topmost[places] == owners], minlength=len(scenes))
         hidden = 2 * seen < np.bincount(owners, minlength=len(scenes))
         visible = np.ones(len(numbers), bool)
         visible[scenes[hidden]] = False
@@ -439,14 +440,16 @@ def turn_and_scale(images: np.ndarray, degrees: np.ndarray, side: int) -> np.nda
     Returns:
         uint8 `(n, side + 4, side + 4)`.
     """
-    table = np.arange(-DEGREES, DEGREES + 1)
-    cosines = np.array([round(ONE * math.cos(math.radians(one))) for one in table])
-    sines = np.array([round(ONE * math.sin(math.radians(one))) for one in table])
-    cosine = cosines[degrees + DEGREES][:, None]
-    sine = sines[degrees + DEGREES][:, None]
+    table = range(-DEGREES, DEGREES + 1)
+    turns = [
+        (math.cos(math.radians(one)), math.sin(math.radians(one))) for one in table
+    ]
+    turns = np.array([(round(ONE * c), round(ONE * s)) for c, s in turns], np.int32)
+    cosine, sine = turns[degrees + DEGREES].T[:, :, None]
 
     # The box around the turned digit, in a pixel's 1024ths.
-    which, rows, columns = np.nonzero(images >= INSIDE)
+    which, *places = np.nonzero(images >= INSIDE)
+    rows, columns = np.int32(places)
     turned = np.stack(
         [
             cosine[which, 0] * rows + sine[which, 0] * columns,
@@ -461,15 +464,15 @@ def turn_and_scale(images: np.ndarray, degrees: np.ndarray, side: int) -> np.nda
     middle = (lowest + highest)[:, :, None] // 2
 
     # From each pixel of the result back to the image, and the four pixels around it.
-    offsets = (2 * np.arange(side + 4) - (side + 3)) * step // 2
+    offsets = (2 * np.arange(side + 4, dtype=np.int32) - (side + 3)) * step // 2
     v = (middle[0] + offsets)[:, :, None]
     u = (middle[1] + offsets)[:, None, :]
     cosine, sine = cosine[:, :, None], sine[:, :, None]
-    y = np.clip((cosine * v - sine * u) // ONE, -ONE, 28 * ONE) + ONE
-    x = np.clip((sine * v + cosine * u) // ONE, -ONE, 28 * ONE) + ONE
-    padded = np.pad(images, ((0, 0), (1, 2), (1, 2))).astype(np.int64)
+    y = np.clip((cosine * v - sine * u) // ONE + ONE, 0, 29 * ONE)
+    x = np.clip((sine * v + cosine * u) // ONE + ONE, 0, 29 * ONE)
+    padded = np.pad(images, ((0, 0), (1, 2), (1, 2))).astype(np.int32)
     width = padded.shape[2]
-    first = (np.arange(len(images)) * width**2)[:, None, None]
+    first = np.arange(0, padded.size, width**2, np.int32)[:, None, None]
     corner = first + y // ONE * width + x // ONE
     y, x = y % ONE, x % ONE
     pixels = padded.reshape(-1)
@@ -495,10 +498,10 @@ def list_inked(drawn: np.ndarray, labels: np.ndarray) -> Patches:
     sides = np.array(ends) - np.array(starts)
     kept = np.isin(sides.max(axis=0), SIDES)
     which, rows, columns = np.nonzero(drawn)
-    rows_, columns_ = rows - starts[0][which], columns - starts[1][which]
+    down, right = rows - starts[0][which], columns - starts[1][which]
     used = kept[which]
-    used &= (rows_ >= 0) & (rows_ < sides[0][which])
-    used &= (columns_ >= 0) & (columns_ < sides[1][which])
+    used &= (down >= 0) & (down < sides[0][which])
+    used &= (right >= 0) & (right < sides[1][which])
     lengths = np.bincount(which[used], minlength=len(drawn))[kept]
     return Patches(
         labels=labels[kept].astype(np.int32),
@@ -506,7 +509,7 @@ def list_inked(drawn: np.ndarray, labels: np.ndarray) -> Patches:
         widths=sides[1][kept],
         starts=np.zeros(len(lengths), np.int64),
         lengths=lengths,
-        rows=rows_[used],
-        columns=columns_[used],
+        rows=np.uint8(down[used]),
+        columns=np.uint8(right[used]),
         inks=drawn[which[used], rows[used], columns[used]],
     )
