@@ -183,7 +183,7 @@ def test_mail_filter_as_its_docstring_says(tmp_path, course_data):
     runs = run_seeds("course_7_mail_filter", tmp_path)
     seconds = [run["seconds"] for run in runs]
     for kind, metric, figure, error in (
-        ("network", "spam_caught", 0.84, 0.03),
+        ("network", "spam_caught", 0.82, 0.03),
         ("network", "ham_blocked", 0.002, 0.001),
         ("linear on characters", "spam_caught", 0.93, 0.01),
         ("linear on characters", "ham_blocked", 0.002, 0.001),
@@ -200,17 +200,16 @@ def test_text_classification_as_its_docstring_says(tmp_path, fetched):
     runs = run_seeds("course_7_text_classification", tmp_path)
     seconds = [run["seconds"] for run in runs]
     for model, figure in (
-        ("linear", 0.853),
-        ("network on a bag", 0.856),
-        ("network on the order", 0.832),
+        ("linear", 0.856),
+        ("network on a bag", 0.850),
+        ("network on the order", 0.833),
     ):
         found = [run["accuracies"][model]["test"] for run in runs]
         name = f"course_7_text_classification, {model}"
         close = pytest.approx(figure, abs=0.01)
         assert report(name, found, seconds) == close
-    assert np.mean([run["baseline"]["majority"] for run in runs]) == pytest.approx(
-        0.534, abs=0.02
-    )
+    chosen = {run["network"] for run in runs}
+    assert chosen == {"network on a bag"}, "the result is its accuracy"
 
 
 @pytest.mark.full
