@@ -6,7 +6,7 @@ import base64
 from importlib.metadata import distribution
 from pathlib import Path
 
-from data import digits, fashion, mail, photo_folders, weights
+from data import boxes, digits, fashion, mail, photo_folders, weights
 from data.sources import catalog, checksums
 
 # By entry, what raises a ValueError if the contents of a file are others.
@@ -14,6 +14,7 @@ CONTENTS = {
     "mnist": lambda path, _: digits.read_arrays(path),
     "fashion-mnist": fashion.read_array,
     "ants-and-bees": photo_folders.check_photos,
+    "bccd": boxes.check_cells,
     "sms-spam": mail.read_collection,
     "efficientnet_lite0": weights.check_converted,
 }

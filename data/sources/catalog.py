@@ -146,6 +146,23 @@ ENTRIES = {
                 ),
             ),
         ),
+        # The publisher names no checksum; this one is TensorFlow Datasets'.
+        Entry(
+            "bccd",
+            "BCCD, 364 photographs of blood cells with boxes around 4,886 of them",
+            "MIT",
+            (),
+            (
+                File(
+                    "BCCD_Dataset-1.0.zip",
+                    7_875_205,
+                    "sha256:97af5cc16d14d293fcb3c82a8f66e49b0339a8d0abd8e9508e0feeb4911caa1f",
+                    ("https://github.com/Shenggan/BCCD_Dataset/archive/v1.0.zip",),
+                    "18d81d99ee692034dabbe6125df30fd01a1ca0e89e21e3b83d6690f634896136",
+                    unpacked="BCCD",
+                ),
+            ),
+        ),
         Entry(
             "sms-spam",
             "SMS Spam Collection, 5,574 text messages, 747 of them spam",
