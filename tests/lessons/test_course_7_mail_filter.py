@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.optimize import minimize
+from scipy.special import logit
 from scipy.stats import binomtest
-from sklearn.metrics import f1_score, recall_score
+from sklearn.metrics import f1_score, recall_score, roc_auc_score
 
 from data import Split, mail, texts
 from tests.conftest import COURSE_DATA
@@ -21,18 +22,24 @@ from tests.lessons import small
 
 
 def make_messages(ham: int = 450, spam: int = 150, seed: int = 0) -> mail.Dataset:
-    """Messages of random words, of which the spam has a price or a number in it."""
+    """Messages of random words. The spam has a telephone number in it, and of three of
+    its messages, one after the other, nothing but that number differs.
+    """
     random = np.random.default_rng(seed)
     words = ["".join(random.choice(list("abcdefghijklmnop"), 5)) for _ in range(3000)]
     labeled = []
-    for label in np.repeat([0, 1], [ham, spam]):
+    for _ in range(ham):
         chosen = list(random.choice(words, 8))
-        if label:
-            number = "".join(random.choice(list("0123456789"), 6))
-            chosen.insert(random.integers(9), f"CALL {number}")
-        elif random.random() < 0.3:
+        if random.random() < 0.3:
             chosen.insert(random.integers(9), f"at {random.integers(24)}")
-        labeled.append((" ".join(chosen), int(label)))
+        labeled.append((" ".join(chosen), 0))
+    for index in range(spam):
+        if index % 3 == 0:
+            chosen = list(random.choice(words, 8))
+            place = random.integers(9)
+        number = "".join(random.choice(list("0123456789"), 6))
+        variant = [*chosen[:place], f"CALL {number}", *chosen[place:]]
+        labeled.append((" ".join(variant), 1))
     return mail.make_dataset(labeled, "made for a test")
 
 
@@ -89,11 +96,38 @@ def test_parts_are_apart(small_run):
     """
     saved, dataset = load_predictions(small_run), make_messages()
     alike = texts.group_alike(list(dataset.train.x))
+    assert len(set(alike)) == 450 + 150 / 3
     for part in range(PARTS):
         test = saved["part"] == part
         assert not np.isin(alike[test], alike[~test]).any()
     sizes = [len(fitted) for fitted in small_run.fitted]
     assert sizes == pytest.approx([100, 200] * PARTS, abs=6)
+    # What the last network learned from is read as the saved filter reads it.
+    reader = keras.models.load_model(small_run.folder / "model.keras").layers[0]
+    read = np.asarray(reader(tf.constant(list(dataset.train.x))))
+    learned = np.isin(small.find_fingerprints(read), small_run.fitted[-1])
+    (only,) = set(saved["part"][learned])
+    assert only != PARTS - 1
+    np.testing.assert_array_equal(learned, saved["part"] == only)
+
+
+def test_no_message_is_judged_by_its_own_threshold(small_run):
+    """Else the score of one message of each part were the threshold itself."""
+    saved = load_predictions(small_run)
+    assert saved[lesson.NETWORK].all()
+    assert saved[lesson.LINEAR].all()
+
+
+def test_baselines_give_spam_the_larger_scores():
+    """Naive Bayes its log-odds, by scikit-learn's probabilities."""
+    x, y = make_messages().train
+    for name, baseline in lesson.build_baselines().items():
+        baseline.fit(x[::2], y[::2])
+        scores = lesson.find_scores(baseline, x[1::2])
+        assert roc_auc_score(y[1::2], scores) > 0.9
+        if name == lesson.BAYES:
+            odds = logit(baseline.predict_proba(x[1::2])[:, 1])
+            np.testing.assert_allclose(scores, odds, rtol=1e-5)
 
 
 def test_saved_filter_takes_texts_in_plain_keras(small_run):

@@ -13,18 +13,21 @@ from data import Dataset, Split, reviews
 from tests.lessons import small
 
 GOOD, BAD = "好棒优美", "差烂糟破"
+NEW = "新"  # no training review has it
 OTHERS = [chr(0x4E00 + 5 * index) for index in range(300)]
 
 
 def make_reviews(seed: int = 0, keep_duplicates: bool = False) -> Dataset:
-    """Reviews of random characters, among them one that praises or blames."""
+    """Reviews of random characters, among them one that praises or blames; those not to
+    learn from end in one that is new.
+    """
     random = np.random.default_rng(seed)
     labels = np.int32(random.integers(2, size=500))
     texts = []
     for label in labels:
         letters = list(random.choice(OTHERS, 12))
         letters[random.integers(12)] = random.choice(list((BAD, GOOD)[label]))
-        texts.append("".join(letters))
+        texts.append("".join(letters) + NEW * (len(texts) >= 400))
     texts = np.array(texts, object)
     parts = np.split(np.arange(500), [400, 450])
     splits = [Split(texts[part], labels[part]) for part in parts]
@@ -67,6 +70,26 @@ def test_only_the_training_reviews_were_learned(small_run):
     fitted = small_run.fitted[places]
     assert set(fitted) == set(read["train"])
     assert not set(fitted) & (set(read["validation"]) | set(read["test"]))
+    known = set("".join(model.layers[0].get_vocabulary(include_special_tokens=False)))
+    assert known - {" "} <= set("".join(dataset.train.x))
+
+
+def test_validation_chooses_the_network(tmp_path):
+    """In a test of the same reviews with the other labels, the better one is worse."""
+    dataset = make_reviews()
+    opposite = Split(dataset.validation.x, 1 - dataset.validation.y)
+    patches = {
+        "data.reviews.load_reviews": lambda *_: dataset._replace(test=opposite),
+        "keras.Model.fit": lambda *arguments, **named: None,  # as they are built
+    }
+    metrics = small.run(lesson, tmp_path, patches)
+    accuracies = metrics["accuracies"]
+    better, worse = accuracies[lesson.BAG], accuracies[lesson.ORDER]
+    if metrics["network"] == lesson.ORDER:
+        better, worse = worse, better
+    assert better["validation"] > worse["validation"]
+    assert better["test"] < worse["test"]
+    assert metrics["test"]["accuracy"] == better["test"]
 
 
 def test_figures_are_those_of_the_predictions(small_run):

@@ -6,6 +6,7 @@ process may want to set how they are imported.
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -406,6 +407,7 @@ TRANSFER, CUT_POINT, PAINTING = (
     "course_9_style_transfer",
 )
 PHOTOS, SHARED = "course_4_photo_search", "course_11_distributed"
+MAIL, REVIEWS = "course_7_mail_filter", "course_7_text_classification"
 TOGETHER = "tests/test_distributed.py::test_workers_end_with_the_weights_of_one[2]"
 
 GAP = tested(OVERFITTING, "test_gap_opens_with_capacity_and_remedies_close_it")
@@ -430,6 +432,8 @@ STANDSTILLS = {
     FOOLING: ("main", FOOLED),
     CLOTHES: ("main", SEARCHED),
     TRANSFER: ("main", TRANSFERRED),
+    MAIL: ("main", tested(MAIL)),
+    REVIEWS: ("main", tested(REVIEWS)),
     PAINTING: ("main", PAINTED),
 }
 # These have updates of their own, further down, ...
@@ -733,6 +737,12 @@ def rank_equals_first(lesson: ModuleType, patches: Patches) -> None:
     patches.wrap(lesson, "find_ranks", find_ranks)
 
 
+@fault("photo search: vectors keep their lengths", of(PHOTOS), FOUND)
+def keep_lengths(lesson: ModuleType, patches: Patches) -> None:
+    """Whatever is bright is near."""
+    patches.put(lesson, "normalize", np.float32)
+
+
 FAULTS["transfer: the network before learned nothing"] = Fault(
     of(TRANSFER), stand_still, (TRANSFERRED,), during="learn_digits"
 )
@@ -804,6 +814,167 @@ def choose_stage_on_test(lesson: ModuleType, patches: Patches) -> None:
         return original([{**row, "validation": row["test"]} for row in accuracies])
 
     patches.wrap(lesson, "choose_stage", choose_stage)
+
+
+# Texts.
+
+
+@fault(
+    "mail filter: thresholds chosen on the test part",
+    of(MAIL),
+    tested(MAIL, "test_no_message_is_judged_by_its_own_threshold"),
+)
+def choose_threshold_on_test(lesson: ModuleType, patches: Patches) -> None:
+    """The scores and labels of the messages that are judged set their threshold."""
+    import keras
+
+    labels, scores, calls = [], [], itertools.count()
+
+    def draw_folds(original, messages, count, seed):
+        parts = original(messages, count, seed)
+        labels[:] = [messages.y[parts == part] for part in range(count)]
+        return parts
+
+    def find_scores(original, baseline, texts):
+        scores[:] = original(baseline, texts)  # those of the test part come last
+        return np.array(scores)
+
+    def predict(original, model, *values, **named):
+        predicted = original(model, *values, **named)
+        scores[:] = predicted[:, 0]
+        return predicted
+
+    def choose_threshold(original, known, known_labels, lost_ham):
+        # Three filters learn from each fraction of the messages.
+        part = next(calls) // (3 * len(lesson.FRACTIONS))
+        return original(np.array(scores), labels[part], lost_ham)
+
+    patches.wrap(lesson.mail, "draw_folds", draw_folds)
+    patches.wrap(lesson, "find_scores", find_scores)
+    patches.wrap(keras.Model, "predict", predict)
+    patches.wrap(lesson, "choose_threshold", choose_threshold)
+
+
+@fault(
+    "mail filter: thresholds from the spam, not the ham",
+    of(MAIL),
+    tested(MAIL, "test_threshold_blocks_the_fraction_of_new_ham"),
+)
+def swap_ham_and_spam(lesson: ModuleType, patches: Patches) -> None:
+    """The fraction that may be blocked is one of spam."""
+
+    def choose_threshold(original, scores, labels, lost_ham):
+        return original(scores, 1 - labels, lost_ham)
+
+    patches.wrap(lesson, "choose_threshold", choose_threshold)
+
+
+@fault(
+    "mail filter: naive Bayes takes ham for spam",
+    of(MAIL),
+    tested(MAIL, "test_baselines_give_spam_the_larger_scores"),
+)
+def turn_bayes(lesson: ModuleType, patches: Patches) -> None:
+    """Its scores are the log-odds of ham."""
+
+    def find_scores(original, baseline, texts):
+        scores = original(baseline, texts)
+        return scores if hasattr(baseline, "decision_function") else -scores
+
+    patches.wrap(lesson, "find_scores", find_scores)
+
+
+@fault(
+    "mail filter: messages that are nearly alike in several parts",
+    "data.mail",
+    tested(MAIL, "test_parts_are_apart"),
+    during="draw_folds",
+)
+def split_alike(mail: ModuleType, patches: Patches) -> None:
+    """Each message is a group of its own."""
+    patches.put(mail.texts, "group_alike", lambda texts: np.arange(len(texts)))
+
+
+@fault(
+    "text classification: readers know the characters of the test",
+    of(REVIEWS),
+    tested(REVIEWS, "test_only_the_training_reviews_were_learned"),
+    during="main",
+)
+def read_everything(lesson: ModuleType, patches: Patches) -> None:
+    """They are adapted to the reviews of all splits."""
+    others = []
+
+    def load_reviews(original, *values):
+        dataset = original(*values)
+        others[:] = [dataset.validation.x, dataset.test.x]
+        return dataset
+
+    def build_reader(original, train, *values):
+        return original(np.concatenate([train, *others]), *values)
+
+    patches.wrap(lesson, "build_reader", build_reader)
+    patches.wrap(lesson.reviews, "load_reviews", load_reviews)
+
+
+@fault(
+    "text classification: the bag averages over padding",
+    of(REVIEWS),
+    tested(REVIEWS, "test_the_bag_does_not_look_at_places_and_padding"),
+    during="build_bag",
+)
+def drop_mask(_: ModuleType, patches: Patches) -> None:
+    """The mask of places without a piece is left out."""
+    import keras
+
+    def initialize(original, layer, *values, mask_zero=False, **named):
+        original(layer, *values, mask_zero=False, **named)
+
+    patches.wrap(keras.layers.Embedding, "__init__", initialize)
+
+
+class Peeking(dict):
+    """Accuracies by split; asked for that of validation, it answers with the test's."""
+
+    def __getitem__(self, split):
+        """Returns an accuracy."""
+        return super().__getitem__("test" if split == "validation" else split)
+
+
+@fault(
+    "text classification: network chosen on test",
+    of(REVIEWS),
+    tested(REVIEWS, "test_validation_chooses_the_network"),
+)
+def choose_network_on_test(lesson: ModuleType, patches: Patches) -> None:
+    """The network with the best test accuracy is the result."""
+
+    def table(original, run, title, rows, **named):
+        original(run, title, rows, **named)
+        if title == "Accuracy":
+            for name in rows:
+                rows[name] = Peeking(rows[name])
+
+    def finish(original, run, model, accuracies, **metrics):
+        rows = {name: dict(row) for name, row in accuracies.items()}
+        return original(run, model, accuracies=rows, **metrics)
+
+    patches.wrap(lesson.runs.Run, "table", table)
+    patches.wrap(lesson.runs.Run, "finish", finish)
+
+
+@fault(
+    "text classification: the character beside the one left out",
+    of(REVIEWS),
+    tested(REVIEWS, "test_what_decides_is_what_changes_the_answer"),
+)
+def leave_out_beside(lesson: ModuleType, patches: Patches) -> None:
+    """Each change is told of the character before."""
+
+    def leave_out(original, model, sentence):
+        return np.roll(original(model, sentence), -1)
+
+    patches.wrap(lesson, "leave_out", leave_out)
 
 
 # Style transfer.
