@@ -6,7 +6,7 @@ import hashlib
 import os
 import zipfile
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -185,12 +185,11 @@ def list_voc(folder) -> dict[str, list[tuple]]:
     """
     photos = list_files(folder / "JPEGImages", ENDINGS)
     drawn = list_files(folder / "Annotations", (".xml",))
-    lists = {}
-    for path in list_files(folder / "ImageSets/Main", (".txt",)).values():
-        lists[path.stem.lower()] = read_lines(path)
-    found = choose_splits(lists) or {"train": sorted(photos | drawn)}
-    used = [name for names in found.values() for name in names]
-    twice = sorted({name for name in used if used.count(name) > 1})
+    lists = choose_splits(list_files(folder / "ImageSets/Main", (".txt",)))
+    found = {split: read_names(path) for split, path in lists.items()}
+    found = found or {"train": sorted(photos | drawn)}
+    used = Counter(name for names in found.values() for name in names)
+    twice = [name for name, count in used.items() if count > 1]
     if twice:
         raise ValueError(
             f"{folder / 'ImageSets'} lists {name_some(twice)} more than once, expected "
@@ -306,17 +305,19 @@ def complain(folder, photos: list[str], annotations: list[str], expected: str) -
     """
     wrong = []
     if photos:
-        wrong.append(f"{len(photos)} photos without boxes ({name_some(photos)})")
+        wrong.append(f"photos without boxes, {tally(photos)}")
     if annotations:
-        wrong.append(
-            f"{len(annotations)} files of boxes without a photo "
-            f"({name_some(annotations)})"
-        )
+        wrong.append(f"files of boxes without a photo, {tally(annotations)}")
     if wrong:
         raise ValueError(
-            f"{folder} has {' and '.join(wrong)}, expected a file {expected}: add what "
-            "is missing, or remove its counterpart"
+            f"{folder} has {', and '.join(wrong)}, expected a file {expected}: add "
+            "what is missing, or remove its counterpart"
         )
+
+
+def tally(names: list[str]) -> str:
+    """Returns how many there are and the first of them, such as "2 (a, b)"."""
+    return f"{len(names):,} ({name_some(names)})"
 
 
 def name_some(names: list[str]) -> str:
@@ -344,15 +345,15 @@ def read_bytes(path, most: int = MAX_BYTES) -> bytes:
     return content
 
 
-def read_lines(path) -> list[str]:
-    """Returns the first word of each line that is not empty.
+def read_names(path) -> list[str]:
+    """Returns the lines of a file that are not empty.
 
     Raises:
         ValueError: it is no text.
         OSError: it cannot be read.
     """
-    lines = decode(path).splitlines()
-    return [line.split()[0] for line in lines if line.strip()]
+    lines = [line.strip() for line in decode(path).splitlines()]
+    return [line for line in lines if line]
 
 
 def decode(path) -> str:
@@ -376,8 +377,7 @@ def read_class_names(folder) -> tuple[str, ...]:
     """
     for path in (folder / "classes.txt", folder / "labels" / "classes.txt"):
         if path.is_file():
-            names = [line.strip() for line in decode(path).splitlines()]
-            return tuple(filter(None, names))
+            return tuple(read_names(path))
     for path in (folder / "data.yaml", folder / "data.yml"):
         if path.is_file():
             try:
@@ -586,7 +586,7 @@ def read_photos(
                 met[digest] = name
                 boxes, kept = put_right(annotation, shape, wrong)
                 if not len(boxes):
-                    wrong["photos have no boxes"].append(annotation.path.name)
+                    wrong["Photos without boxes"].append(annotation.path.name)
                 classes = np.array(annotation.classes, object)[kept]
                 labels = [
                     one if isinstance(one, int) else class_names.index(one)
@@ -598,7 +598,7 @@ def read_photos(
                 splits[split] = usable
     photo_folders.report(left_out, sum(map(len, annotations.values())))
     for what, names in wrong.items():
-        print(f"{len(names):,} {what}: {name_some(list(dict.fromkeys(names)))}")
+        print(f"{what}: {tally(names)}")
     return splits
 
 
@@ -650,9 +650,9 @@ def put_right(
     # Files of YOLO are rounded: half a pixel too much is no mistake.
     reaches = np.abs(inside - np.sort(corners, axis=1).reshape(-1, 4)) * limits > 0.5
     for done, what in (
-        (~kept, "boxes without an area in their photo were left out"),
-        (kept & swapped, "boxes with swapped corners were turned round"),
-        (kept & reaches.any(axis=1), "boxes that reach out of their photo were cut"),
+        (~kept, "Boxes without an area in their photo, left out"),
+        (kept & swapped, "Boxes with swapped corners, turned round"),
+        (kept & reaches.any(axis=1), "Boxes that reach out of their photo, cut"),
     ):
         if done.any():
             wrong[what] += [annotation.path.name] * int(done.sum())
