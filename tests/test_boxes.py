@@ -119,6 +119,25 @@ def test_lists_of_pascal_voc(voc):
     assert counts(load(voc)) == [3, 1, 1]
 
 
+def test_what_shows_the_same_stays_in_one_split(voc, capsys):
+    main = voc / "ImageSets/Main"
+    main.mkdir(parents=True)
+    for split, part in {"train": range(5), "val": (5, 6, 7), "test": (8, 9)}.items():
+        (main / f"{split}.txt").write_text("\n".join(f"照片 {n}" for n in part))
+    alone = [split.x for split in load(voc)[:3]]
+    groups = [{0, 1}, {2, 5}, {3, 6, 8}, {7, 9}]
+    names = [{f"照片 {number}" for number in group} for group in groups]
+    together = [split.x for split in load(voc, together=names)[:3]]
+    for kept, before, after in zip(
+        ([0, 1, 4], [0], [0, 1]), alone, together, strict=True
+    ):
+        np.testing.assert_array_equal(after, before[kept])
+    said = capsys.readouterr().out
+    assert "Photos for train that show the same as one of another split, left" in said
+    assert "left out: 2 (照片 2, 照片 3)" in said
+    assert "left out: 2 (照片 6, 照片 7)" in said
+
+
 @pytest.mark.parametrize("layout", ["drawn", "images/train", "train/images"])
 def test_yolo(yolo, layout):
     if layout != "drawn":
