@@ -3,8 +3,8 @@ adds up their gradients.
 
     python lessons/course_11_distributed.py
 
-Result: 97.8 and 98.0 % test accuracy (2 seeds) on all of MNIST; two workers reach that
-        of one worker alone within 0.1 points, since they take the same steps
+Result: 97.8 and 98.0 % test accuracy (2 seeds) of one worker on all of MNIST; two reach
+        the same within 0.1 points, since they take the same steps
 Time: 0.4 minutes (2 cores, AVX2 only)
 
 The gradient of a batch is the sum of what each image adds to it, so it does not matter
@@ -15,12 +15,12 @@ which worker computes which part. Each step of the training has four parts:
 3. All-reduce adds up these gradients, and gives the sum to all workers.
 4. All take the same step of gradient descent with it.
 
-All workers begin with equal weights and take equal steps. So the weights of one worker
-stay equal to those of another, to the bit, and only gradients travel. Compared with one
-worker that trains alone, the weights differ by rounding, since it sums in another
-order. This is synchronous data parallelism (Chen et al., "Revisiting Distributed
-Synchronous SGD", 2016), and all workers wait for the slowest. TensorFlow's
-MultiWorkerMirroredStrategy does it.
+All workers begin with equal weights, get the same sum and take equal steps. So their
+weights stay equal, to the bit, and only gradients travel. A worker that trains alone
+sums in another order, so its weights differ from theirs by rounding. This is
+synchronous data parallelism (Chen et al., "Revisiting Distributed Synchronous SGD",
+2016), and all workers wait for the slowest. With several workers, `strategy` is
+TensorFlow's MultiWorkerMirroredStrategy, which connects them.
 
 The command above starts one worker; --workers 2 starts two processes of this machine,
 which work together as two machines would. The price is all-reduce: in each step, it
@@ -33,12 +33,13 @@ each (2 cores, AVX2 only), where one worker alone has nothing to add up:
           1        1000 19 to 35 ms            2 to 3 ms  27,000 to 47,000
           2        1000       17 ms                11 ms  35,000 to 38,000
 
-On one machine, two processes share the cores that one alone would use, so they gain
-nothing. Several machines gain where they save more time in computing than all-reduce
-takes: with larger batches, or layers that compute more for each weight.
+On one machine, a single process already uses all cores, so two gain nothing. Several
+machines gain where they save more time in computing than all-reduce takes: with larger
+batches, or layers that compute more for each weight.
 
-On machines of your own, start this on the first of two, in one line, without --workers,
-and on the second with index 1. Programs that manage clusters set TF_CONFIG themselves.
+On machines of your own, start this on the first of two, without --workers, and on the
+second with index 1. TF_CONFIG names all workers, and says which of them this one is.
+Programs that manage clusters set it themselves.
     TF_CONFIG='{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task":
     {"type": "worker", "index": 0}}' python lessons/course_11_distributed.py
 Worker 0, the chief, prints and writes the run; the others write nothing.
@@ -50,8 +51,9 @@ Try:
     --workers 2           a third of the speed of one worker alone: all-reduce takes
                           twice as long as computing
     --workers 2 --batch-size 1000 --epochs 2
-                          as fast as one alone, with fewer sums for as many images; but
-                          92.5 %, with batches of 100 97.1 %: a tenth of the updates
+                          as fast as one worker with batches of 1000, since there is a
+                          tenth of the sums. But there is also a tenth of the updates:
+                          92.5 % after two epochs, against 97.1 % with batches of 100
     --learning-rate 3     too high: it learns nothing
 """
 
@@ -97,7 +99,9 @@ def share(strategy: tf.distribute.Strategy, batch: np.ndarray):
     """Deals a batch out to the workers, as cards are dealt: of n workers, number k
     takes the elements k, k + n, k + 2n and so on.
 
-    None is left out, and none is taken twice. Shares differ in size by one at most.
+    None is left out, and none is taken twice. Shares differ in size by one at most. If
+    a worker has several GPUs, each of them takes a share of its own; TensorFlow calls
+    whoever takes a share a replica.
 
     Args:
         strategy: of the workers.
@@ -146,8 +150,8 @@ def add_up_and_step(
         The mean loss of the whole batch.
     """
     worker = tf.distribute.get_replica_context()
-    # Copies: TensorFlow's all-reduce must know the device of each tensor, and does not
-    # know it of a function's arguments.
+    # TensorFlow's all-reduce must know the device of each tensor. A copy has one; a
+    # function's arguments have none.
     results = tf.identity_n([loss, *gradients])
     loss, *gradients = worker.all_reduce("sum", results)
     for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
@@ -294,7 +298,8 @@ def main(config: Config) -> dict:
 
     dataset = digits.load_digits()
     images, labels = dataset.train
-    cluster, strategy = meeting.join(config, dataset)  # waits for the other workers
+    # Waits for the other workers, and checks that their flags and data are the same.
+    cluster, strategy = meeting.join(config, dataset)
     config = replace(config, workers=len(cluster.addresses))
 
     with shared_run.start(cluster, config, dataset) as run:  # only the chief has one

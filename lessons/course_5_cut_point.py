@@ -3,24 +3,24 @@
     python lessons/course_5_cut_point.py
 
 Result: digits are read best after stage 7 of 9, 91 % test accuracy (91 to 92 over 5
-        seeds), where the last stage gives 87 % (86 to 89); ants and bees are told apart
+        seeds), while the last stage gives 87 % (86 to 89); ants and bees are told apart
         best after the last stage, 95.4 %
-Time: 0.6 minutes (2 cores, bfloat16)
+Time: 0.6 minutes (2 cores, AVX512)
 
 A network that was trained on ImageNet is cut off after each of nine stages: after
 groups of its convolutions, and at its end. What comes out there is averaged over the
-picture: a vector with a number for each feature map, between 16 and 1,280 of them. A
-head, here a logistic regression, learns a task from these vectors. Its accuracy tells
+picture: a vector with a number for each feature map, between 16 and 1,280 of them. Only
+a head, here a logistic regression, learns a task from these vectors. Its accuracy tells
 what the features of a stage are good for (Alain and Bengio, "Understanding intermediate
 layers using linear classifier probes", 2016).
 
-There are two tasks, both with few images to learn from. Ants and bees are classes of
-ImageNet: for them each stage is better than the one before. Digits are not. The first
-stages give edges, which say little about a digit when they are averaged over the
-picture; the middle stages give shapes. The last stages keep what tells the classes of
-ImageNet apart and leave out the rest, although digits need it. Features become more
-special, and fit the first task alone (Yosinski et al., "How transferable are features
-in deep neural networks?", 2014).
+There are two tasks, both with few images to learn from: 195 photographs, or 500 digits,
+enlarged to the same size. Ants and bees are classes of ImageNet: for them each stage is
+better than the one before. Digits are not. The first stages give edges, which say
+little about a digit when they are averaged over the picture; the middle stages give
+shapes, which say more. The last stages keep what tells the classes of ImageNet apart
+and leave out what digits need. Features become more special, and fit the first task
+alone (Yosinski et al., "How transferable are features in deep neural networks?", 2014).
 
 Usually a network is cut after its last stage, as in `course_5_transfer_learning.py`.
 That is the baseline. The stage is a hyperparameter, so it is chosen on the validation
@@ -33,8 +33,8 @@ Try:
     --digits-each 5   digits from five of each: 76 % at stage 7, 60 % at the last
     --data-dir photos your own photographs instead of ants and bees, a folder with a
                       subfolder for each class
-    --backbone vgg16  the network of 2014, 553 MB to download: where do its late layers
-                      stop helping?
+    --backbone vgg16  the network of 2014, 553 MB to download: which of its six stages
+                      is best?
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,8 @@ from data import Dataset, Split, digits, photo_folders, weights
 from models import backbones
 
 SIZE = 224  # height and width of the images, pixels
-# Inverse of the penalty on the squared weights of a head.
+# C of a logistic regression: the smaller it is, the larger the penalty on the squared
+# weights.
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1, 10)
 
 
@@ -70,7 +71,7 @@ class Config(options.PrecisionOptions):
         "efficientnet_lite0"
     )
     weights: Path | None = None  # file of its weights; looked for if not given
-    # Of the computation; here CPUs are slow in bfloat16.
+    # Number format; not auto, since CPUs run this lesson more slowly in bfloat16.
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
 
 
@@ -84,10 +85,11 @@ def cut(network: keras.Model, stages: tuple[str, ...]) -> keras.Model:
     outputs = []
     for stage in stages:
         output = network.get_layer(stage).output
-        if len(output.shape) == 4:  # (batch, height, width, channels)
+        # (batch, height, width, channels); the last stage gives a vector already.
+        if len(output.shape) == 4:
             output = keras.layers.GlobalAveragePooling2D()(output)
         outputs.append(output)  # (batch, channels)
-    # Normalization becomes a part of the convolutions: the same, but faster.
+    # Batch normalization becomes a part of the convolutions: the same, but faster.
     return backbones.fold_normalization(keras.Model(network.inputs, outputs))
 
 
@@ -95,7 +97,8 @@ def fit_head(train: Split, validation: Split) -> Pipeline:
     """Fits a logistic regression to vectors (n, channels) and their labels.
 
     Six are fitted, with penalties on their weights from large to small, and the one
-    with the best accuracy on the validation split is returned.
+    with the best accuracy on the validation split is returned; of equal ones, that with
+    the largest penalty.
     """
     heads = []
     scores = []
@@ -139,7 +142,9 @@ def choose_stage(accuracies: list[dict[str, float]]) -> int:
 def load_tasks(
     data_dir: Path | None, digits_each: int, seed: int
 ) -> dict[str, Dataset]:
-    """Returns the data sets by task: photographs, where they can be had, and digits."""
+    """Returns the data sets by task: digits, and photographs unless these are not on
+    this machine and cannot be downloaded.
+    """
     tasks = {}
     photos = photo_folders.load_photos(data_dir, SIZE)
     if photos is not None:
@@ -171,6 +176,7 @@ def main(config: Config) -> dict:
     found = weights.find_weights(config.backbone, config.weights)
 
     with runs.start(config, sources=[*tasks.values(), found]) as run:
+        # `keep` is the file in which converted weights are kept for the next run.
         network = backbones.build_backbone(config.backbone, found.path, found.keep)
         stages = (*backbones.DEPTHS[config.backbone], "features")
         extractor = cut(network, stages)

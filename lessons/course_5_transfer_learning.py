@@ -5,12 +5,12 @@
 Result: 95.4 to 96.1 % test accuracy (2 seeds) with a new head on pretrained features,
         and 94.8 to 95.4 % after fine-tuning; 65 to 69 % from scratch, and 54 % for
         always answering "bees"
-Time: 1.8 minutes (2 cores, bfloat16)
+Time: 1.8 minutes (2 cores, AVX512)
 
 195 photographs are too few to learn from them what an insect looks like. A network that
 was trained on the 1.3 million photographs of ImageNet has already learned to find
 edges, textures, legs and wings. EfficientNet-Lite0 (Tan and Le, 2019) without its last
-layer is such a backbone: it turns a photograph into 1,280 numbers, its features. The
+layer is the backbone: it turns a photograph into 1,280 numbers, its features. The
 last layer, the head, turned these into ImageNet's 1,000 classes. Transfer learning
 keeps the backbone and learns a new head (Donahue et al., "DeCAF", 2014).
 
@@ -30,11 +30,11 @@ classes of ImageNet. These photographs are even a part of ImageNet, so the backb
 have seen test photographs in its training, and do less well with others. The test has
 153 photographs: one more mistake is 0.7 %.
 
-Fine-tuning gains much where the new images differ from the old ones. Where the
-photographs cannot be downloaded, the lesson learns digits instead: a small network that
-learned 0 to 4 is the backbone, and 5 to 9 are learned from ten images each. The head
-reads 70 to 73 % of the test images, and the fine-tuned network 87 %; from scratch it is
-68 to 72 % (2 seeds).
+Fine-tuning gains much where the old features fit less. Digits show this; the lesson
+learns them where the photographs cannot be downloaded. A small network that learned 0
+to 4 is the backbone, and 5 to 9 are learned from ten images each. The head reads 70 to
+73 % of the test images, hardly more than from scratch (68 to 72 %), and the fine-tuned
+network reads 87 % (2 seeds).
 
 In TensorBoard: loss and accuracy of each way (page Scalars). A photograph with what
 augmentation makes of it, the accuracies of the three ways, and the mistakes in which
@@ -43,8 +43,8 @@ the network was the most confident ("augmentation", "ways", "mistakes", page Ima
 Try:
     --ways head --data-dir photos your own: a folder with a subfolder of photos for each
                                   class
-    --learning-rate 1e-3          a hundred times as much: does fine-tuning forget what
-                                  the network had learned?
+    --learning-rate 1e-3          a hundred times the default for photographs: does
+                                  fine-tuning forget what the network had learned?
     --tuned-layers 49 --epochs 5  fine-tuning all layers takes longer: is it better?
 """
 
@@ -91,7 +91,7 @@ class Config(options.DeviceOptions):
         "efficientnet_lite0"
     )
     weights: Path | None = None  # file of its weights; looked for if not given
-    # Of the computation; here CPUs are slow in bfloat16.
+    # Number format; not auto, since CPUs run this lesson more slowly in bfloat16.
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
 
 
@@ -117,7 +117,8 @@ def train_from_scratch(
     untrained = keras.models.clone_model(backbone, keras.Input((side, side, channels)))
     for layer in untrained.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            # By default 0.99: too slow to follow in the 130 updates that there are.
+            # With 0.99, the default, its moving averages would follow too slowly: 195
+            # photographs make 130 updates.
             layer.momentum = 0.9
 
     model = keras.Sequential()
@@ -151,7 +152,8 @@ def compute_features(backbone: keras.Model, dataset: Dataset) -> Dataset:
 
     They are float32 (n, features): 1,280 numbers of EfficientNet-Lite0.
     """
-    extractor = backbones.fold_normalization(backbone)  # the same, but faster
+    # Batch normalization becomes a part of the convolutions: the same, but faster.
+    extractor = backbones.fold_normalization(backbone)
     features = {}
     for name in ("train", "validation", "test"):
         x, y = getattr(dataset, name)
@@ -172,7 +174,7 @@ def train_head(
     Returns:
         A model from features (batch, features) to logits (batch, classes).
     """
-    # Ten passes make an epoch: one takes milliseconds, and 100 epochs are a long list.
+    # Ten passes make an epoch: one takes milliseconds, and each epoch prints a line.
     x = np.repeat(features.train.x, 10, axis=0)
     y = np.repeat(features.train.y, 10)
 
@@ -262,10 +264,11 @@ def build_augmentation(mirrored: bool) -> keras.Model:
 
 
 def freeze_all_but_last(model: keras.Model, count: int) -> None:
-    """Lets training change the last `count` layers with a kernel, and no other.
+    """Lets training change only the last `count` convolutions and dense layers.
 
-    Batch normalization is frozen as well: it keeps the means and variances that it has
-    from ImageNet, instead of taking those of a few photographs.
+    These are the layers with a kernel; depthwise convolutions have one, too. Batch
+    normalization is frozen as well: it keeps the means and variances that it has from
+    ImageNet, instead of taking those of a few photographs.
     """
     last = [layer for layer in model.layers if hasattr(layer, "kernel")][-count:]
     for layer in model.layers:
@@ -285,8 +288,8 @@ class Task(NamedTuple):
 
     Attributes:
         dataset: images of the new classes.
-        pretraining: the weights of a network that was trained on ImageNet; or images of
-            other classes, from which a network learns first.
+        pretraining: the file of weights of a network that was trained on ImageNet; or
+            images of other classes, from which a network learns first.
         mirrored: whether an image and its mirror image are of the same class.
         learning_rate: of fine-tuning, if none is given.
     """
@@ -328,6 +331,7 @@ def build_backbone(
     """
     if isinstance(task.pretraining, weights.Weights):
         found = task.pretraining
+        # `keep` is the file in which converted weights are kept for the next run.
         network = backbones.build_backbone(name, found.path, found.keep, size)
     else:
         network = learn_digits(task.pretraining, callbacks, verbose)

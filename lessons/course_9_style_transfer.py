@@ -3,7 +3,7 @@
     python lessons/course_9_style_transfer.py
 
 Result: style loss 0.007 and content loss 0.74, against 0.08 and 0.71 for the photograph
-        in the colors of the painting; nothing is random but `--start noise`
+        in the colors of the painting; only `--start noise` depends on the seed
 Time: 0.4 minutes (2 cores, bfloat16)
 
 What is a style? It cannot be found by comparing pixels, since no pixel of the painting
@@ -13,18 +13,18 @@ The network never changes. Gradient descent changes the *pixels* of a picture un
 losses are low (Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style", 2015):
 
 - content: in a deep layer, the features should be those of the photograph, each at its
-  place. Deep filters answer to shapes and things more than to single pixels.
+  place. Deep filters respond to shapes and things more than to single pixels.
 - style: in five layers, from shallow to deep, the same filters should be active
   together as in the painting. The Gram matrix has a number for each pair of filters:
   the mean of their product over all places. Which place it was is forgotten, so that
   the style can be painted anywhere.
 
-A third and smaller loss keeps neighboring pixels alike, against noise.
+A third loss, "smoothness", keeps neighboring pixels alike, which avoids noise.
 
 The picture starts as the photograph in the colors of the painting. This is also the
 baseline: what recoloring alone can do. The content loss is 0 for the photograph itself
-and 1 where all features are zero. The new colors alone cost 0.71 of it. Painting adds
-only 0.03, and lowers the style loss to a tenth.
+and 1 where all features are zero. The new colors alone make it 0.71, since deep filters
+respond to colors, too. Painting adds only 0.03, and lowers the style loss to a tenth.
 
 In TensorBoard: the slider of "picture" (page Images). The picture is made three times,
 each time twice as large: first the large shapes, then the details. The "content" and
@@ -71,18 +71,19 @@ class Config(options.PrecisionOptions):
     content: str = "temple"  # file of a photograph, or temple, flower, portrait
     # Files of paintings, or the drawn glass and swirls; several are mixed.
     style: tuple[str, ...] = ("glass",)
-    # Of VGG: hed (installed; went on to learn edges), vgg16 or vgg19 (downloads), or a
-    # file; auto: what is there.
+    # Which VGG: vgg19 or vgg16 (downloads), hed (installed; it went on to learn to find
+    # edges), or a file; auto: the first of these that needs no download.
     weights: str = "auto"
-    # Of the longer side of the result, pixels.
+    # Longer side of the result, pixels.
     size: Annotated[int, options.between(1, 10_000_000)] = 400
-    steps: int = 60  # at each size, of which each is half of the next
-    # At the start, falling to zero; black and white are 255 apart.
+    steps: int = 60  # at each size; each size is twice the one before
+    # Roughly the largest change of a pixel (0 to 255) in a step; falls to zero.
     learning_rate: float = 4.0
     style_weight: Weight = 50.0  # of the style loss; the content loss has 1
     smoothness_weight: Weight = 6.0  # of the differences between neighboring pixels
-    keep_colors: bool = False  # of the photograph
-    start: Literal["content", "noise"] = "content"  # the first picture
+    keep_colors: bool = False  # those of the photograph
+    # The first picture; content is the photograph in the colors of the painting.
+    start: Literal["content", "noise"] = "content"
 
 
 def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
@@ -122,10 +123,10 @@ def style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """Returns how far a Gram matrix is from that of the painting: the mean squared
     distance, a quarter of it as in the paper.
 
-    Some filters have features a hundred times as large as others. Therefore each filter
-    is divided by its strength in the painting first. A tenth of the mean strength is
-    added: otherwise a filter that the painting hardly uses would be divided by almost
-    nothing, and count most.
+    Some filters have features a hundred times as large as others. Therefore the row and
+    the column of each filter are divided by the square root of its strength in the
+    painting first. A tenth of the mean strength is added: otherwise a filter that the
+    painting hardly uses would be divided by almost nothing, and count most.
 
     Args:
         gram: of the picture in a layer, (filters, filters).
@@ -234,6 +235,7 @@ def coarse_to_fine(height: int, width: int) -> list[int]:
     """Returns the sizes in which a picture of `height` x `width` pixels is made, one
     after the other: pixels of the longer side, each half of the next.
 
+    The shorter side has at least SMALLEST pixels, unless the picture itself is smaller.
     A filter sees few pixels at a time. In a small picture these are a large part of it,
     so that there the large shapes are made, and quickly. The details come later.
     """
@@ -281,6 +283,7 @@ def main(config: Config) -> dict:
         paints = [read.scale_to(style.pixels, config.size) for style in styles]
         if config.keep_colors:
             paints = [color.match_colors(paint, content) for paint in paints]
+        # The colors get the mean and the covariance of those of the painting.
         recolored = color.match_colors(content, *paints)
 
         # The baseline: recolored only, at full size.
@@ -301,6 +304,7 @@ def main(config: Config) -> dict:
             targets = find_targets(network, content, paints, size)
             shape = read.find_scaled_shape(content, size)
             picture = tf.Variable(tf.image.resize(picture, shape, "bicubic"))
+            # A new one for each size, since the shape of the picture changes.
             adam = keras.optimizers.Adam(beta_2=0.99)
             adam.build([picture])
             name = f"{size} pixels"
