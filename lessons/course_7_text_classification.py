@@ -18,11 +18,12 @@ the order: it has vectors of single characters, and a convolution over them lear
 three neighbors to look for, wherever they stand.
 
 The result is that of the network on a bag, which validation chose with each seed. It
-comes close to the linear model, and is ahead of that in one of five seeds. The network that reads is worse, 83.3 % (82.9 to
-83.9). Nobody tells it which neighbors belong together; it has to find that out, from
-some 14,000 reviews. The learning curve shows that it gains most from more of them: 6
-points from four times as many (mean of 5 seeds), the other two gain 2 to 3. Networks
-that read well have read billions of sentences before.
+comes close to the linear model, and is ahead of that in one of five seeds. The network
+that reads is worse, 83.3 % (82.9 to 83.9). Nobody tells it which neighbors belong
+together; it has to find that out, from some 14,000 reviews. The learning curve shows
+that it gains most from more of them: 6 points from four times as many (mean of 5
+seeds), the other two gain 2 to 3. Networks that read well have read billions of
+sentences before.
 
 Which characters decide? For a sentence of your own, `predict` leaves out each in turn,
 and shows by how much the answer changes.
