@@ -1,0 +1,911 @@
+"""Object detection: how many digits are in a picture, where, and which?
+
+    python lessons/course_6_detection.py
+
+Result: mean average precision XX (XX to XX over 3 seeds) at an IoU of 0.5 on 2,000
+        scenes, and XX over IoUs of 0.5 to 0.95; Otsu's threshold with a network that
+        reads digits reaches XX and XX
+Time: 4 minutes (2 cores, AVX2 only)
+
+A classifier gives one answer for a picture. Here a picture has one to six digits, and
+nobody says how many. A detector answers with a list: for each object a box around it,
+its class, and a score that says how sure it is.
+
+The network treats objects as points ("CenterNet": Zhou, Wang and Krähenbühl, "Objects
+as Points", 2019). It turns a scene of 96 x 96 pixels into a grid of 24 x 24 places.
+Three heads, each one convolution, say something about every place:
+
+- heat: is the center of an object here? The local maxima of this map are the objects,
+  as many as there are. Neither boxes to start from (anchors) nor a second step that
+  removes doubles (non-maximum suppression) is needed.
+- classes: if so, what is it? Ten logits.
+- boxes: if so, where is its center exactly, and how wide and high is it?
+
+CenterNet has a heat map for each class. Here all classes share one, and a head beside
+it tells them apart: so each digit teaches the network what the center of a digit looks
+like, whichever it is. In first trials, 24,000 scenes took the shared heat map to an
+average precision of 0.38, and ten separate ones to 0.24.
+
+Nearly all places are empty. So the heat is learned with the focal loss (Lin et al.,
+"Focal Loss for Dense Object Detection", 2017), which hardly counts what the network
+already knows. A place beside a center is no bad answer either: targets fall off as a
+Gaussian around each center, and there mistakes count less. The other two heads learn
+from the places near a center, weighted by the same Gaussian (Liu et al.,
+"Training-Time-Friendly Network for Real-Time Object Detection", 2019).
+
+The scenes are drawn: digits of MNIST, turned, scaled and colored, on parts of
+photographs. Their boxes are exact and there is no end of them, so no scene is seen
+twice in training. Photographs and digits of the test are in no scene to learn from. A
+figure for drawn scenes says which network or loss is better, and nothing about real
+photographs: for these there is `--data cells`, 364 photographs of blood cells, with a
+pretrained network as its encoder. No medical decision may rest on it.
+
+Average precision is explained at `precision_at_recalls`. The baseline finds what is
+brighter or darker than Otsu's threshold, and a network with the layers of
+`course_3_cnn.py` reads each piece. Many digits do not differ from all of the photograph
+around them: it finds about a third of them, so no reader could save it.
+
+In TensorBoard: "found" (page Images) shows scenes, their boxes and the heat below; the
+heat is first everywhere, then on all that is bright, then on digits. "heat", "class"
+and "box" are the losses of the heads, "map50" the average precision on validation
+scenes (page Scalars). "precision" compares network and baseline (page Images), and the
+table of errors says what goes wrong (page Text).
+
+Try:
+    --steps 300            fewer scenes: XX
+    --spread 0.01          hardly any Gaussian around the centers: XX
+    --data cells           photographs of blood cells (a download)
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from lessons.plots import course_6_detection as plots
+from training import command_line, options, predictions, runs
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from scipy import ndimage
+from skimage import filters, measure
+
+from data import Dataset, Split, boxes, scenes, weights
+from data.images import read
+from models import backbones
+
+STRIDE = 4  # pixels from one place of the grid to the next
+FILTERS = (16, 32, 64)  # of the encoder at strides of 2, 4 and 8
+REPEATS = (0, 1, 2)  # further convolutions there
+WIDTH = 48  # feature maps that the heads see
+NEAR = 0.2  # heat in the target from which on a place learns class and box
+PHOTO_SIZE = (240, 320)  # height and width of photos, pixels
+# Of EfficientNet-Lite0, the last layers at strides of 4, 8 and 16.
+STAGES = ("_blocks.2.add", "_blocks.4.add", "_blocks.10.add")
+
+MOST = 100  # detections in a picture
+THRESHOLDS = np.linspace(0.5, 0.95, 10)  # of the IoU
+RECALLS = np.linspace(0, 1, 101)
+SHOWN = 0.3  # score from which on a detection is drawn, and its error counted
+BESIDE = 0.1  # IoU from which on a detection means an object that it misses
+LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue
+READER_SCENES = 3000  # from which the baseline's network learns to read
+
+
+class Defaults(NamedTuple):
+    """What depends on the kind of pictures: pictures per update, updates, and the
+    highest learning rate.
+    """
+
+    batch_size: int
+    steps: int
+    learning_rate: float
+
+
+SCENES = Defaults(batch_size=32, steps=750, learning_rate=5e-3)
+PHOTOS = Defaults(batch_size=8, steps=300, learning_rate=1e-3)
+
+
+@dataclass(frozen=True)
+class Config(options.Options):
+    # Scenes: drawn digits on photographs; cells: photographs of blood cells.
+    data: Literal["scenes", "cells"] = "scenes"
+    # Instead, a folder of photos with boxes, in the layout of Pascal VOC or YOLO.
+    data_dir: Path | None = None
+    steps: int | None = None  # updates; if not given 750, for photos 300
+    # Highest value of the schedule; if not given 5e-3, for photos 1e-3.
+    learning_rate: float | None = None
+    # Standard deviation of a target's Gaussian, in widths and heights of its object.
+    spread: Annotated[float, options.between(above=0, high=1)] = 0.12
+    class_weight: Annotated[float, options.between(0, 1e6)] = 1.0  # of this loss
+    box_weight: Annotated[float, options.between(0, 1e6)] = 1.0  # of this loss
+    # File of EfficientNet-Lite0's weights, for photos; looked for if not given.
+    weights: Path | None = None
+
+
+def convolve(x, filters: int, kernel: int = 3, stride: int = 1):
+    """Adds a convolution with batch normalization and ReLU."""
+    x = keras.layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False)(x)
+    # With 0.99, the default, the moving averages would follow too slowly.
+    x = keras.layers.BatchNormalization(momentum=0.9)(x)
+    return keras.layers.ReLU()(x)
+
+
+def merge(levels: list, width: int):
+    """Combines feature maps of several strides, the finest first, into maps as fine as
+    the first.
+
+    Coarse maps see much of the picture and know what is there; fine ones know where.
+    So each is brought to the number of filters of the next finer one, enlarged and
+    added (Lin et al., "Feature Pyramid Networks", 2017).
+    """
+    *finer, x = levels
+    for level in reversed(finer):
+        x = keras.layers.Conv2D(level.shape[-1], 1)(x)
+        x = keras.layers.UpSampling2D(2)(x)
+        x = keras.layers.Add()([level, x])
+    return convolve(x, width)
+
+
+def build_encoder(
+    size: tuple[int, int],
+    filters: tuple[int, ...] = FILTERS,
+    repeats: tuple[int, ...] = REPEATS,
+    width: int = WIDTH,
+) -> keras.Model:
+    """Builds an encoder, not yet trained.
+
+    Most of the work is done where the picture is already small: the first convolution
+    halves it at once.
+
+    Returns:
+        A model from uint8 images (batch, 96, 96, 3) to features (batch, 24, 24, 48).
+    """
+    inputs = keras.Input((*size, 3))
+    x = keras.layers.Rescaling(1 / 128, -1)(inputs)  # from [0, 255] to [-1, 1]
+    x = convolve(x, filters[0], kernel=5, stride=2)  # (batch, 48, 48, 16)
+    levels = []
+    for count, more in zip(filters[1:], repeats[1:], strict=True):
+        # (batch, 24, 24, 32), then (batch, 12, 12, 64)
+        x = convolve(x, count, stride=2)
+        for _ in range(more):
+            x = convolve(x, count)
+        levels.append(x)
+    return keras.Model(inputs, merge(levels, width))
+
+
+def build_pretrained_encoder(
+    size: tuple[int, int], found: weights.Weights, width: int = WIDTH
+) -> keras.Model:
+    """Builds an encoder for photos from EfficientNet-Lite0, which was trained on
+    ImageNet: 200 photos are too few to learn from them what edges and textures are.
+
+    Returns:
+        A model from uint8 images (batch, 240, 320, 3) to features (batch, 60, 80, 48).
+    """
+    square = backbones.build_backbone("efficientnet_lite0", found.path, found.keep)
+    backbone = keras.models.clone_model(square, keras.Input((*size, 3)))
+    backbone.set_weights(square.get_weights())
+    for layer in backbone.layers:
+        # Means and variances stay those of ImageNet: eight photos give poor ones.
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    levels = [backbone.get_layer(name).output for name in STAGES]
+    return keras.Model(backbone.inputs[0], merge(levels, width))
+
+
+def add_heads(encoder: keras.Model, classes: int) -> keras.Model:
+    """Adds the three heads.
+
+    Returns:
+        A model from uint8 images (batch, height, width, 3) to a dictionary of float32
+        (batch, height / 4, width / 4, ...): "heat" 1 logit, "classes" logits, and
+        "boxes" 4 numbers as `make_targets` says.
+    """
+    features = encoder.output
+    # At first, 5 % heat everywhere: most places are empty, and with 50 % the first
+    # updates would only learn that.
+    rare = keras.initializers.Constant(-3.0)
+    heat = keras.layers.Conv2D(1, 1, bias_initializer=rare, name="heat")
+    outputs = {
+        "heat": heat(features),
+        "classes": keras.layers.Conv2D(classes, 1, name="classes")(features),
+        "boxes": keras.layers.Conv2D(4, 1, name="boxes")(features),
+    }
+    return keras.Model(encoder.inputs[0], outputs, name="detector")
+
+
+def make_targets(
+    boxes: np.ndarray, labels: np.ndarray, grid: tuple[int, int], spread: float
+) -> dict[str, np.ndarray]:
+    """Returns what the heads should answer at each place.
+
+    The place that has the center of an object has a heat of 1. Around it the heat falls
+    as a Gaussian: in a large object, a place beside the center is nearly as good. Class
+    and box are those of the object whose Gaussian is the highest.
+
+    Args:
+        boxes: left, top, right, bottom in pixels, float (n, most, 4).
+        labels: int (n, most); -1 where there is no object.
+        grid: height and width, in places.
+        spread: standard deviation of the Gaussian, in widths and heights of the object.
+
+    Returns:
+        "heat" float32 (n, height, width, 1); "classes" int32 (n, height, width);
+        "boxes" float32 (n, height, width, 4): from the middle of the place to the
+        center, x and y, then the logarithms of width and height, all in places.
+    """
+    centers = (boxes[..., :2] + boxes[..., 2:]) / 2 / STRIDE  # (n, most, 2), x and y
+    sizes = np.maximum(boxes[..., 2:] - boxes[..., :2], 0.1) / STRIDE
+    height, width = grid
+    rows, columns = np.arange(height), np.arange(width)
+
+    deviations = np.maximum(spread * sizes, 0.3)
+    x, y = np.split(np.floor(centers), 2, axis=-1)  # (n, most, 1)
+    across = np.exp(-(((columns - x) / deviations[..., :1]) ** 2) / 2)
+    down = np.exp(-(((rows - y) / deviations[..., 1:]) ** 2) / 2)
+    bumps = down[..., :, np.newaxis] * across[..., np.newaxis, :]
+    bumps *= (labels >= 0)[..., np.newaxis, np.newaxis]  # (n, most, height, width)
+
+    highest = bumps.argmax(axis=1)  # (n, height, width), an object at each place
+    image = np.arange(len(boxes))[:, np.newaxis, np.newaxis]
+    middles = np.stack(np.meshgrid(columns + 0.5, rows + 0.5), axis=-1)
+    offsets = centers[image, highest] - middles
+    logs = np.log(sizes[image, highest])
+    return {
+        "heat": bumps.max(axis=1)[..., np.newaxis].astype(np.float32),
+        "classes": np.maximum(labels[image, highest], 0).astype(np.int32),
+        "boxes": np.concatenate([offsets, logs], axis=-1).astype(np.float32),
+    }
+
+
+def focal_loss(logits: tf.Tensor, heat: tf.Tensor) -> tf.Tensor:
+    """Returns how wrong heat is: CenterNet's form of the focal loss.
+
+    It is the cross-entropy with two factors. (1 - p)^2 at a center and p^2 elsewhere
+    make small what is nearly right: otherwise hundreds of easy empty places would
+    outweigh a few hard ones. (1 - heat)^4 forgives heat near a center.
+
+    Args:
+        logits: of the network, (n, height, width, 1).
+        heat: of the target, the same shape, 1 at the centers.
+
+    Returns:
+        (), the sum over all places, divided by the number of objects.
+    """
+    p = tf.sigmoid(logits)
+    center = tf.cast(heat == 1, tf.float32)
+    missed = center * (1 - p) ** 2 * -tf.math.log_sigmoid(logits)
+    invented = (1 - heat) ** 4 * p**2 * -tf.math.log_sigmoid(-logits)
+    objects = tf.maximum(tf.reduce_sum(center), 1)
+    return tf.reduce_sum(missed + invented) / objects
+
+
+def mean_near_centers(values: tf.Tensor, heat: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of a value over the places near centers, weighted by the heat of
+    the target.
+
+    Args:
+        values: (n, height, width).
+        heat: (n, height, width, 1).
+    """
+    weight = tf.where(heat > NEAR, heat, 0.0)[..., 0]
+    return tf.reduce_sum(values * weight) / tf.maximum(tf.reduce_sum(weight), 1)
+
+
+def find_losses(
+    outputs: dict, targets: dict, class_weight: float, box_weight: float
+) -> dict[str, tf.Tensor]:
+    """Returns the losses of the three heads, and "loss", their weighted sum.
+
+    Args:
+        outputs: of the network, as `add_heads` says.
+        targets: as `make_targets` returns them.
+        class_weight: by which the cross-entropy of the classes is multiplied.
+        box_weight: likewise the distance of the boxes' four numbers.
+    """
+    heat = targets["heat"]
+    entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        targets["classes"], outputs["classes"]
+    )
+    distance = tf.reduce_sum(tf.abs(outputs["boxes"] - targets["boxes"]), axis=-1)
+    losses = {
+        "heat": focal_loss(outputs["heat"], heat),
+        "class": mean_near_centers(entropy, heat),
+        "box": mean_near_centers(distance, heat),
+    }
+    losses["loss"] = (
+        losses["heat"] + class_weight * losses["class"] + box_weight * losses["box"]
+    )
+    return losses
+
+
+@tf.function
+def train_step(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    images: tf.Tensor,
+    targets: dict,
+    class_weight: float,
+    box_weight: float,
+) -> dict[str, tf.Tensor]:
+    """Updates the network from a batch; returns the losses before it."""
+    with tf.GradientTape() as tape:
+        outputs = model(images, training=True)
+        losses = find_losses(outputs, targets, class_weight, box_weight)
+    gradients = tape.gradient(losses["loss"], model.trainable_variables)
+    optimizer.apply(gradients, model.trainable_variables)
+    return losses
+
+
+def one_cycle(
+    learning_rate: float, updates: int
+) -> keras.optimizers.schedules.CosineDecay:
+    """Returns a schedule: the learning rate rises for a fifth of the updates, then
+    falls to zero along a cosine.
+    """
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=learning_rate,
+        warmup_steps=updates // 5,
+        decay_steps=updates - updates // 5,
+    )
+
+
+class Detections(NamedTuple):
+    """What was found in pictures, in each the most certain first.
+
+    Attributes:
+        boxes: left, top, right, bottom in pixels, float (n, 100, 4).
+        scores: from 0 to 1, float (n, 100).
+        labels: int (n, 100); -1 in rows without a detection.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+
+
+def decode(outputs: dict) -> Detections:
+    """Turns what the heads say into detections: the inverse of `make_targets`.
+
+    A place is a peak if it is the hottest of the 3 x 3 places around it. Its score for
+    a class is its heat times the probability of that class.
+
+    Args:
+        outputs: as `add_heads` says.
+    """
+    heat = tf.sigmoid(outputs["heat"])
+    highest = tf.nn.max_pool2d(heat, ksize=3, strides=1, padding="SAME")
+    peaks = tf.where(heat == highest, heat, 0.0)
+    scores = peaks * tf.nn.softmax(outputs["classes"])  # (n, height, width, classes)
+
+    count, height, width, classes = scores.shape
+    flat = tf.reshape(scores, (count, -1))
+    best, indices = tf.math.top_k(flat, min(MOST, flat.shape[1]))
+    best, indices = best.numpy(), indices.numpy()  # (n, 100)
+    places, labels = np.divmod(indices, classes)
+    rows, columns = np.divmod(places, width)
+
+    image = np.arange(count)[:, np.newaxis]
+    x, y, log_width, log_height = np.moveaxis(
+        np.asarray(outputs["boxes"])[image, rows, columns], -1, 0
+    )
+    x = columns + 0.5 + x
+    y = rows + 0.5 + y
+    half_width = np.exp(log_width) / 2
+    half_height = np.exp(log_height) / 2
+    corners = [x - half_width, y - half_height, x + half_width, y + half_height]
+    # No object reaches out of its picture.
+    boxes = np.clip(np.stack(corners, axis=-1), 0, [width, height, width, height])
+    boxes = np.float32(STRIDE * boxes)
+    return Detections(boxes, best, np.where(best > 0, labels, -1))
+
+
+def detect(model: keras.Model, images: np.ndarray) -> Detections:
+    """Returns what a network finds in uint8 images (n, height, width, 3)."""
+    return decode(model.predict(images, batch_size=50, verbose=0))
+
+
+def iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Returns intersection over union of each two boxes: the area that they share, as a
+    fraction of the area that they cover together. 1 means equal, 0 apart.
+
+    Args:
+        one: left, top, right, bottom, float (n, 4).
+        other: likewise (m, 4).
+
+    Returns:
+        (n, m).
+    """
+    one = one[:, np.newaxis]
+    start = np.maximum(one[..., :2], other[:, :2])
+    end = np.minimum(one[..., 2:], other[:, 2:])
+    shared = np.maximum(end - start, 0).prod(axis=-1)
+    areas = (one[..., 2:] - one[..., :2]).prod(axis=-1)
+    other_areas = (other[:, 2:] - other[:, :2]).prod(axis=-1)
+    return shared / np.maximum(areas + other_areas - shared, 1e-9)
+
+
+def match(overlaps: np.ndarray, threshold: float) -> np.ndarray:
+    """Returns which detections of a class in a picture are hits.
+
+    One after the other, the most certain first, takes the object with the highest IoU
+    of those that are still free. If that is less than the threshold, it is no hit. So
+    the second detection of the same object is a mistake.
+
+    Args:
+        overlaps: the IoU of each detection with each object, float (n, m).
+        threshold: the smallest IoU of a hit.
+
+    Returns:
+        bool (n,).
+    """
+    hits = np.zeros(len(overlaps), bool)
+    free = np.ones(overlaps.shape[1], bool)
+    for index in np.flatnonzero((overlaps >= threshold).any(axis=1)):
+        left = np.where(free, overlaps[index], -1.0)
+        best = left.argmax()
+        if left[best] >= threshold:
+            hits[index] = True
+            free[best] = False
+    return hits
+
+
+def precision_at_recalls(
+    scores: np.ndarray, hits: np.ndarray, objects: int
+) -> np.ndarray:
+    """Returns the precision at the 101 recalls 0.00, 0.01, ..., 1.00. Their mean is the
+    average precision (COCO: Lin et al., "Microsoft COCO", 2014).
+
+    How many detections are shown depends on the smallest score that is trusted. The
+    precision is the fraction of those shown that are hits, the recall the fraction of
+    the objects that are found. Showing more raises the recall and lowers the precision.
+    At each recall counts the best precision with at least this recall, and 0 if no
+    score is small enough to reach it. So the average precision is 1 for a detector that
+    finds everything before its first mistake.
+
+    Args:
+        scores: of all detections of a class, float (n,).
+        hits: bool (n,).
+        objects: how many there are of the class.
+    """
+    order = np.argsort(-scores, kind="stable")
+    found = np.cumsum(hits[order])
+    recall = found / objects
+    precision = found / np.arange(1, len(found) + 1)
+    at_least = np.maximum.accumulate(precision[::-1])[::-1]
+    first = np.searchsorted(recall, RECALLS)  # that reaches each recall
+    return np.append(at_least, 0.0)[first]
+
+
+def precision_curves(found: Detections, truth: dict, classes: int) -> np.ndarray:
+    """Returns the precision of each class, at each threshold of the IoU, at 101
+    recalls, float (classes, 10, 101); NaN for a class without objects.
+
+    Args:
+        found: in n pictures.
+        truth: "boxes" (n, most, 4) and "labels" (n, most), as `data.scenes` has them.
+        classes: how many there are.
+    """
+    curves = np.full((classes, len(THRESHOLDS), len(RECALLS)), np.nan)
+    for label in range(classes):
+        scores, hits = [], []
+        for index, labels in enumerate(truth["labels"]):
+            mine = found.labels[index] == label
+            objects = truth["boxes"][index][labels == label]
+            overlaps = iou(found.boxes[index][mine], objects)
+            scores.append(found.scores[index][mine])
+            hits.append([match(overlaps, threshold) for threshold in THRESHOLDS])
+        scores = np.concatenate(scores)
+        hits = np.concatenate(hits, axis=1)  # (10, detections)
+        objects = np.count_nonzero(truth["labels"] == label)
+        if objects:
+            for number, row in enumerate(hits):
+                curves[label, number] = precision_at_recalls(scores, row, objects)
+    return curves
+
+
+def summarize(curves: np.ndarray) -> dict[str, float]:
+    """Returns the mean average precision over classes: "map50" at an IoU of 0.5, "map"
+    the mean over the ten thresholds from 0.5 to 0.95.
+    """
+    return {
+        "map50": float(np.nanmean(curves[:, 0])),
+        "map": float(np.nanmean(curves)),
+    }
+
+
+def count_errors(found: Detections, truth: dict) -> dict[str, int]:
+    """Counts what is right and what is wrong among the detections that are shown, in
+    kinds after TIDE (Bolya et al., 2020).
+
+    Of each picture, those with a score of at least 0.3 are looked at, the most certain
+    first. The first case that fits counts:
+
+    - right: an IoU of at least 0.5 with an object of its class that is still free.
+    - double: the same, but all such objects are taken by detections before.
+    - class: an IoU of at least 0.5 with an object of another class.
+    - place: an IoU of at least 0.1 with any object.
+    - invented: none of these.
+
+    An object is "missed" if no detection is right about it, and none with a mistake of
+    class or place overlaps with it more than with others.
+    """
+    kinds = ("right", "place", "class", "double", "missed", "invented")
+    counts = dict.fromkeys(kinds, 0)
+    for index, labels in enumerate(truth["labels"]):
+        objects = truth["boxes"][index][labels >= 0]
+        classes = labels[labels >= 0]
+        shown = (found.scores[index] >= SHOWN) & (found.labels[index] >= 0)
+        overlaps = iou(found.boxes[index][shown], objects)
+        free = np.ones(len(objects), bool)
+        meant = np.zeros(len(objects), bool)
+        for row, label in zip(overlaps, found.labels[index][shown], strict=True):
+            kind, target = judge(row, classes == label, free)
+            counts[kind] += 1
+            if kind == "right":
+                free[target] = False
+            if kind in ("class", "place"):
+                meant[target] = True
+        counts["missed"] += int(np.count_nonzero(free & ~meant))
+    return counts
+
+
+def judge(overlaps: np.ndarray, same: np.ndarray, free: np.ndarray) -> tuple[str, int]:
+    """Returns of which kind a detection is, and which object it means.
+
+    Args:
+        overlaps: its IoU with each object, float (m,).
+        same: which objects are of its class, bool (m,).
+        free: which objects no detection was right about so far, bool (m,).
+    """
+    cases = {
+        "right": (same & free, 0.5),
+        "double": (same, 0.5),
+        "class": (~same, 0.5),
+        "place": (np.ones(len(same), bool), BESIDE),
+    }
+    for kind, (among, least) in cases.items():
+        fits = np.where(among, overlaps, 0.0)
+        if len(fits) and fits.max() >= least:
+            return kind, int(fits.argmax())
+    return "invented", -1
+
+
+class Pieces(NamedTuple):
+    """What the baseline cuts out of pictures.
+
+    Attributes:
+        images: RGB and what belongs to the piece, uint8 (n, 28, 28, 4) in [0, 255].
+        boxes: left, top, right, bottom in pixels, float (n, 4).
+        pictures: which picture each comes from, int (n,).
+    """
+
+    images: np.ndarray
+    boxes: np.ndarray
+    pictures: np.ndarray
+
+
+def cut_into_pieces(images: np.ndarray, sides: tuple[float, float]) -> Pieces:
+    """Cuts out what hangs together and is brighter, or darker, than Otsu's threshold.
+
+    The threshold (Otsu, 1979) divides the pixels of a picture into two groups that are
+    as alike as possible within.
+
+    Args:
+        images: uint8 (n, height, width, 3).
+        sides: the smallest and the largest longer side of a piece, pixels.
+    """
+    pieces, boxes, pictures = [], [], []
+    for index, image in enumerate(images):
+        gray = np.uint8(image @ LUMINANCE)
+        bright = gray > filters.threshold_otsu(gray)
+        for mask in (bright, ~bright):
+            numbers = measure.label(mask)
+            for number, (rows, columns) in enumerate(ndimage.find_objects(numbers), 1):
+                longer = max(rows.stop - rows.start, columns.stop - columns.start)
+                if sides[0] <= longer <= sides[1]:
+                    inside = numbers[rows, columns] == number
+                    pieces.append(center_piece(image[rows, columns], inside))
+                    boxes.append([columns.start, rows.start, columns.stop, rows.stop])
+                    pictures.append(index)
+    return Pieces(
+        np.array(pieces, np.uint8).reshape(-1, 28, 28, 4),
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(pictures, int),
+    )
+
+
+def center_piece(pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Scales a piece to 20 pixels and puts it into the middle of 28 x 28, as MNIST has
+    its digits.
+
+    Args:
+        pixels: uint8 (height, width, 3).
+        inside: which of them belong to the piece, bool (height, width).
+
+    Returns:
+        uint8 (28, 28, 4).
+    """
+    piece = Image.fromarray(np.dstack([pixels, np.uint8(255 * inside)]))
+    scale = 20 / max(piece.size)
+    width, height = (max(1, round(scale * side)) for side in piece.size)
+    canvas = Image.new("RGBA", (28, 28))
+    canvas.paste(piece.resize((width, height)), (14 - width // 2, 14 - height // 2))
+    return np.asarray(canvas)
+
+
+def label_pieces(pieces: Pieces, truth: dict, classes: int) -> np.ndarray:
+    """Returns of each piece the class of the object whose box it has, with an IoU of at
+    least 0.5; `classes` for a piece that is none: int (n,).
+    """
+    labels = np.full(len(pieces.boxes), classes)
+    for index, (box, picture) in enumerate(
+        zip(pieces.boxes, pieces.pictures, strict=True)
+    ):
+        there = truth["labels"][picture] >= 0
+        overlaps = iou(box[np.newaxis], truth["boxes"][picture][there])[0]
+        if len(overlaps) and overlaps.max() >= 0.5:
+            labels[index] = truth["labels"][picture][there][overlaps.argmax()]
+    return labels
+
+
+def build_reader(classes: int) -> keras.Model:
+    """Builds the baseline's network, not yet trained, with the layers of
+    `course_3_cnn.py`: from pieces uint8 (batch, 28, 28, 4) to the probability of each
+    class, and of none.
+    """
+    model = keras.Sequential(name="reader")
+    model.add(keras.Input((28, 28, 4)))
+    model.add(keras.layers.Rescaling(1 / 255))
+    for count in (32, 64):
+        model.add(keras.layers.Conv2D(count, 5, padding="same", activation="relu"))
+        model.add(keras.layers.MaxPooling2D())
+    model.add(keras.layers.Flatten())
+    model.add(keras.layers.Dense(256, activation="relu"))
+    model.add(keras.layers.Dropout(0.4))
+    model.add(keras.layers.Dense(classes + 1, activation="softmax"))
+    return model
+
+
+def train_reader(
+    split: Split,
+    sides: tuple[float, float],
+    classes: int,
+    callbacks: list[keras.callbacks.Callback],
+    verbose: int,
+) -> keras.Model:
+    """Trains the baseline's network on pieces of pictures to learn from."""
+    pieces = cut_into_pieces(split.x, sides)
+    labels = label_pieces(pieces, split.y, classes)
+    # Most pieces are none of the classes: as many of these are enough as of the others.
+    some = np.flatnonzero(labels < classes)
+    none = np.flatnonzero(labels == classes)
+    kept = np.concatenate([some, none[: max(100, len(some))]])
+
+    reader = build_reader(classes)
+    reader.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    reader.fit(
+        pieces.images[kept],
+        labels[kept],
+        batch_size=50,
+        epochs=2,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+    return reader
+
+
+def read_pieces(
+    reader: keras.Model, images: np.ndarray, sides: tuple[float, float]
+) -> Detections:
+    """Returns what the baseline finds: each piece, with its likeliest class, and the
+    probability of that as the score.
+    """
+    pieces = cut_into_pieces(images, sides)
+    probabilities = reader.predict(pieces.images, batch_size=500, verbose=0)[:, :-1]
+    scores = probabilities.max(axis=1)
+    labels = probabilities.argmax(axis=1)
+    found = Detections(
+        np.zeros((len(images), MOST, 4), np.float32),
+        np.zeros((len(images), MOST), np.float32),
+        np.full((len(images), MOST), -1),
+    )
+    for index in range(len(images)):
+        mine = np.flatnonzero(pieces.pictures == index)
+        best = mine[np.argsort(-scores[mine], kind="stable")][:MOST]
+        found.boxes[index, : len(best)] = pieces.boxes[best]
+        found.scores[index, : len(best)] = scores[best]
+        found.labels[index, : len(best)] = labels[best]
+    return found
+
+
+def find_sides(truth: dict) -> tuple[float, float]:
+    """Returns the smallest and the largest longer side of boxes, pixels."""
+    there = truth["boxes"][truth["labels"] >= 0]
+    longer = (there[:, 2:] - there[:, :2]).max(axis=1)
+    return longer.min(), longer.max()
+
+
+def draw_photos(split: Split, count: int, random: np.random.Generator) -> Split:
+    """Draws photos to learn from, half of them mirrored: a mirrored cell is a cell."""
+    chosen = random.choice(len(split.x), count)
+    images, found = split.x[chosen], split.y["boxes"][chosen]
+    width = images.shape[2]
+    mirrored = random.integers(2, size=count) == 1
+    images[mirrored] = images[mirrored, :, ::-1]
+    found[mirrored] = mirror(found[mirrored], width)
+    return Split(images, {"boxes": found, "labels": split.y["labels"][chosen]})
+
+
+def mirror(boxes: np.ndarray, width: int) -> np.ndarray:
+    """Returns where boxes (..., 4) are in the mirror image of a picture."""
+    left, top, right, bottom = np.moveaxis(boxes, -1, 0)
+    return np.stack([width - right, top, width - left, bottom], axis=-1)
+
+
+def load_data(data: str, data_dir: Path | None) -> tuple[Dataset, Callable]:
+    """Returns the pictures, and a function from a number of pictures and a generator to
+    a batch to learn from.
+    """
+    if data_dir is not None:
+        dataset = boxes.load_box_folder(data_dir, PHOTO_SIZE)
+    elif data == "cells":
+        dataset = boxes.load_cells(PHOTO_SIZE)
+    else:
+        dataset, endless = scenes.load_scenes()
+        return dataset, endless.draw
+    return dataset, functools.partial(draw_photos, dataset.train)
+
+
+def draw_found(
+    model: keras.Model, images: np.ndarray, class_names: tuple[str, ...]
+) -> np.ndarray:
+    """Draws images with the boxes that a network finds, and its heat below."""
+    outputs = model.predict(images, verbose=0)
+    heat = tf.sigmoid(outputs["heat"]).numpy()
+    return plots.draw_found(images, decode(outputs), heat, class_names, SHOWN)
+
+
+def predict(run, inputs: list[str]) -> predictions.Answers:
+    """Says which objects a trained network finds in pictures of one's own. Each is
+    stretched to the size that the network takes.
+    """
+    pictures = [read.read_picture(Path(path)) for path in inputs]
+    model = run.load()
+    class_names = run.config["class_names"]
+    _, height, width, _ = model.input_shape
+    images = np.stack(
+        [
+            np.asarray(Image.fromarray(picture).resize((width, height)))
+            for picture in pictures
+        ]
+    )
+    found = detect(model, images)
+    lines = []
+    for index, (path, picture) in enumerate(zip(inputs, pictures, strict=True)):
+        scale = np.array([picture.shape[1] / width, picture.shape[0] / height] * 2)
+        found.boxes[index] *= scale
+        shown = found.scores[index] >= SHOWN
+        lines.append(f"{path}: {np.count_nonzero(shown)} found")
+        for box, score, label in zip(
+            *(part[index][shown] for part in found), strict=True
+        ):
+            left, top, right, bottom = (round(float(side)) for side in box)
+            corners = f"from ({left}, {top}) to ({right}, {bottom})"
+            lines.append(f"  {class_names[label]} {score:4.0%} {corners}")
+    return predictions.Answers(
+        lines, plots.draw_boxes(pictures, found, class_names, SHOWN)
+    )
+
+
+def main(config: Config) -> dict:
+    dataset, draw = load_data(config.data, config.data_dir)
+    drawn = config.data == "scenes" and config.data_dir is None
+    defaults = SCENES if drawn else PHOTOS
+    config = dataclasses.replace(
+        config,
+        steps=config.steps or defaults.steps,
+        learning_rate=config.learning_rate or defaults.learning_rate,
+    )
+    test, validation = dataset.test, dataset.validation
+    classes = len(dataset.class_names)
+    size = test.x.shape[1:3]
+    grid = (size[0] // STRIDE, size[1] // STRIDE)
+    found_weights = (
+        [] if drawn else [weights.find_weights("efficientnet_lite0", config.weights)]
+    )
+
+    with runs.start(config, dataset, sources=found_weights) as run:
+        # The baseline.
+        split = dataset.train
+        if drawn:
+            split = draw(READER_SCENES, np.random.default_rng((config.seed, 2**32)))
+        sides = find_sides(dataset.train.y)
+        reader = train_reader(
+            split,
+            sides,
+            classes,
+            callbacks=run.callbacks(
+                name="reader", train=split, validation=None, doctor=False
+            ),
+            verbose=run.verbose,
+        )
+        baseline = read_pieces(reader, test.x, sides)
+
+        # The network.
+        if drawn:
+            encoder = build_encoder(size)
+        else:
+            encoder = build_pretrained_encoder(size, *found_weights)
+        model = add_heads(encoder, classes)
+        run.graph(model)
+        adam = keras.optimizers.Adam(
+            one_cycle(config.learning_rate, config.steps), beta_2=0.99
+        )
+        adam.build(model.trainable_variables)
+
+        for step in run.steps(config.steps, model=model, adam=adam):
+            # A generator for each step: a resumed run draws the same.
+            random = np.random.default_rng((config.seed, step))
+            images, truth = draw(defaults.batch_size, random)
+            targets = make_targets(truth["boxes"], truth["labels"], grid, config.spread)
+            losses = train_step(
+                model, adam, images, targets, config.class_weight, config.box_weight
+            )
+            run.log(
+                step,
+                **losses,
+                found=lambda: draw_found(model, validation.x[:12], dataset.class_names),
+            )
+            if (step + 1) % max(1, config.steps // 10) == 0:
+                some = {name: part[:100] for name, part in validation.y.items()}
+                curves = precision_curves(
+                    detect(model, validation.x[:100]), some, classes
+                )
+                run.log(step, "validation", **summarize(curves))
+
+        # The test.
+        found = detect(model, test.x)
+        curves = precision_curves(found, test.y, classes)
+        baseline_curves = precision_curves(baseline, test.y, classes)
+        metrics = {
+            "test": {**summarize(curves), "examples": len(test.x)},
+            "baseline": summarize(baseline_curves),
+        }
+        run.table(
+            "Average precision by class",
+            plots.list_classes(curves, dataset.class_names),
+        )
+        errors = {
+            "network": count_errors(found, test.y),
+            "baseline": count_errors(baseline, test.y),
+        }
+        run.table("Errors by kind", errors, digits=0)
+        run.show(
+            "precision",
+            plots.plot_precision(
+                RECALLS, {"network": curves, "baseline": baseline_curves}
+            ),
+        )
+        run.predictions(
+            np.arange(len(test.x)),
+            found.boxes,
+            test.y["boxes"],
+            score=found.scores,
+            label=found.labels,
+            true_label=test.y["labels"],
+            baseline=baseline.boxes,
+            baseline_score=baseline.scores,
+            baseline_label=baseline.labels,
+        )
+        return run.finish(model, **metrics, errors=errors)
+
+
+if __name__ == "__main__":
+    command_line.run(main, Config)
