@@ -24,8 +24,9 @@ DEGREES = 20  # that a digit is turned at most, to either side
 INSIDE = 128  # of 255; a pixel of more ink than that belongs to the digit
 # Luminance, of 255: one more than the 40 that are promised, for what rounding takes.
 CONTRAST = 41
-# Of red, green and blue, in thousandths (ITU-R BT.601).
-LUMINANCE = np.array([299, 587, 114])
+# Of red, green and blue, in thousandths (ITU-R BT.601). Sums stay whole numbers below
+# 2**24, which float32 holds exactly.
+LUMINANCE = np.array([299, 587, 114], np.float32)
 CANDIDATES = 10  # places, and colors, that are tried at a time
 # Of the photographs that come with pip. Pages of text and coins look like digits.
 ENTRIES = ("scikit-image-photographs", "photographs")
@@ -206,15 +207,16 @@ class Scenes:
         masks.reshape(-1)[places[inside]] = layers[owners[inside]] + 1
 
         pixels = images.reshape(-1, 3)
-        below = pixels[places[inside]] @ LUMINANCE
+        below = pixels.take(places[inside], axis=0).astype(np.float32) @ LUMINANCE
         colors = choose_colors(below, inks[inside], owners[inside], len(chosen), random)
+        ink = inks[:, None].astype(np.uint16)
+        color = colors.take(owners, axis=0) * ink
         # One layer after the other: where digits cross, the later one covers.
         ends = np.searchsorted(owners, np.searchsorted(layers, np.unique(layers) + 1))
         for start, end in zip([0, *ends[:-1]], ends, strict=True):
-            ink = inks[start:end, None].astype(np.uint16)
-            color = colors[owners[start:end]]
             place = places[start:end]
-            pixels[place] = (pixels[place] * (255 - ink) + color * ink + 127) // 255
+            photo = pixels.take(place, axis=0) * (255 - ink[start:end])
+            pixels[place] = (photo + color[start:end] + 127) // 255
 
         shape = (count, self.objects[1])
         boxes = np.full((*shape, 4), -1, np.float32)
@@ -371,7 +373,7 @@ def choose_colors(
     photograph under it. If no candidate is, the digit is black or white.
 
     Args:
-        below: luminance of the photograph at the pixels of digits, int64 `(p,)`,
+        below: luminance of the photograph at the pixels of digits, float32 `(p,)`, in
             thousandths.
         inks: of these pixels, uint8 `(p,)`.
         owners: which digit each belongs to, int64 `(p,)`.
@@ -389,7 +391,7 @@ def choose_colors(
     # Sums of whole numbers far below 2**53, which float64 holds exactly.
     area = np.bincount(owners, minlength=count)[:, None]
     ink = np.bincount(owners, inks, count)[:, None]
-    covered = np.bincount(owners, inks * below, count)[:, None]
+    covered = np.bincount(owners, inks * np.float64(below), count)[:, None]
     differs = np.abs(ink * (candidates @ LUMINANCE) - covered)
     fits = differs >= CONTRAST * 255_000 * area
     return candidates[np.arange(count), fits.argmax(axis=1)]
