@@ -77,10 +77,10 @@ def start(
     """
     for name in ("batch_size", "examples"):
         count = getattr(config, name, 0)
-        if count and count > len(dataset.train.y):
+        if count and count > count_examples(dataset.train.y):
             raise ValueError(
                 f"{options.flag(name)} is {count}, expected at most the "
-                f"{len(dataset.train.y)} training examples"
+                f"{count_examples(dataset.train.y)} training examples"
             )
     run = Run(config, dataset, sources, precision)
     try:
@@ -134,6 +134,13 @@ def open(
             another lesson.
     """
     return run_folder.find_classifier(name, logdir, lesson)
+
+
+def count_examples(y) -> int:
+    """Returns how many examples have answers: an array, or a dictionary of arrays for a
+    model of several outputs.
+    """
+    return len(next(iter(y.values())) if isinstance(y, dict) else y)
 
 
 def find_time(page: str) -> str:
