@@ -6,6 +6,7 @@ import importlib
 import re
 import sys
 import time
+from unittest import mock
 
 from lessons.exercises import checking, commands, running
 from lessons.exercises.answers import ANSWERS
@@ -14,8 +15,10 @@ from training import command_line, doctor, run_folder
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from data import digits
+from data import Dataset, Split, digits, mail, reviews
+from data import texts as text_files
 from tests.few import few_digits
 
 ADAM = ("keras.optimizers.SGD(config.learning_rate)", "keras.optimizers.Adam(0.001)")
@@ -71,10 +74,32 @@ EXERCISES = {
         "wrong_loss",
         [[OUTPUTS, LOSS, SCHEDULE], [OUTPUTS, LOSS, WEIGHTS], [SCHEDULE, WEIGHTS]],
     ),
+    15: (None, ["--learning-rate 0.02", "--units 64", "--batch-size 20"]),
+    16: (
+        None,
+        [
+            "--epochs 2",
+            "--learning-rate 0.02",
+            [("len(order) // 5", "len(order) // 2")],
+        ],
+    ),
+    17: (None, ["--words 1000", list(ANSWERS[17].changes)]),
 }
-SLOW = (4, 5, 11, 12, 13)
+SLOW = (4, 5, 11, 12, 13, 15, 16, 17)
+# The entry of the catalog that an exercise on texts reads.
+TEXTS = {15: "sms-spam-smaller", 16: "reviews", 17: "sms-spam-smaller"}
 QUICK = [number for number in EXERCISES if number not in SLOW]
 full = pytest.mark.full
+
+
+@pytest.fixture(autouse=True)
+def texts(request):
+    """Skips a test of an exercise on texts where these cannot be had."""
+    parameters = (
+        request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    )
+    if parameters.get("number") in TEXTS:
+        request.getfixturevalue("fetched")(TEXTS[parameters["number"]])
 
 
 def check(tmp_path, number, flags="", changes=()):
@@ -113,6 +138,8 @@ def test_shipped_exercise_fails_for_its_own_reason(number, tmp_path):
     elif number == 13:
         said, right = map(int, re.findall(r"(\d+)%", verdict.nudge))
         assert said > 90 > 30 > right
+    elif number in TEXTS:
+        assert verdict.nudge == checking.GOALS[number].nudge
     else:
         assert "weight" in verdict.nudge
 
@@ -292,6 +319,74 @@ def test_data_of_the_check_is_other_than_that_of_the_run():
     assert len(hidden & checking.find_fingerprints(usual.train.x)) > 300
 
 
+def test_reviews_of_the_check_are_new(fetched):
+    """Of those to learn from there are copies, of those to test on none."""
+    fetched("reviews")
+    train, validation, test = running.load(16, checking.SEEDS[0])[:3]
+    assert validation is None
+    learned, tested = (
+        [reviews.find_letters(text) for text in split.x] for split in (train, test)
+    )
+    assert len(set(learned)) == 3000 < 0.6 * len(learned)
+    assert len(set(tested)) == len(tested) == 2000
+    assert not set(learned) & set(tested)
+    assert list(train.x) == sorted(train.x)
+
+
+@pytest.mark.parametrize("number", [15, 17])
+def test_messages_of_the_check_are_new(number):
+    """And no two of them are nearly alike."""
+    with mock.patch.object(mail, "load_messages", make_messages):
+        splits = [split for split in running.load(number, 1)[:3] if split is not None]
+        other = running.load(number, 2)
+    messages = np.concatenate([split.x for split in splits])
+    assert len(np.unique(text_files.group_alike(list(messages)))) == len(messages)
+    assert len(set(splits[0].x) - set(other.train.x)) > 0.2 * len(splits[0].x)
+
+
+def make_messages() -> Dataset:
+    """4,000 messages of random words, of which spam has a certain word; each other one
+    is there twice.
+    """
+    random = np.random.default_rng(0)
+    letters = list("abcdefghijklmnop")
+    words = np.array(["".join(random.choice(letters, 6)) for _ in range(5000)])
+    labels = np.int32(random.random(4000) < 0.2)
+    texts = np.empty(6000, object)
+    texts[:4000] = [
+        " ".join([*random.choice(words, 9), *["winner"] * label]) for label in labels
+    ]
+    texts[4000:] = [f"{text}!" for text in texts[:2000]]
+    labels = np.concatenate([labels, labels[:2000]])
+    return Dataset(Split(texts, labels), None, None, "made", mail.CLASS_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("cheat", "message"),
+    [
+        (
+            (
+                "validation_data=(tf.constant(texts[validation])",
+                "validation_split=0.2, #",
+            ),
+            "0 validation texts",
+        ),
+        (
+            ("    reader.adapt(", "    return keras.Sequential()\n    reader.adapt("),
+            "read",
+        ),
+        (
+            ("Dense(1),", "Dense(3),"),
+            r"has the shape \(2000, 3\), expected \(2000, 1\)",
+        ),
+    ],
+)
+def test_check_of_texts_cannot_be_fooled(cheat, message, tmp_path):
+    with mock.patch.object(mail, "load_messages", make_messages):
+        verdict = check(tmp_path, 17, "--epochs 1", [cheat])
+    assert re.search(message, "; ".join(verdict.missing)), verdict
+
+
 def test_docstrings_name_symptom_and_goal_and_no_cause():
     for number, goal in checking.GOALS.items():
         text = " ".join(
@@ -331,8 +426,8 @@ def exercise(tmp_path, monkeypatch, capsys):
 
 def test_commands(exercise, tmp_path):
     lines = exercise().splitlines()
-    assert [int(line.split()[0]) for line in lines[:14]] == list(range(1, 15))
-    assert not any("solved" in line for line in lines[:14])
+    assert [int(line.split()[0]) for line in lines[:17]] == list(range(1, 18))
+    assert not any("solved" in line for line in lines[:17])
 
     assert [exercise("hint", "3")[:11] for _ in range(4)] == [
         f"Hint {n} of 3"[:11] for n in (1, 2, 3, 3)
@@ -384,7 +479,7 @@ def test_run_makes_a_run_of_the_copy(exercise, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "15"], "there is no exercise 15, expected a number from 1 to 14"),
+        (["run", "18"], "there is no exercise 18, expected a number from 1 to 17"),
         (["hint", "0"], "there is no exercise 0"),
         (["check", "one"], "invalid int value: 'one'"),
         (["cheat", "1"], "invalid choice: 'cheat'"),
@@ -447,6 +542,25 @@ def test_probabilities():
     )
     with pytest.raises(checking.RefusedError, match="no finite numbers"):
         checking.read_probabilities(np.full((3, 10), np.nan))
+
+
+def test_probabilities_of_two_classes():
+    logits = np.random.default_rng(0).normal(0, 3, (50, 1))
+    wanted = 1 / (1 + np.exp(-logits[:, 0]))
+    for outputs in (logits, wanted[:, np.newaxis]):
+        probabilities = checking.read_probabilities(outputs, classes=2)
+        np.testing.assert_allclose(probabilities[:, 1], wanted)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+
+
+def test_texts_as_fit_takes_them():
+    texts = ["ein Wort", "两个字"]
+    batches = tf.data.Dataset.from_tensor_slices((texts, [0, 1])).batch(1)
+    for x in (np.array(texts, object), np.array(texts), tf.constant(texts), batches):
+        assert checking.read_texts(x) == texts
+        assert checking.read_texts((x, np.zeros(2))) == texts
+        assert len(checking.find_fingerprints(x)) == 2
+    assert checking.read_texts(np.zeros((2, 3))) == []
 
 
 def test_fingerprints_do_not_depend_on_the_scale():

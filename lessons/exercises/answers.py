@@ -319,4 +319,79 @@ ANSWERS = {
             ),
         ),
     ),
+    15: Answer(
+        (
+            "The loss is that of an answer that does not depend on the message. What "
+            "differs between two messages where the network reads last?",
+            "A message has a dozen words, and the network reads 100 numbers. What are "
+            "the others, and what do 88 equal steps do to the state of an LSTM?",
+            "0 stands for no word. A layer can say at which places there is none, and "
+            "the layers after it skip these: what does mask_zero of Embedding do?",
+        ),
+        "The padding is read as if it were text. Every message ends with dozens of "
+        "zeros, and at each of them the network forgets a little of the words: its "
+        "last state is nearly the same for all messages, and the gradient that comes "
+        "back through these steps is next to nothing. With mask_zero=True the "
+        "embedding passes a mask on, and the LSTM keeps its state where there is no "
+        "word. An average needs the mask too: without it, a dozen words are diluted by "
+        "88 zeros. Padding at the front would help an LSTM, but not an average.",
+        changes=(
+            (
+                "Embedding(reader.vocabulary_size(), 16),",
+                "Embedding(reader.vocabulary_size(), 16, mask_zero=True),",
+            ),
+        ),
+    ),
+    16: Answer(
+        (
+            "The network is not at fault: it learns what it can. Which reviews is the "
+            "validation accuracy measured on?",
+            "How many different texts are there in `texts`? Compare with "
+            "np.unique(texts).",
+            "Half of the lines are there twice or more. A random split gives one copy "
+            "to the training and another one to the validation.",
+        ),
+        "The same reviews stand on both sides of the split. Most validation reviews "
+        "have a copy that the network was trained on, with its label: there the "
+        "validation tests its memory. Leave duplicates out before the split; or split "
+        "the different texts, and let all copies go where theirs goes. Texts that "
+        "differ in a blank or a full stop are duplicates as well. Drawing a rare class "
+        "several times before the split does the same harm, and so does augmentation.",
+        changes=(
+            (
+                "    texts, labels = dataset.train\n",
+                "    texts, first = np.unique(dataset.train.x, return_index=True)\n"
+                "    labels = dataset.train.y[first]\n",
+            ),
+        ),
+    ),
+    17: Answer(
+        (
+            "No validation message is trained on, but something in the script has seen "
+            "them all. Which layer learns without `fit`?",
+            "reader.adapt(texts) makes every word of the validation messages a known "
+            "one. In new messages, one word in five is unknown.",
+            "Adapt to the training messages alone. And if all of their words are "
+            "known, the vector of unknown words is never trained: let the filter know "
+            "fewer, with --words.",
+        ),
+        "The vocabulary was made from all messages, those held out included. Each of "
+        "their words had a vector of its own. In use, all unknown words share one "
+        "vector, number 1. No training message had an unknown "
+        "word, so this vector stayed as it was drawn, and pushes the answers in a "
+        "direction that chance chose. The validation could not show it. Whatever is "
+        "fitted to data (a vocabulary, a mean, a scaling) is fitted to the training "
+        "split alone. That makes the figure honest. The filter becomes better with "
+        "--words 1000: rare words of the training messages are unknown then, and the "
+        "network learns what an unknown word says.",
+        flags=("--words", "1000"),
+        changes=(
+            ("    reader.adapt(tf.constant(texts))\n", ""),
+            (
+                "    validation, training = np.split(order, [len(order) // 3])\n",
+                "    validation, training = np.split(order, [len(order) // 3])\n"
+                "    reader.adapt(tf.constant(texts[training]))\n",
+            ),
+        ),
+    ),
 }

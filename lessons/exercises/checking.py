@@ -11,7 +11,7 @@ import inspect
 import math
 from collections.abc import Iterator
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
 
 from lessons.exercises import running
@@ -20,6 +20,7 @@ from training import device, doctor, keras_patches, tensorboard
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.special import expit  # the sigmoid
 
 from data import Dataset, paintings, photos, weights
 from data.images import read
@@ -43,7 +44,14 @@ class Goal(NamedTuple):
             matter.
         layers: hidden layers, at least.
         doctor: whether the doctor may look on; what it tries takes long for large
-            networks.
+            networks, and texts it does not read.
+        examples: what the network is given, "pictures", or texts under another name.
+        caught: share of class 1 that is found, at least; None if it does not matter.
+        gap: between the validation accuracy that `fit` reports and the one on the test
+            texts, at most; None if it does not matter.
+        unknown: whether words that are in no training text must be all the same to the
+            network.
+        nudge: where to look, of what the doctor does not see.
     """
 
     accuracy: float
@@ -51,6 +59,11 @@ class Goal(NamedTuple):
     loss: float | None = None
     layers: int = 0
     doctor: bool = True
+    examples: str = "pictures"
+    caught: float | None = None
+    gap: float | None = None
+    unknown: bool = False
+    nudge: str | None = None
 
 
 GOALS = {
@@ -67,7 +80,36 @@ GOALS = {
     12: Goal(0.77, epochs=8, doctor=False),
     13: Goal(0.85, epochs=6, doctor=False),
     14: Goal(0.90, epochs=10),
+    15: Goal(
+        0.94,
+        epochs=4,
+        doctor=False,
+        examples="messages",
+        caught=0.5,
+        nudge="Look at the end of what the network reads: how many of the 100 numbers "
+        "of a message are words?",
+    ),
+    16: Goal(
+        0.77,
+        epochs=6,
+        doctor=False,
+        examples="reviews",
+        gap=0.05,
+        nudge="Look at ten validation reviews: has the network seen them before?",
+    ),
+    17: Goal(
+        0.93,
+        epochs=10,
+        doctor=False,
+        examples="messages",
+        unknown=True,
+        nudge="Look at the words of a validation message: which of them does the "
+        "reader know, and from where? When does the network learn what to do with "
+        "others?",
+    ),
 }
+FEWEST = 300  # validation texts of which an accuracy is worth comparing
+INVENTED = "qzvxkjw"  # a word that is in no text
 STYLE_LEFT, CONTENT_LOST = (
     0.2,
     0.85,
@@ -205,23 +247,28 @@ def check_training(
         raise RefusedError(
             f"train returned {type(model).__name__}, expected the trained keras.Model"
         )
+    x = dataset.test.x
     try:
-        outputs = model.predict(dataset.test.x, batch_size=500, verbose=0)
-    except ValueError as error:
-        shape = dataset.test.x.shape
+        outputs = answer(model, x)
+    except (ValueError, tf.errors.OpError) as error:
+        values = "texts" if x.dtype == object else "uint8"
+        limits = "" if x.dtype == object else " in [0, 255]"
         reason = str(error).splitlines()[0]
         raise RefusedError(
-            f"the network cannot read the test pictures, uint8 {shape} in [0, 255]: "
-            f"{reason}"
+            f"the network cannot read the test {goal.examples}, {values} "
+            f"{x.shape}{limits}: {reason}"
         ) from None
-    probabilities, labels = read_probabilities(outputs), dataset.test.y
-    accuracy = np.mean(probabilities.argmax(axis=1) == labels)
+    labels = dataset.test.y
+    probabilities = read_probabilities(outputs, len(dataset.class_names))
+    answers = probabilities.argmax(axis=1)
+    accuracy = np.mean(answers == labels)
     loss = -np.mean(
         np.log(np.maximum(1e-7, probabilities[np.arange(len(labels)), labels]))
     )
 
+    verb = "told apart" if x.dtype == object else "read"
     measured = [
-        f"{accuracy:.1%} of the test pictures are read right, at least "
+        f"{accuracy:.1%} of the test {goal.examples} are {verb} right, at least "
         f"{goal.accuracy:.0%} are asked for"
     ]
     missing = []
@@ -230,6 +277,42 @@ def check_training(
             f"{100 * (goal.accuracy - accuracy):.1f} percentage points of right "
             "answers are missing"
         )
+    if goal.caught:
+        caught = np.mean(answers[labels == 1] == 1)
+        measured.append(
+            f"{caught:.1%} of the {dataset.class_names[1]} among them is caught, at "
+            f"least {goal.caught:.0%} is asked for"
+        )
+        if caught < goal.caught:
+            missing.append(
+                f"{100 * (goal.caught - caught):.1f} percentage points of caught "
+                f"{dataset.class_names[1]} are missing"
+            )
+    if goal.gap:
+        reported = read_reported_accuracy(fits)
+        points = 100 * abs(reported - accuracy)
+        more = "higher" if reported > accuracy else "lower"
+        measured.append(
+            f"fit reported a validation accuracy of {reported:.1%}: {points:.1f} "
+            f"percentage points {more}, at most {100 * goal.gap:.0f} are allowed"
+        )
+        if points > 100 * goal.gap:
+            missing.append(
+                f"the validation accuracy is {points:.1f} percentage points {more} "
+                f"than the accuracy on new {goal.examples}"
+            )
+    if goal.unknown:
+        share = find_share_told_apart(model, fits)
+        measured.append(
+            f"of the validation {goal.examples} with a word that no training text has, "
+            f"{share:.0%} get another answer with an invented word in its place, 0% is "
+            "asked for"
+        )
+        if share > 0:
+            missing.append(
+                f"with words that the training never showed, {share:.0%} of the "
+                f"validation {goal.examples} are not answered as with any unknown word"
+            )
     if goal.loss:
         measured.append(
             f"their mean cross-entropy is {loss:.3f}, at most {goal.loss} is asked for"
@@ -250,16 +333,100 @@ def check_training(
                 "asked for"
             )
     return Verdict(
-        measured, missing, find_nudge(model, dataset, fits) if missing else None
+        measured, missing, find_nudge(goal, model, dataset, fits) if missing else None
     )
 
 
-def find_nudge(model: keras.Model, dataset: Dataset, fits: list["Fit"]) -> str:
+def answer(model: keras.Model, x: np.ndarray) -> np.ndarray:
+    """Returns what a network answers to images, or to texts, an array of objects."""
+    x = tf.constant(x) if x.dtype == object else x
+    return model.predict(x, batch_size=500, verbose=0)
+
+
+def read_reported_accuracy(fits: list["Fit"]) -> float:
+    """Returns the last validation accuracy that `fit` reported.
+
+    Raises:
+        RefusedError: there is none, or it is of fewer than 300 texts.
+    """
+    reported = fits[-1].history.get("val_accuracy") if fits else None
+    if not reported:
+        raise RefusedError(
+            "fit reports no val_accuracy: give it validation_data, and the model the "
+            "metric accuracy"
+        )
+    count = len(read_texts(fits[-1].validation))
+    if count < FEWEST:
+        raise RefusedError(
+            f"fit is given {count} validation texts, expected at least {FEWEST}"
+        )
+    return reported[-1]
+
+
+def find_share_told_apart(model: keras.Model, fits: list["Fit"]) -> float:
+    """Returns how many of the validation texts with words that no training text has are
+    answered otherwise when an invented word takes their place, as a share of them.
+
+    Words are of letters alone; what is part of a word in a training text is not new.
+
+    Raises:
+        RefusedError: `fit` was not given texts to train and to validate on.
+    """
+    known = read_texts(fits[-1].x) if fits else []
+    held_out = read_texts(fits[-1].validation) if fits else []
+    if not known or len(held_out) < FEWEST:
+        raise RefusedError(
+            f"fit is given {len(known)} training and {len(held_out)} validation texts, "
+            f"expected at least {FEWEST} of each"
+        )
+    seen = "\n".join(known).lower()
+    texts, changed = [], []
+    for text in held_out:
+        words = text.split()
+        others = [
+            INVENTED if word.isalpha() and word.lower() not in seen else word
+            for word in words
+        ]
+        if others != words:
+            texts.append(" ".join(words))
+            changed.append(" ".join(others))
+    if not texts:
+        return 0.0
+    before, after = (answer(model, np.array(part, object)) for part in (texts, changed))
+    return float(np.mean(np.abs(before - after).max(axis=1) > 1e-4))
+
+
+def read_texts(x) -> list[str]:
+    """Returns the texts that `fit` was given: of a tensor, an array, `(x, y)` or the
+    batches of a `tf.data.Dataset`; none if it is something else.
+    """
+    if isinstance(x, tf.data.Dataset):
+        return [text for batch in x.take(LOOKED_THROUGH) for text in read_texts(batch)]
+    if isinstance(x, tuple | list) and len(x) > 0:
+        return read_texts(x[0])
+    if not is_text(x):
+        return []
+    texts = np.asarray(x, object).ravel()
+    return [t.decode() if isinstance(t, bytes) else str(t) for t in texts]
+
+
+def is_text(x) -> bool:
+    """True for an array or tensor of texts."""
+    if isinstance(x, tf.Tensor):
+        return x.dtype == tf.string
+    return isinstance(x, np.ndarray) and x.dtype.kind in "OUS"
+
+
+def find_nudge(
+    goal: Goal, model: keras.Model, dataset: Dataset, fits: list["Fit"]
+) -> str:
     """Returns where to look next, without saying what is wrong there."""
     if not fits:
         return "`train` returned without a call of `fit`."
     if not model.trainable_variables:
         return say_where_to_look("nothing_trainable")
+    if goal.nudge:
+        return goal.nudge
     last = fits[-1]
     if last.largest <= 2:
         return (
@@ -268,9 +435,7 @@ def find_nudge(model: keras.Model, dataset: Dataset, fits: list["Fit"]) -> str:
         )
     if last.doctor and last.doctor.findings:
         return say_where_to_look(last.doctor.findings[0].code)
-    answers = read_probabilities(model.predict(dataset.train.x, verbose=0)).argmax(
-        axis=1
-    )
+    answers = read_probabilities(answer(model, dataset.train.x)).argmax(axis=1)
     right, said = (
         np.mean(answers == dataset.train.y),
         last.history.get("accuracy", [np.nan])[-1],
@@ -299,11 +464,15 @@ class Fit(NamedTuple):
         history: of Keras.
         doctor: that looked on; None if there was none.
         largest: absolute value among the inputs; 255 if they are not known.
+        x: what it was given to learn from.
+        validation: its `validation_data`.
     """
 
     history: dict
     doctor: doctor.TrainingDoctor | None
     largest: float
+    x: Any
+    validation: Any
 
 
 class Budget(keras.callbacks.Callback):
@@ -355,7 +524,7 @@ def watch_fits(
         arguments = bound.arguments
         x, batch_size = arguments["x"], arguments["batch_size"] or 32
         largest = 255.0
-        if isinstance(x, np.ndarray | tf.Tensor):
+        if isinstance(x, np.ndarray | tf.Tensor) and not is_text(x):
             largest = float(np.max(np.abs(x)))
         elif isinstance(x, tf.data.Dataset):
             batch_size = len(keras.tree.flatten(next(iter(x)))[0])
@@ -367,12 +536,12 @@ def watch_fits(
         seen = len(hidden & find_fingerprints(x))
         if seen:
             raise RefusedError(
-                f"{seen} of the {len(hidden)} test pictures are among those that fit "
-                "is given"
+                f"{seen} of the {len(hidden)} test {goal.examples} are among those "
+                "that fit is given"
             )
         passes = (
             f"more than {goal.epochs} passes over the {len(dataset.train.y):,} "
-            "training pictures"
+            f"training {goal.examples}"
         )
         share = 1 / math.ceil(len(dataset.train.y) / batch_size)
         budget = Budget(left, share, f"fit is given examples for {passes}")
@@ -396,7 +565,8 @@ def watch_fits(
         ]
         history = fit(*bound.args, **bound.kwargs)
         left = budget.passes
-        fits.append(Fit(history.history, watcher, largest))
+        validation = arguments["validation_data"]
+        fits.append(Fit(history.history, watcher, largest, x, validation))
         return history
 
     def refuse(*values, **named):
@@ -485,25 +655,32 @@ def compare_styles(features: np.ndarray, target: np.ndarray) -> float:
     return np.mean(((grams[0] - grams[1]) * np.outer(scale, scale)) ** 2) / 4
 
 
-def read_probabilities(outputs: np.ndarray) -> np.ndarray:
-    """Returns what a network thinks of each digit: float `(n, 10)`.
+def read_probabilities(outputs: np.ndarray, classes: int = 10) -> np.ndarray:
+    """Returns what a network thinks of each class: float `(n, classes)`.
 
     Args:
-        outputs: `(n, 10)` probabilities or logits, or `(n, 1)`: the digit itself as a
+        outputs: `(n, classes)` probabilities or logits, or `(n, 1)`: of two classes the
+            probability or the logit of the second, of digits the digit itself as a
             number.
+        classes: how many there are.
 
     Raises:
         RefusedError: another shape, or values that are no finite numbers.
     """
-    if outputs.ndim != 2 or outputs.shape[1] not in (1, 10):
+    if outputs.ndim != 2 or outputs.shape[1] not in (1, classes):
+        wanted = 1 if classes == 2 else classes
         raise RefusedError(
             f"the network's answer has the shape {outputs.shape}, expected "
-            f"{(len(outputs), 10)}"
+            f"{(len(outputs), wanted)}"
         )
     if not np.isfinite(outputs).all():
         raise RefusedError(
             "the network's answers are no finite numbers: the training diverged"
         )
+    if outputs.shape[1] == 1 and classes == 2:
+        is_share = outputs.min() >= 0 and outputs.max() <= 1
+        outputs = outputs if is_share else expit(outputs)
+        return np.hstack([1 - outputs, outputs])
     if outputs.shape[1] == 1:
         outputs = -np.abs(outputs - np.arange(10))  # the nearest digit
     return tensorboard.to_probabilities(outputs)
@@ -521,6 +698,8 @@ def find_fingerprints(x) -> set[bytes]:
         return set().union(*map(find_fingerprints, parts))
     if not isinstance(x, np.ndarray | tf.Tensor):
         return set()
+    if is_text(x):
+        return {text.encode() for text in read_texts(x)}
     rows = np.float32(x).reshape(len(x), -1)
     low, high = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
     return {

@@ -10,12 +10,18 @@ from training import command_line, runs
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from data import Dataset, Split, digits
+from data import Dataset, Split, digits, mail, reviews
+from data import texts as readers
 
 SPLITS = ("train", "validation", "test")
 TRAINING_IMAGES = {4: 500, 12: 300, 13: 300}  # of the exercises with fewer than all
 ENLARGED = (12, 13)  # the exercises with a network for photographs
+# Of the exercises on texts: how many there are to learn from, to validate on, to test.
+# Without texts to validate on, the script divides those to learn from itself.
+MESSAGES = {15: (2000, 500, 1000), 17: (1200, 0, 2000)}
+REVIEWS = {16: (3000, 2000)}
 
 
 def run(train: Callable, config_class: type) -> None:
@@ -35,27 +41,32 @@ def run(train: Callable, config_class: type) -> None:
         config = command_line.parse(
             config_class, sys.argv[1:], path.name, module.__doc__
         )
-        dataset = load(int(path.stem.removeprefix("exercise_")))
+        number = int(path.stem.removeprefix("exercise_"))
+        dataset = load(number)
         with runs.start(config, dataset) as run:
+            # Of texts there are curves alone, and these have a name.
+            curves = {15: "messages", 16: "reviews", 17: "messages"}.get(number)
             model = train(
                 config,
                 dataset,
-                callbacks=run.callbacks(doctor=False),
+                callbacks=run.callbacks(doctor=False, name=curves),
                 verbose=run.verbose,
             )
-            metrics = {
-                name: model.evaluate(
-                    *getattr(dataset, name), batch_size=500, return_dict=True, verbose=0
-                )
-                for name in SPLITS
-            }
+            metrics = {}
+            for name in SPLITS:
+                split = getattr(dataset, name)
+                if split is not None:
+                    x = tf.constant(split.x) if split.x.dtype == object else split.x
+                    metrics[name] = model.evaluate(
+                        x, split.y, batch_size=500, return_dict=True, verbose=0
+                    )
             run.finish(model, **metrics)
 
     command_line.guard(path.name, start)
 
 
 def load(number: int, seed: int | None = None) -> Dataset:
-    """Loads the data of an exercise: all of it comes with pip.
+    """Loads the data of an exercise: images come with pip, texts through its index.
 
     Args:
         number: of the exercise.
@@ -63,8 +74,16 @@ def load(number: int, seed: int | None = None) -> Dataset:
 
     Returns:
         5,000 of MNIST's digits; with fewer training images for exercise 4, and fewer
-        and larger ones for 12 and 13, uint8 `(n, 64, 64, 3)` in [0, 255].
+        and larger ones for 12 and 13, uint8 `(n, 64, 64, 3)` in [0, 255]. For 15 to 17
+        texts, arrays of objects `(n,)`, with labels 0 and 1.
+
+    Raises:
+        ConnectionError: the texts are not here and cannot be had.
     """
+    if number in MESSAGES:
+        return load_messages(*MESSAGES[number], seed or 0)
+    if number in REVIEWS:
+        return load_reviews(*REVIEWS[number], seed or 0)
     dataset = digits.load_sample("an exercise needs no more")
     if seed is not None:
         images, labels = (
@@ -82,6 +101,50 @@ def load(number: int, seed: int | None = None) -> Dataset:
         splits = (Split(enlarge(split.x), split.y) for split in dataset[:3])
         dataset = dataset._replace(**dict(zip(SPLITS, splits, strict=True)))
     return dataset
+
+
+def load_messages(train: int, validation: int, test: int, seed: int) -> Dataset:
+    """Loads text messages, spam and ham, of which no two are nearly alike.
+
+    Args:
+        train: how many to learn from.
+        validation: how many to validate on; with 0 there is no such split.
+        test: how many to test on.
+        seed: of the splits.
+    """
+    dataset = mail.load_messages()
+    texts, labels = dataset.train
+    _, first = np.unique(readers.group_alike(list(texts)), return_index=True)
+    order = np.random.default_rng(seed).permutation(first)
+    parts = np.split(order, np.cumsum([train, validation, test]))[:3]
+    splits = [Split(texts[part], labels[part]) if len(part) else None for part in parts]
+    return dataset._replace(**dict(zip(SPLITS, splits, strict=True)))
+
+
+def load_reviews(train: int, test: int, seed: int) -> Dataset:
+    """Loads reviews: those to learn from as often as they are in the file, in the order
+    of the texts; those to test on once each, and none of them to learn from.
+
+    Args:
+        train: how many different ones to learn from.
+        test: how many to test on.
+        seed: of the splits.
+    """
+    dataset = reviews.load_reviews(keep_duplicates=True)
+    texts, labels = (np.concatenate(parts) for parts in zip(*dataset[:3], strict=True))
+    letters = np.array([reviews.find_letters(text) for text in texts])
+    # Without what is nothing but punctuation.
+    texts, labels, letters = (part[letters != ""] for part in (texts, labels, letters))
+    kinds, first, kind = np.unique(letters, return_index=True, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(kinds))
+    learned = np.flatnonzero(np.isin(kind, order[:train]))
+    learned = learned[np.argsort(texts[learned], kind="stable")]
+    tested = first[order[train : train + test]]
+    return dataset._replace(
+        train=Split(texts[learned], labels[learned]),
+        validation=None,
+        test=Split(texts[tested], labels[tested]),
+    )
 
 
 def enlarge(images: np.ndarray) -> np.ndarray:
