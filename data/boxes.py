@@ -204,12 +204,12 @@ def load_box_folder(
         )
     for annotation in everything:
         check_classes(annotation, class_names)
-    if not class_names:
-        raise ValueError(f"{folder} has not one box: draw some, or choose another one")
 
     print(f"Reading {len(everything):,} photos and their boxes in {folder}", flush=True)
     photos = draw_missing(folder, read_photos(annotations, size, class_names))
     most = max(len(labels) for part in photos.values() for _, _, labels in part)
+    if not most:
+        raise ValueError(f"{folder} has not one box: draw some, or choose another one")
     made = {split: pad(part, size, most) for split, part in photos.items()}
     counts = ", ".join(
         f"{len(made[split].x)} for {split}" for split in photo_folders.NAMES

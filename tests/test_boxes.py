@@ -311,6 +311,9 @@ def spoil(voc, yolo, what):
     elif what == "no labels":
         for path in (yolo / "labels").iterdir():
             path.unlink()
+    elif what == "all labels empty":
+        for path in (yolo / "labels").iterdir():
+            path.write_text("\n")
     elif what == "no names":
         (yolo / "classes.txt").unlink()
     else:
@@ -319,7 +322,7 @@ def spoil(voc, yolo, what):
             {"no YAML": "names: [cat", "no list": "names: cat", "tag": TAG}[what]
         )
     yolos = {"class", "four words", "class by name", "no text", "labels only"}
-    yolos |= {"no labels", "no names", "no YAML", "no list", "tag"}
+    yolos |= {"no labels", "all labels empty", "no names", "no YAML", "no list", "tag"}
     return yolo if what in yolos else voc
 
 
@@ -363,6 +366,7 @@ TAG = "names: !!python/object/apply:os.getcwd []"
             "no labels",
             r"photos without boxes, 10 \(0, 1, 2, \.\.\.\), expected a file lab",
         ),
+        ("all labels empty", r"has not one box: draw some"),
         ("no names", r"neither classes.txt nor data.yaml, expected one of them"),
         ("no YAML", r"data.yaml cannot be read as YAML"),
         ("no list", r"data.yaml has no list of names, expected a line such as"),
