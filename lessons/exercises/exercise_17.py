@@ -1,19 +1,21 @@
-"""The validation catches most of the spam, and of the spam that comes later half slips
-through.
+"""The filter does worse on new messages than on the held-out ones, and nobody knows
+why.
 
     python -m lessons exercise run 17
 
 Somebody has labeled 1,200 messages by hand. A third of them is held out, and no message
-stands on both sides. Still the filter does worse on new messages than on the ones held
-out.
+stands on both sides. On the held-out messages the loss is 0.16, on new ones 0.19, and
+the filter blocks 7.6 % of the new ham where it blocks 3.1 % of the held-out ham. With
+another seed it misses more spam instead.
 
-In TensorBoard: under Time Series, the loss of "messages". The validation loss ends
-lower than that of new messages, the `test` of the result. Then look at words: how many
-of those in the validation messages does `reader` not know, its number 1? And how many
-of those in a message that you type yourself?
+In TensorBoard: under Time Series, the loss of "messages"; compare its last validation
+point with `test` in the result. Then look at words: how many of those in the validation
+messages does `reader` not know, so that they become 1? And how many of those in a
+message that you type yourself?
 
-Solved: by a line. After at most 10 epochs, the filter answers a word that no training
-message has like any other unknown word, and tells 93 % of the new messages apart right.
+Solved: by a line, and better by a line and a flag. After at most 10 epochs, the filter
+answers a word that no training message has like any other unknown word, and tells 93 %
+of the new messages apart right.
 """
 
 from dataclasses import dataclass
