@@ -12,7 +12,7 @@ from scipy.special import expit, log_softmax, softmax
 from data import Dataset, Split, digits, scenes
 from tests.lessons import small
 
-SMALL = {"steps": 60, "learning_rate": 5e-3}
+SMALL = {"steps": 80, "learning_rate": 1e-2}
 
 
 def load_easy() -> tuple[Dataset, scenes.Scenes]:
@@ -34,6 +34,10 @@ def load_easy() -> tuple[Dataset, scenes.Scenes]:
 PATCHES = {
     "data.scenes.load_scenes": load_easy,
     "lessons.course_6_detection.READER_SCENES": 100,
+    "lessons.course_6_detection.SCENES": lesson.Defaults(16, 80, 1e-2),
+    "lessons.course_6_detection.FILTERS": (8, 16, 32),
+    "lessons.course_6_detection.REPEATS": (0, 1),
+    "lessons.course_6_detection.WIDTH": 32,
 }
 
 
@@ -73,17 +77,21 @@ def draw_detections(truth: dict, seed: int = 0) -> lesson.Detections:
 
 
 def test_it_finds_digits(small_run):
-    """Hardly any class in so few steps, but where digits are."""
+    """So few steps hardly tell classes apart, but the most certain center is inside a
+    digit (chance: one in ten), and its box is about right.
+    """
     saved = read_predictions(small_run)
-    found = lesson.Detections(
-        saved["prediction"], saved["score"], np.where(saved["label"] < 0, -1, 0)
-    )
-    truth = {
-        "boxes": saved["truth"],
-        "labels": np.where(saved["true_label"] < 0, -1, 0),
-    }
-    anywhere = lesson.summarize(lesson.precision_curves(found, truth, 1))
-    assert anywhere["map50"] > 0.4
+    inside, overlaps = [], []
+    for box, truth, labels in zip(
+        saved["prediction"][:, 0], saved["truth"], saved["true_label"], strict=True
+    ):
+        truth = truth[labels >= 0]
+        center = (box[:2] + box[2:]) / 2
+        hit = (center >= truth[:, :2]) & (center <= truth[:, 2:])
+        inside.append(hit.all(axis=1).any())
+        overlaps.append(lesson.iou(box[np.newaxis], truth).max())
+    assert np.mean(inside) > (0.1 + 1) / 2
+    assert np.mean(overlaps) > 0.3
 
 
 def test_figures_are_those_of_the_predictions(small_run):
