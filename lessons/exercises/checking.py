@@ -98,7 +98,7 @@ GOALS = {
         nudge="Look at ten validation reviews: has the network seen them before?",
     ),
     17: Goal(
-        0.93,
+        0.91,
         epochs=10,
         doctor=False,
         examples="messages",
