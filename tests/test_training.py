@@ -276,6 +276,19 @@ def test_histograms_and_graph(recorded):
     assert {"keras", "learning_rate", "images_per_second"} <= tags
 
 
+def test_an_embedding_is_recorded_too(tmp_path):
+    numbers = Split(np.ones((20, 4), np.int32), np.zeros(20))
+    with runs.start(Config(logdir=tmp_path, name="a"), EXAMPLES) as run:
+        embedding = keras.layers.Embedding(5, 2)
+        pooling = keras.layers.GlobalAveragePooling1D()
+        model = keras.Sequential([keras.Input((4,)), embedding, pooling])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
+        callbacks = run.callbacks(train=numbers, validation=numbers, doctor=False)
+        model.fit(*numbers, callbacks=callbacks, verbose=0)
+    tags = read_events(run.folder / "train").Tags()["tensors"]
+    assert f"gradients/{embedding.embeddings.path}" in tags
+
+
 def test_update_to_weight_ratio(recorded):
     """After the first update, against the weights before and after it: a training of
     one update ends there.

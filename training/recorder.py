@@ -231,7 +231,9 @@ class Recorder(keras.callbacks.Callback):
                 for variable, gradient in zip(
                     self.model.trainable_variables, gradients, strict=True
                 ):
-                    write_histogram(f"gradients/{variable.path}", gradient.numpy())
+                    # Of an embedding it lists the rows that were looked up.
+                    dense = tf.convert_to_tensor(gradient).numpy()
+                    write_histogram(f"gradients/{variable.path}", dense)
         if self.validation is None:
             return
         images, labels = self.validation
