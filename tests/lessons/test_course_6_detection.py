@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from scipy.special import expit, log_softmax, softmax
 
-from data import Dataset, Split, digits, scenes
+from data import Dataset, Split, digits, scenes, weights
+from models import backbones
 from tests.lessons import small
 
 SMALL = {"steps": 80, "learning_rate": 1e-2}
@@ -366,6 +367,53 @@ def test_mirrored_photos():
         lefts.add(left)
     assert lefts == {3, 18}
     assert (images[0, 5:9, 3:12] == 255).all()  # the photos themselves stay
+
+
+def test_pretrained_encoder(monkeypatch):
+    """It begins with what was learned from ImageNet, and training keeps its means."""
+    built, build = [], backbones.build_backbone
+
+    def build_once(*arguments):
+        built.append(build(*arguments))
+        return built[0]
+
+    monkeypatch.setattr(backbones, "build_backbone", build_once)
+    found = weights.find_weights("efficientnet_lite0")
+    encoder = lesson.build_pretrained_encoder((64, 96), found)
+    assert encoder.output_shape == (None, 16, 24, 48)
+    images = np.random.default_rng(0).integers(256, size=(2, 64, 96, 3))
+    encoder(np.uint8(images), training=True)
+    names = {layer.name for layer in encoder.layers}
+    shared = [layer for layer in built[0].layers if layer.name in names]
+    assert len(shared) > 50
+    for layer in shared:
+        mine = encoder.get_layer(layer.name).get_weights()
+        for one, other in zip(mine, layer.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.full
+def test_photos_of_ones_own(tmp_path):
+    """Dark squares on light ground, in the layout of YOLO."""
+    random = np.random.default_rng(0)
+    for folder in ("images", "labels"):
+        (tmp_path / "photos" / folder).mkdir(parents=True)
+    (tmp_path / "photos/classes.txt").write_text("square\n")
+    for number in range(40):
+        picture = np.full((240, 320, 3), 220, np.uint8)
+        picture += random.integers(20, size=picture.shape, dtype=np.uint8)
+        top, left = random.integers(0, 180), random.integers(0, 260)
+        picture[top : top + 60, left : left + 60] = 30
+        Image.fromarray(picture).save(tmp_path / f"photos/images/{number}.png")
+        middle = f"{(left + 30) / 320} {(top + 30) / 240}"
+        text = f"0 {middle} {60 / 320} {60 / 240}\n"
+        (tmp_path / f"photos/labels/{number}.txt").write_text(text)
+    config = lesson.Config(
+        data_dir=tmp_path / "photos", steps=60, logdir=tmp_path, name="test"
+    )
+    metrics = lesson.main(config)
+    assert metrics["test"]["map50"] > 0.9
+    assert metrics["baseline"]["map50"] > 0.9
 
 
 def test_predict(small_run, tmp_path, capfd):
