@@ -45,7 +45,7 @@ cuts out only 22 % of those in the test: most digits do not differ from all of t
 photograph around them. So a perfect reader would reach 0.22.
 
 `--data cells` learns from real photographs: blood cells under a microscope, red and
-white ones and platelets (BCCD, 192 photographs to learn from). For so few the encoder
+white ones and platelets (BCCD, 189 photographs to learn from). For so few the encoder
 is pretrained, EfficientNet-Lite0. Heads, targets, losses and decoding stay as they are.
 The mean average precision at 0.5 is XX (red cells XX, white XX, platelets XX) in XX
 minutes, the baseline's XX. The test has 72 photographs from one laboratory; no medical
@@ -155,8 +155,8 @@ def convolve(x, filters: int, kernel: int = 3, stride: int = 1):
 
 
 def merge(levels: list):
-    """Combines feature maps of several strides, the finest first, into 48 as fine as
-    the first.
+    """Combines feature maps of several strides, the finest first, into 48 maps with the
+    stride of the first.
 
     Coarse maps see much of the picture and know what is there; fine ones know where.
     So each is brought to the number of filters of the next finer one, enlarged and
