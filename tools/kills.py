@@ -47,6 +47,8 @@ FIELDS = {
     "course_3_fooling_a_cnn": {"updates": 20},
     "course_4_similar_clothes": {"epochs": 2},
     "course_5_transfer_learning": {"epochs": 2},
+    "course_6_detection": {"steps": 40},
+    "course_6_localization": {"scenes": 1000},
     "course_9_style_transfer": {"size": 200, "steps": 30},
     "course_11_distributed": {"epochs": 60},
 }

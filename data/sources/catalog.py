@@ -67,6 +67,7 @@ MNIST_LESSONS = (
     "course_3_grad_cam",
     "course_3_fooling_a_cnn",
     "course_5_cut_point",
+    "course_6_localization",
     "course_11_distributed",
 )
 MOBILENET_V2 = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
@@ -290,6 +291,7 @@ ENTRIES = {
                 "course_3_convolution",
                 "course_4_pretrained_features",
                 "course_4_photo_search",
+                "course_6_localization",
                 "course_9_style_transfer",
             ),
             shipped=(
@@ -303,7 +305,7 @@ ENTRIES = {
             "scikit-image-photographs",
             "15 photographs, from a cat to the Hubble Deep Field",
             "CC0 or public domain",
-            ("course_4_photo_search",),
+            ("course_4_photo_search", "course_6_localization"),
             shipped=(
                 describe_photograph("astronaut.png", 791_555),
                 describe_photograph("brick.png", 106_634),

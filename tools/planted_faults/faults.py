@@ -407,6 +407,7 @@ TRANSFER, CUT_POINT, PAINTING = (
     "course_9_style_transfer",
 )
 PHOTOS, SHARED = "course_4_photo_search", "course_11_distributed"
+LOCALIZATION = "course_6_localization"
 MAIL, REVIEWS = "course_7_mail_filter", "course_7_text_classification"
 TOGETHER = "tests/test_distributed.py::test_workers_end_with_the_weights_of_one[2]"
 
@@ -432,6 +433,7 @@ STANDSTILLS = {
     FOOLING: ("main", FOOLED),
     CLOTHES: ("main", SEARCHED),
     TRANSFER: ("main", TRANSFERRED),
+    LOCALIZATION: ("main", tested(LOCALIZATION)),
     MAIL: ("main", tested(MAIL)),
     REVIEWS: ("main", tested(REVIEWS)),
     PAINTING: ("main", PAINTED),
@@ -975,6 +977,41 @@ def leave_out_beside(lesson: ModuleType, patches: Patches) -> None:
         return np.roll(original(model, sentence), -1)
 
     patches.wrap(lesson, "leave_out", leave_out)
+
+
+# Localization.
+
+
+@fault(
+    "localization: boxes that do not touch share an area",
+    of(LOCALIZATION),
+    tested(LOCALIZATION, "test_iou_and_generalized_iou_are_counted_pixels"),
+)
+def share_too_much(lesson: ModuleType, patches: Patches) -> None:
+    """Two negative sides are multiplied to a positive area."""
+
+    def overlap(original, truth, answer):
+        first = np.maximum(truth[..., :2], answer[..., :2])
+        last = np.minimum(truth[..., 2:], answer[..., 2:])
+        shared = np.prod(last - first, axis=-1)
+        return shared, lesson.area(truth) + lesson.area(answer) - shared
+
+    patches.wrap(lesson, "overlap", overlap)
+
+
+@fault(
+    "localization: a box is enough, whatever the class",
+    of(LOCALIZATION),
+    tested(LOCALIZATION, "test_figures_are_those_of_the_predictions"),
+)
+def forget_the_class(lesson: ModuleType, patches: Patches) -> None:
+    """The accuracy counts boxes that are right, of any class."""
+
+    def score(original, *values):
+        scores = original(*values)
+        return {**scores, "accuracy": scores["box_right"]}
+
+    patches.wrap(lesson, "score", score)
 
 
 # Style transfer.
