@@ -88,7 +88,7 @@ def test_transfer_as_its_docstring_says(tmp_path, course_data):
         "head": [run["baseline"]["head"] for run in runs],
         "fine_tuning": [run["test"]["accuracy"] for run in runs],
     }
-    figures = {"scratch": 0.67, "head": 0.957, "fine_tuning": 0.951}
+    figures = {"scratch": 0.64, "head": 0.961, "fine_tuning": 0.954}
     for way, figure in figures.items():
         close = pytest.approx(figure, abs=0.1 if way == "scratch" else 0.007)
         name = f"course_5_transfer_learning, {way}"
