@@ -3,7 +3,7 @@
     python lessons/course_6_localization.py
 
 Result: XX % of the digits of the test are named and found, with an IoU of XX (1 seed);
-        the mean box has an IoU of XX
+        the mean box has an IoU of 0.12
 Time: 2 minutes (2 cores, AVX2 only)
 
 A classifier says what a picture shows. Here a network says where it is as well: beside
@@ -42,7 +42,9 @@ still 0 after a small change: its slope says nothing. The generalized IoU (Rezat
 et al., 2019) also subtracts how much of the smallest box around both is in neither, and
 that falls when the boxes come closer.
 
-The baseline answers each scene with the mean box of those to learn from.
+The baseline answers each scene with the mean box of those to learn from. It is right
+more rarely than one would think: a box of middle size in the middle covers little of a
+digit that may be anywhere.
 
 In TensorBoard: on the page Images, the slider "boxes" shows scenes of the validation
 with the true box in green and the answer in red: at first all answers are alike. "test"
