@@ -83,9 +83,9 @@ CLASSES = len(scenes.CLASS_NAMES)
 class Config(options.Options):
     # To learn from, drawn once.
     scenes: Annotated[int, options.between(100, 40_000)] = 20_000
-    epochs: int = 3  # passes over the scenes
+    epochs: int = 4  # passes over the scenes
     batch_size: int = 32  # scenes per update
-    learning_rate: float = 2e-3  # highest value of the schedule
+    learning_rate: float = 1e-2  # highest value of the schedule
     # What the box is learned from: generalized IoU, IoU, or distance of the corners.
     box_loss: Literal["giou", "iou", "huber"] = "giou"
     # The box loss counts so much beside that of the class.
