@@ -40,7 +40,7 @@ collection as points in space, by the features of the own network (page Projecto
 Try:
     --epochs 1   a network that learned for a third of the time: 86 %
     --units 8    vectors of eight numbers instead of 128 find less: 71 %
-    --cells 7    HOG of 7 x 7 parts instead of 4 x 4: does it find more?
+    --cells 7    HOG of 7 x 7 parts instead of 4 x 4 finds more than pixels: 83 %
 """
 
 import timeit
