@@ -2,10 +2,9 @@
 
     python lessons/course_6_detection.py
 
-Result: mean average precision XX (XX to XX over 3 seeds) at an IoU of 0.5 on 2,000
-        scenes, and XX over IoUs of 0.5 to 0.95; Otsu's threshold with a network that
-        reads digits reaches XX and XX
-Time: 4 minutes (2 cores, AVX2 only)
+Result: mean average precision 0.72 (0.71 to 0.72 over 3 seeds) at an IoU of 0.5 on
+        2,000 scenes; Otsu's threshold with a network that reads digits reaches 0.17
+Time: 4.3 minutes (2 cores, AVX2 only, beside other work)
 
 A classifier gives one answer for a picture. Here a picture has one to six digits, and
 nobody says how many. A detector answers with a list: for each object a box around it,
@@ -41,9 +40,13 @@ drawn scenes tells which network or which loss is better, and nothing about phot
 
 Average precision is explained at `precision_at_recalls`. The baseline finds what is
 brighter or darker than Otsu's threshold, and a network with the layers of
-`course_3_cnn.py` reads each piece. It reads 87 % of these digits right, but the
+`course_3_cnn.py` reads each piece. It reads 85 % of these digits right, but the
 threshold cuts out only 22 % of those in the test: most do not differ from all of the
 photograph around them. So a perfect reader would reach 0.22.
+
+Where boxes must fit better, IoUs of 0.5 to 0.95, the network's mean is 0.42 and the
+baseline's 0.15. With a score of at least 0.3, the network finds and names 60 to 62 % of
+the 6,977 digits of the test and overlooks 30 to 33 %. It hardly ever finds one twice.
 
 `--data cells` learns from real photographs: blood cells under a microscope, red and
 white ones and platelets (BCCD, 189 photographs to learn from). For so few the encoder
