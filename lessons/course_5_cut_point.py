@@ -2,9 +2,9 @@
 
     python lessons/course_5_cut_point.py
 
-Result: digits are read best after stage 7 of 9, 91 % test accuracy (91 to 92 over 5
-        seeds), while the last stage gives 87 % (86 to 89); ants and bees are told apart
-        best after the last stage, 95.4 %
+Result: digits are read best after stage 7 of 9, 92.6 % test accuracy (91.6 to 93.5 over
+        5 seeds), while the last stage gives 89.9 % (88.2 to 91.2); ants and bees are
+        told apart best after the last stage, 95.4 %
 Time: 0.6 minutes (2 cores, AVX512)
 
 A network that was trained on ImageNet is cut off after each of nine stages: after
@@ -24,13 +24,14 @@ alone (Yosinski et al., "How transferable are features in deep neural networks?"
 
 Usually a network is cut after its last stage, as in `course_5_transfer_learning.py`.
 That is the baseline. The stage is a hyperparameter, so it is chosen on the validation
-images, and so is the penalty on the weights of each head.
+images, and so is the penalty on the weights of each head. The figures are those of
+float32 on all of MNIST; in bfloat16, stage 7 gave 91.3 % and the last one 87.4 %.
 
 In TensorBoard: test accuracy of both tasks over the stage after which the network is
 cut ("depths", page Images).
 
 Try:
-    --digits-each 5   digits from five of each: 76 % at stage 7, 60 % at the last
+    --digits-each 5   digits from five of each: 78 % at stage 7, 58 % at the last
     --data-dir photos your own photographs instead of ants and bees, a folder with a
                       subfolder for each class
     --backbone vgg16  the network of 2014, 553 MB to download: which of its six stages

@@ -59,8 +59,8 @@ Try:
     --forget-places   all places weigh the same: 56 % of the boxes are right instead of
                       69 %. So an average does say something of the place, but less
     --scenes 2000     a tenth of the scenes is too few: hardly any box is right
-    --box-loss iou    boxes that do not touch are no reason to change anything: does the
-                      network still learn where digits are?
+    --box-loss huber  learns from how far the sides are off, and does as well here: an
+                      IoU of 0.61 instead of 0.58
 """
 
 from dataclasses import dataclass
