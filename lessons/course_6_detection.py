@@ -62,9 +62,11 @@ Scalars). "precision" compares network and baseline (page Images); the table of 
 says what goes wrong (page Text).
 
 Try:
-    --steps 300            a fifth of the scenes: XX
-    --spread 0.01          hardly any Gaussian around the centers: XX
-    --data-dir folder      your own photos with boxes, as Pascal VOC or YOLO have them
+    --steps 300         a fifth of the scenes is too few: an average precision of 0.23
+    --spread 0.01 --steps 300
+                        hardly any Gaussian around the centers: 0.22, and at IoUs of 0.5
+                        to 0.95 a mean of 0.08 instead of 0.10
+    --data-dir folder   your own photos with boxes, as Pascal VOC or YOLO have them
 """
 
 import dataclasses
