@@ -20,34 +20,34 @@ photographs of the test are in no scene to learn from.
 How good is a box? The intersection over union (IoU) is the area that two boxes share,
 divided by the area that they cover together: 1 for equal boxes, 0 for boxes that do not
 touch. Two pixels beside the truth are much for a small object and little for a large
-one, and the IoU says so. An answer is right here if its class is right and its IoU is
-at least 0.5. That is less strict than it sounds: a square that is shifted by a third of
-its side has an IoU of exactly 0.5.
+one, and the IoU says so. A box counts as right here if its IoU is at least 0.5, as that
+of a square that is shifted by a third of its side. An answer is right if box and class
+are.
 
 A classifier may average its last feature maps over all places: a 7 is a 7 wherever it
 stands. But the average says little about where something was. So this network keeps the
 8 x 8 places: for each it computes how much the digit seems to be there, and a softmax
 turns that into weights that sum to 1. The mean of the places with these weights is
-where the digit is, and the mean of their features tells its class, its size, and how
-far the center is beside the mean place. Nobody tells the network which place is right.
-It finds out, because the box is wrong if the weight is elsewhere.
+about where the digit is. The mean of their features tells its class and its size, and
+corrects its center. Nobody tells the network which place is right. It finds out,
+because the box is wrong if the weight is elsewhere.
 
 A box is predicted as center, width and height, in fractions of the picture. A sigmoid
-keeps width and height above 0; left and right sides that are predicted by themselves
-could change places.
+keeps width and height above 0, so that the left side stays left of the right one.
 
 The loss of the box could be how far its sides are off. But the IoU is what counts, so
 the network learns from it. Where two boxes do not touch, however, the IoU is 0, and
 still 0 after a small change: its slope says nothing. The generalized IoU (Rezatofighi
-et al., 2019) also subtracts how much of the smallest box around both is in neither, and
-that falls when the boxes come closer.
+et al., 2019) takes the smallest box around both, and subtracts the fraction of it that
+neither of them covers. This fraction falls when the boxes come closer.
 
-The baseline answers each scene with the mean box of those to learn from. It is right
-more rarely than one would think: a box of middle size in the middle covers little of a
-digit that may be anywhere.
+The baseline answers each scene with the mean box and the most frequent digit of those
+to learn from. It is hardly ever right: a box of middle size in the middle covers little
+of a digit that may be anywhere.
 
-The network's IoU is 0.70 on the photographs of the validation (1 seed), on those of the
-test it is lower: three photographs each are few. Small digits are found less well.
+The photographs are few: nine to learn from, three for validation and three for the
+test. So the network's IoU depends on them; it is 0.70 on those of the validation (1
+seed), and lower on those of the test. Small digits are found less well.
 
 In TensorBoard: on the page Images, the slider "boxes" shows scenes of the validation
 with the true box in green and the answer in red: at first all answers are alike. "test"
@@ -56,8 +56,9 @@ occurs, and how it grows with the digit. Both losses, accuracy and IoU after eac
 (page Scalars).
 
 Try:
-    --forget-places   all places weigh the same: 56 % of the boxes are right instead of
-                      69 %. So an average does say something of the place, but less
+    --forget-places   all places weigh the same: 56 % of the test's boxes are right
+                      instead of 69 %. So an average says something of the place, too,
+                      perhaps because filters can tell where the border is near
     --scenes 2000     a tenth of the scenes is too few: hardly any box is right
     --box-loss huber  learns from how far the sides are off, and does as well here: an
                       IoU of 0.61 instead of 0.58
