@@ -15,21 +15,21 @@ as Points", 2019). It turns a scene of 96 x 96 pixels into a grid of 24 x 24 pla
 Three heads, each one convolution, say something about every place:
 
 - heat: is the center of an object here? The local maxima of this map are the objects,
-  as many as there are. Neither boxes to start from (anchors) nor a second step that
-  removes doubles (non-maximum suppression) is needed.
+  as many as have a score above a threshold. Neither boxes to start from (anchors) nor
+  a second step that removes doubles (non-maximum suppression) is needed.
 - classes: if so, what is it? Ten logits.
 - boxes: if so, where is its center exactly, and how wide and high is it?
 
 CenterNet has a heat map for each class. Here all classes share one, and a head beside
 it tells them apart: so each digit teaches the network what the center of a digit looks
-like, whichever it is. In a trial with 24,000 scenes and half of the learning rate, the
-shared heat map reached an average precision of 0.65 on validation scenes, ten separate
-ones 0.55 (1 seed).
+like, whichever it is. In a trial with half as many scenes, 24,000, and half of the
+learning rate, the shared heat map reached an average precision of 0.65 on validation
+scenes, ten separate ones 0.55 (1 seed).
 
 Nearly all places are empty. So the heat is learned with the focal loss (Lin et al.,
 "Focal Loss for Dense Object Detection", 2017), which hardly counts what the network
-already knows. A place beside a center is no bad answer either: targets fall off as a
-Gaussian around each center, and there mistakes count less. The other two heads learn
+already knows. A place beside a center is no bad answer either: heat is unwanted there
+too, but it counts less, by a Gaussian around each center. The other two heads learn
 from the places near a center, weighted by the same Gaussian (Liu et al.,
 "Training-Time-Friendly Network for Real-Time Object Detection", 2019).
 
@@ -40,13 +40,16 @@ drawn scenes tells which network or which loss is better, and nothing about phot
 
 Average precision is explained at `precision_at_recalls`. The baseline finds what is
 brighter or darker than Otsu's threshold, and a network with the layers of
-`course_3_cnn.py` reads each piece. It reads 85 % of these digits right, but the
-threshold cuts out only 22 % of those in the test: most do not differ from all of the
-photograph around them. So a perfect reader would reach 0.22.
+`course_3_cnn.py` reads each piece. Only 22 % of the digits in the test are cut out as a
+piece whose box has an IoU of at least 0.5: most do not differ from all of the
+photograph around them. A perfect reader would therefore reach 0.22; this one reads 85 %
+of these pieces right.
 
 Where boxes must fit better, IoUs of 0.5 to 0.95, the network's mean is 0.42 and the
-baseline's 0.15. With a score of at least 0.3, the network finds and names 60 to 62 % of
-the 6,977 digits of the test and overlooks 30 to 33 %. It hardly ever finds one twice.
+baseline's 0.15. Average precision counts detections of every score. With those of at
+least 0.3 alone, the network finds and names 60 to 62 % of the 6,977 digits of the test,
+overlooks 30 to 33 %, and gives the others a wrong name or place. It hardly ever finds
+one twice.
 
 `--data cells` learns from real photographs: blood cells under a microscope, red and
 white ones and platelets (BCCD, 189 photographs to learn from). For so few the encoder
@@ -62,7 +65,7 @@ Scalars). "precision" compares network and baseline (page Images); the table of 
 says what goes wrong (page Text).
 
 Try:
-    --steps 300         a fifth of the scenes is too few: an average precision of 0.23
+    --steps 300         a fifth of the scenes, 9,600, is too few: 0.23 in the test
     --spread 0.01 --steps 300
                         hardly any Gaussian around the centers: 0.22, and at IoUs of 0.5
                         to 0.95 a mean of 0.08 instead of 0.10
@@ -95,6 +98,7 @@ FILTERS = (16, 32, 64)  # of the encoder at strides of 2, 4 and 8
 REPEATS = (1, 2)  # further convolutions at strides of 4 and 8
 WIDTH = 48  # feature maps that the heads see
 NEAR = 0.2  # heat in the target from which on a place learns class and box
+NARROWEST = 0.3  # standard deviation of a target's Gaussian, places
 PHOTO_SIZE = (240, 320)  # height and width of photos, pixels
 # Of EfficientNet-Lite0, the last layers at strides of 4, 8 and 16.
 STAGES = ("_blocks.2.add", "_blocks.4.add", "_blocks.10.add")
@@ -245,8 +249,9 @@ def make_targets(
     """Returns what the heads should answer at each place.
 
     The place that has the center of an object has a heat of 1. Around it the heat falls
-    as a Gaussian: in a large object, a place beside the center is nearly as good. Class
-    and box are those of the object whose Gaussian is the highest.
+    as a Gaussian: in a large object, a place beside the center is nearly as good. Only
+    a heat of 1 is to be reached; less heat says how little a mistake counts. Class and
+    box are those of the object whose Gaussian is the highest.
 
     Args:
         boxes: left, top, right, bottom in pixels, float (n, most, 4).
@@ -264,7 +269,7 @@ def make_targets(
     height, width = grid
     rows, columns = np.arange(height), np.arange(width)
 
-    deviations = np.maximum(spread * sizes, 0.3)
+    deviations = np.maximum(spread * sizes, NARROWEST)
     x, y = np.split(np.floor(centers), 2, axis=-1)  # (n, most, 1)
     across = np.exp(-(((columns - x) / deviations[..., :1]) ** 2) / 2)
     down = np.exp(-(((rows - y) / deviations[..., 1:]) ** 2) / 2)
@@ -394,7 +399,8 @@ def decode(outputs: dict) -> Detections:
     """Turns what the heads say into detections: the inverse of `make_targets`.
 
     A place is a peak if it is the hottest of the 3 x 3 places around it. Its score for
-    a class is its heat times the probability of that class.
+    a class is its heat times the probability of that class. So a peak can be in the
+    list several times, with a class each; the unlikely ones have low scores.
 
     Args:
         outputs: as `add_heads` says.
@@ -553,8 +559,8 @@ def count_errors(found: Detections, truth: dict) -> dict[str, int]:
     - place: an IoU of at least 0.1 with any object.
     - invented: none of these.
 
-    An object is "missed" if no detection is right about it, and none with a mistake of
-    class or place overlaps with it more than with others.
+    A detection with a wrong class or place means the object with which it overlaps
+    most. An object that no detection is right about, or means, is "missed".
     """
     kinds = ("right", "place", "class", "double", "missed", "invented")
     counts = dict.fromkeys(kinds, 0)
