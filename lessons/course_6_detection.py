@@ -54,9 +54,9 @@ one twice.
 `--data cells` learns from real photographs: blood cells under a microscope, red and
 white ones and platelets (BCCD, 189 photographs to learn from). For so few the encoder
 is pretrained, EfficientNet-Lite0. Heads, targets, losses and decoding stay as they are.
-The mean average precision at 0.5 is XX (red cells XX, white XX, platelets XX) in XX
-minutes, the baseline's XX. The test has 72 photographs from one laboratory; no medical
-decision may rest on such a network.
+The mean average precision at 0.5 is 0.70 (red cells 0.81, white 0.79, platelets 0.49;
+1 seed), the baseline's 0.22; it takes 10 minutes beside other work. The test has 72
+photographs from one laboratory; no medical decision may rest on such a network.
 
 In TensorBoard: the slider of "found" shows scenes with their boxes, and below each its
 heat, which gathers at the digits (page Images). "heat", "class" and "box" are the
@@ -123,7 +123,7 @@ class Defaults(NamedTuple):
 
 
 SCENES = Defaults(batch_size=32, steps=1500, learning_rate=1e-2)
-PHOTOS = Defaults(batch_size=8, steps=600, learning_rate=1e-3)
+PHOTOS = Defaults(batch_size=8, steps=600, learning_rate=3e-3)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Config(options.Options):
     # Instead, a folder of photos with boxes, in the layout of Pascal VOC or YOLO.
     data_dir: Path | None = None
     steps: int | None = None  # updates; if not given 1,500, for photos 600
-    # Highest value of the schedule; if not given 1e-2, for photos 1e-3.
+    # Highest value of the schedule; if not given 1e-2, for photos 3e-3.
     learning_rate: float | None = None
     # Standard deviation of a target's Gaussian, in widths and heights of its object.
     spread: Annotated[float, options.between(above=0, high=1)] = 0.12
