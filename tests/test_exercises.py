@@ -369,7 +369,10 @@ def make_messages() -> Dataset:
             "read",
         ),
         (
-            ("Dense(1),", "Dense(3),"),
+            (
+                "    return model\n",
+                "    model.add(keras.layers.Dense(3))\n    return model\n",
+            ),
             r"has the shape \(2000, 3\), expected \(2000, 1\)",
         ),
     ],

@@ -33,10 +33,12 @@ def project(tmp_path):
 
 def call(project, *words) -> str:
     """What a module of the copied project prints."""
+    environment = {**os.environ, "PYTHONPATH": str(project)}
+    environment.pop("PYTEST_XDIST_WORKER", None)  # it would share runs with others
     process = subprocess.run(
         [sys.executable, "-m", *words],
         cwd=project,
-        env={**os.environ, "PYTHONPATH": str(project)},
+        env=environment,
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -68,6 +68,7 @@ MNIST_LESSONS = (
     "course_3_fooling_a_cnn",
     "course_5_cut_point",
     "course_6_localization",
+    "course_6_detection",
     "course_11_distributed",
 )
 MOBILENET_V2 = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
@@ -163,6 +164,7 @@ ENTRIES = {
                     unpacked="BCCD",
                 ),
             ),
+            others="course_6_detection --data cells",
         ),
         Entry(
             "sms-spam",
@@ -181,6 +183,7 @@ ENTRIES = {
                     unpacked="text/SMSSpamCollection",
                 ),
             ),
+            others="exercises 15 and 17",
         ),
         # Keras names no checksum of MobileNetV2's file. This one was found in two
         # projects that have nothing to do with each other, one of which took the file
@@ -292,6 +295,7 @@ ENTRIES = {
                 "course_4_pretrained_features",
                 "course_4_photo_search",
                 "course_6_localization",
+                "course_6_detection",
                 "course_9_style_transfer",
             ),
             shipped=(
@@ -305,7 +309,7 @@ ENTRIES = {
             "scikit-image-photographs",
             "15 photographs, from a cat to the Hubble Deep Field",
             "CC0 or public domain",
-            ("course_4_photo_search", "course_6_localization"),
+            ("course_4_photo_search", "course_6_localization", "course_6_detection"),
             shipped=(
                 describe_photograph("astronaut.png", 791_555),
                 describe_photograph("brick.png", 106_634),

