@@ -196,6 +196,28 @@ def test_mail_filter_as_its_docstring_says(tmp_path, course_data):
 
 
 @pytest.mark.full
+def test_localization_as_its_docstring_says(tmp_path, course_data):
+    runs = run_seeds("course_6_localization", tmp_path)
+    seconds = [run["seconds"] for run in runs]
+    for metric, figure in (("iou", 0.59), ("accuracy", 0.59)):
+        found = [run["test"][metric] for run in runs]
+        name = f"course_6_localization, {metric}"
+        assert report(name, found, seconds) == pytest.approx(figure, abs=0.04)
+    boxes = [run["baseline"]["mean_box"] for run in runs]
+    assert statistics.mean(boxes) == pytest.approx(0.115, abs=0.005)
+
+
+@pytest.mark.full
+def test_detection_as_its_docstring_says(tmp_path, course_data):
+    runs = run_seeds("course_6_detection", tmp_path)
+    seconds = [run["seconds"] for run in runs]
+    for split, figure in (("test", 0.716), ("baseline", 0.17)):
+        found = [run[split]["map50"] for run in runs]
+        name = f"course_6_detection, {split}"
+        assert report(name, found, seconds) == pytest.approx(figure, abs=0.015)
+
+
+@pytest.mark.full
 def test_text_classification_as_its_docstring_says(tmp_path, fetched):
     fetched("reviews")
     runs = run_seeds("course_7_text_classification", tmp_path)
