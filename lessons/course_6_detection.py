@@ -4,7 +4,7 @@
 
 Result: mean average precision 0.72 (0.71 to 0.72 over 3 seeds) at an IoU of 0.5 on
         2,000 scenes; Otsu's threshold with a network that reads digits reaches 0.17
-Time: 4.3 minutes (2 cores, AVX2 only, beside other work)
+Time: 3.7 minutes (2 cores, AVX2 only)
 
 A classifier gives one answer for a picture. Here a picture has one to six digits, and
 nobody says how many. A detector answers with a list: for each object a box around it,
