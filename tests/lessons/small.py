@@ -35,7 +35,8 @@ class Run(NamedTuple):
         folder: of the run.
         out: what was printed.
         err: what was printed as an error.
-        fitted: fingerprints of the examples that each `fit` was given as an array.
+        fitted: fingerprints of the examples that each `fit` was given as an array, and
+            of the images that each call of a page's own `train_step` was given.
     """
 
     metrics: dict
@@ -59,15 +60,27 @@ def run(lesson, logdir: Path, patches=None, **fields) -> dict:
 
 
 def watch_fits(lesson, logdir: Path, **fields) -> tuple[dict, list[np.ndarray]]:
-    """Returns what `run` does, and the fingerprints of what each `fit` was given."""
+    """Returns what `run` does, and the fingerprints of what each `fit` and each
+    `train_step` was given.
+    """
     fit, fitted = keras.Model.fit, []
+    step = getattr(lesson, "train_step", None)
 
     def watch(model, x, *values, **named):
         if isinstance(x, np.ndarray):
             fitted.append(np.unique(find_fingerprints(x)))
         return fit(model, x, *values, **named)
 
-    with mock.patch.object(keras.Model, "fit", watch):
+    def watch_step(*values):
+        for images in values:
+            if isinstance(images, np.ndarray) and images.ndim == 4:
+                fitted.append(np.unique(find_fingerprints(images)))
+        return step(*values)
+
+    with ExitStack() as patched:
+        patched.enter_context(mock.patch.object(keras.Model, "fit", watch))
+        if step is not None:
+            patched.enter_context(mock.patch.object(lesson, "train_step", watch_step))
         return run(lesson, logdir, **fields), fitted
 
 

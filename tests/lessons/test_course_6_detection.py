@@ -1,5 +1,7 @@
 """Digits are found on photographs: targets, losses, decoding, and average precision."""
 
+import re
+
 from lessons import course_6_detection as lesson
 from lessons.__main__ import run_command
 
@@ -7,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 from scipy.special import expit, log_softmax, softmax
 
 from data import Dataset, Split, digits, scenes, weights
@@ -35,7 +38,7 @@ def load_easy() -> tuple[Dataset, scenes.Scenes]:
 PATCHES = {
     "data.scenes.load_scenes": load_easy,
     "lessons.course_6_detection.READER_SCENES": 100,
-    "lessons.course_6_detection.SCENES": lesson.Defaults(16, 80, 1e-2),
+    "lessons.course_6_detection.SCENES": lesson.Defaults(16, 80, 1e-2, window=3),
     "lessons.course_6_detection.FILTERS": (8, 16, 32),
     "lessons.course_6_detection.REPEATS": (0, 1),
     "lessons.course_6_detection.WIDTH": 32,
@@ -95,6 +98,17 @@ def test_it_finds_digits(small_run):
     assert np.mean(overlaps) > 0.3
 
 
+def test_it_learns_from_scenes_of_the_training_alone(small_run):
+    """Each batch is a new one, and the reader has pieces of its own."""
+    dataset, _ = load_easy()
+    assert len(small_run.fitted) == 1 + SMALL["steps"]
+    _, *batches = small_run.fitted
+    assert len(np.unique(np.concatenate(batches))) == 16 * SMALL["steps"]
+    for split in (dataset.validation, dataset.test):
+        scenes_held_out = small.find_fingerprints(split.x)
+        assert not np.isin(scenes_held_out, np.concatenate(batches)).any()
+
+
 def test_figures_are_those_of_the_predictions(small_run):
     saved, (dataset, _) = read_predictions(small_run), load_easy()
     np.testing.assert_array_equal(saved["truth"], dataset.test.y["boxes"])
@@ -110,7 +124,7 @@ def test_figures_are_those_of_the_predictions(small_run):
             assert small_run.metrics[name][key] == pytest.approx(value)
     assert small_run.metrics["test"]["examples"] == 60
     model = keras.models.load_model(small_run.folder / "model.keras")
-    again = lesson.detect(model, dataset.test.x)
+    again = lesson.detect(model, dataset.test.x, 3)
     np.testing.assert_allclose(again.scores, saved["score"], atol=1e-5)
 
 
@@ -136,7 +150,7 @@ def test_targets_and_decode_are_inverse():
         "classes": 30 * np.eye(3, dtype=np.float32)[targets["classes"]],
         "boxes": targets["boxes"],
     }
-    found = lesson.decode(outputs)
+    found = lesson.decode(outputs, window=3)
     for index, labels in enumerate(truth["labels"]):
         boxes, labels = truth["boxes"][index][labels >= 0], labels[labels >= 0]
         shown = found.scores[index] > 0.9
@@ -220,7 +234,8 @@ def test_scores_are_heat_times_class():
     heat[0, 2, 2], heat[0, 2, 3], heat[0, 4, 0] = 2, 1, 0.5  # the second is no peak
     classes = np.random.default_rng(0).normal(size=(1, 5, 5, 2)).astype(np.float32)
     found = lesson.decode(
-        {"heat": heat, "classes": classes, "boxes": np.zeros((1, 5, 5, 4), np.float32)}
+        {"heat": heat, "classes": classes, "boxes": np.zeros((1, 5, 5, 4), np.float32)},
+        window=3,
     )
     expected = {
         expit(value) * softmax(classes[0, row, column])[label]
@@ -231,6 +246,21 @@ def test_scores_are_heat_times_class():
     np.testing.assert_allclose(sorted(likely), sorted(expected), rtol=1e-5)
     assert (np.diff(found.scores[0]) <= 0).all()
     assert (found.labels[found.scores == 0] == -1).all()
+
+
+@pytest.mark.parametrize("window", [1, 3, 5, 25])
+def test_peaks_are_the_maxima_of_a_window(window):
+    heat = np.random.default_rng(0).normal(size=(9, 11)).astype(np.float32)
+    outputs = {
+        "heat": heat[np.newaxis, ..., np.newaxis],
+        "classes": np.zeros((1, 9, 11, 1), np.float32),
+        "boxes": np.zeros((1, 9, 11, 4), np.float32),
+    }
+    found = lesson.decode(outputs, window)
+    highest = ndimage.maximum_filter(heat, window, mode="constant", cval=-np.inf)
+    rows, columns = np.nonzero(heat == highest)
+    places = found.boxes[0][found.scores[0] > 0, :2] // lesson.STRIDE
+    assert {*map(tuple, places)} == {*zip(columns, rows, strict=True)}
 
 
 def test_iou_by_hand_and_by_keras():
@@ -261,6 +291,15 @@ def test_average_precision_by_hand(scores, hits, objects, expected):
         np.array(scores, float), np.array(hits, bool), objects
     )
     assert precision.mean() == pytest.approx(expected)
+
+
+def test_an_object_is_hit_once():
+    """By hand: rows are detections, columns objects."""
+    overlaps = np.array([[0.9, 0.6], [0.8, 0.55], [0.7, 0.4], [0.3, 0.9]])
+    # The second takes what is left, the others find nothing.
+    for threshold, hits in ((0.5, [1, 1, 0, 0]), (0.6, [1, 0, 0, 1]), (0.95, [0] * 4)):
+        np.testing.assert_array_equal(lesson.match(overlaps, threshold), hits)
+    assert lesson.match(np.zeros((2, 0)), 0.5).tolist() == [False, False]
 
 
 def test_average_precision_is_that_of_coco(capfd):
@@ -416,15 +455,31 @@ def test_photos_of_ones_own(tmp_path):
     assert metrics["baseline"]["map50"] > 0.9
 
 
-def test_predict(small_run, tmp_path, capfd):
-    """On a picture twice as large, boxes are twice as large."""
-    image = load_easy()[0].test.x[0]
-    paths = [tmp_path / "small.png", tmp_path / "large.png"]
-    Image.fromarray(image).save(paths[0])
-    Image.fromarray(image.repeat(2, axis=0).repeat(2, axis=1)).save(paths[1])
+def test_predict(small_run, tmp_path, capfd, monkeypatch):
+    """The boxes are those of the picture as it was: on a scene of the test those that
+    were saved, on a picture twice as wide twice as wide as on the same one squeezed.
+    """
+    saved = read_predictions(small_run)
+    # So few steps leave all scores low.
+    monkeypatch.setattr(lesson, "SHOWN", float(saved["score"][0, 1]) - 1e-3)
+    scene = Image.fromarray(load_easy()[0].test.x[0])
+    wide = scene.resize((192, 96))
+    paths = [tmp_path / f"{name}.png" for name in ("scene", "wide", "squeezed")]
+    for picture, path in zip((scene, wide, wide.resize((96, 96))), paths, strict=True):
+        picture.save(path)
     run_command(["predict", str(small_run.folder), *map(str, paths)])
-    lines = capfd.readouterr().out.splitlines()
-    assert sum(line.endswith("found") for line in lines) == 2
+    said = capfd.readouterr().out
+    found = []
+    for path in paths:
+        count, lines = re.search(rf"{path}: (\d+) found\n((?:  .*\n)*)", said).groups()
+        found.append([re.findall(r"\d+", line) for line in lines.splitlines()])
+        assert len(found[-1]) == int(count)
+    first, wide, squeezed = (np.array(rows, int) for rows in found)
+    shown = saved["score"][0] >= lesson.SHOWN
+    np.testing.assert_array_equal(first[:, 0], saved["label"][0][shown])
+    np.testing.assert_allclose(first[:, 2:], saved["prediction"][0][shown], atol=1)
+    np.testing.assert_array_equal(wide[:, :2], squeezed[:, :2])
+    np.testing.assert_allclose(wide[:, 2:], squeezed[:, 2:] * [2, 1, 2, 1], atol=2)
     assert (small_run.folder / "figures/predictions_1.png").is_file()
 
 

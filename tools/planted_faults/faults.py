@@ -407,7 +407,7 @@ TRANSFER, CUT_POINT, PAINTING = (
     "course_9_style_transfer",
 )
 PHOTOS, SHARED = "course_4_photo_search", "course_11_distributed"
-LOCALIZATION = "course_6_localization"
+LOCALIZATION, DETECTION = "course_6_localization", "course_6_detection"
 MAIL, REVIEWS = "course_7_mail_filter", "course_7_text_classification"
 TOGETHER = "tests/test_distributed.py::test_workers_end_with_the_weights_of_one[2]"
 
@@ -434,6 +434,7 @@ STANDSTILLS = {
     CLOTHES: ("main", SEARCHED),
     TRANSFER: ("main", TRANSFERRED),
     LOCALIZATION: ("main", tested(LOCALIZATION)),
+    DETECTION: ("main", tested(DETECTION, "test_it_finds_digits")),
     MAIL: ("main", tested(MAIL)),
     REVIEWS: ("main", tested(REVIEWS)),
     PAINTING: ("main", PAINTED),
@@ -1012,6 +1013,170 @@ def forget_the_class(lesson: ModuleType, patches: Patches) -> None:
         return {**scores, "accuracy": scores["box_right"]}
 
     patches.wrap(lesson, "score", score)
+
+
+# Detection.
+
+
+@fault(
+    "detection: x and y exchanged in the targets",
+    of(DETECTION),
+    tested(DETECTION, "test_targets_of_one_object"),
+)
+def exchange_x_and_y(lesson: ModuleType, patches: Patches) -> None:
+    """Boxes are taken for top, left, bottom, right."""
+
+    def make_targets(original, boxes, *values):
+        return original(boxes[..., [1, 0, 3, 2]], *values)
+
+    patches.wrap(lesson, "make_targets", make_targets)
+
+
+@fault(
+    "detection: offsets dropped when decoding",
+    of(DETECTION),
+    tested(DETECTION, "test_targets_and_decode_are_inverse"),
+)
+def drop_offsets(lesson: ModuleType, patches: Patches) -> None:
+    """Each box has its center in the middle of a place."""
+
+    def decode(original, outputs, *values):
+        boxes = np.array(outputs["boxes"])
+        boxes[..., :2] = 0
+        return original({**outputs, "boxes": boxes}, *values)
+
+    patches.wrap(lesson, "decode", decode)
+
+
+@fault(
+    "detection: what is beside a peak is one as well",
+    of(DETECTION),
+    tested(DETECTION, "test_scores_are_heat_times_class"),
+    during="decode",
+)
+def leave_all_peaks(lesson: ModuleType, patches: Patches) -> None:
+    """No place is compared with those around it."""
+    patches.put(lesson.tf.nn, "max_pool2d", lambda heat, **_: heat)
+
+
+@fault(
+    "detection: heat beside a center is not forgiven",
+    of(DETECTION),
+    tested(DETECTION, "test_losses_are_those_of_numpy"),
+)
+def forgive_nothing(lesson: ModuleType, patches: Patches) -> None:
+    """The target is 1 at centers, 0 elsewhere."""
+    import tensorflow as tf
+
+    def focal_loss(original, logits, heat):
+        return original(logits, tf.cast(heat == 1, tf.float32))
+
+    patches.wrap(lesson, "focal_loss", focal_loss)
+
+
+@fault(
+    "detection: classes and boxes learned at every place",
+    of(DETECTION),
+    tested(DETECTION, "test_losses_are_those_of_numpy"),
+)
+def learn_everywhere(lesson: ModuleType, patches: Patches) -> None:
+    """Empty places count as much as those at a center."""
+    import tensorflow as tf
+
+    def mean_near_centers(original, values, heat):
+        return original(values, tf.ones_like(heat))
+
+    patches.wrap(lesson, "mean_near_centers", mean_near_centers)
+
+
+@fault(
+    "detection: an object is hit twice",
+    of(DETECTION),
+    tested(DETECTION, "test_an_object_is_hit_once"),
+)
+def hit_twice(lesson: ModuleType, patches: Patches) -> None:
+    """A second detection of an object is a hit, too."""
+
+    def match(_, overlaps, threshold):
+        return (overlaps >= threshold).any(axis=1)
+
+    patches.wrap(lesson, "match", match)
+
+
+@fault(
+    "detection: precision as it is, not the best at a higher recall",
+    of(DETECTION),
+    tested(DETECTION, "test_average_precision_by_hand"),
+    during="precision_at_recalls",
+)
+def take_precision_as_it_is(lesson: ModuleType, patches: Patches) -> None:
+    """The curve keeps its teeth."""
+
+    class Plain:
+        accumulate = staticmethod(np.asarray)
+
+    class Numpy:
+        maximum = Plain
+
+        def __getattr__(self, name):
+            return getattr(np, name)
+
+    patches.put(lesson, "np", Numpy())
+
+
+@fault(
+    "detection: a double counts as right",
+    of(DETECTION),
+    tested(DETECTION, "test_errors_by_hand"),
+)
+def forget_what_is_taken(lesson: ModuleType, patches: Patches) -> None:
+    """Objects stay free when a detection was right about them."""
+
+    def judge(original, overlaps, same, free):
+        return original(overlaps, same, np.ones_like(free))
+
+    patches.wrap(lesson, "judge", judge)
+
+
+@fault(
+    "detection: boxes stay where a photo is mirrored",
+    of(DETECTION),
+    tested(DETECTION, "test_mirrored_photos"),
+)
+def leave_boxes(lesson: ModuleType, patches: Patches) -> None:
+    """They are those of the photo before."""
+    patches.put(lesson, "mirror", lambda boxes, width: boxes)
+
+
+@fault(
+    "detection: scenes of the test in training",
+    of(DETECTION),
+    tested(DETECTION, "test_it_learns_from_scenes_of_the_training_alone"),
+)
+def train_on_scenes_of_the_test(lesson: ModuleType, patches: Patches) -> None:
+    """Batches are drawn from the test."""
+
+    def load_data(original, *values):
+        dataset, _ = original(*values)
+        return dataset, functools.partial(lesson.draw_photos, dataset.test)
+
+    patches.wrap(lesson, "load_data", load_data)
+
+
+@fault(
+    "detection: boxes are those of the squeezed picture",
+    of(DETECTION),
+    tested(DETECTION, "test_predict"),
+    during="predict",
+)
+def forget_the_size(lesson: ModuleType, patches: Patches) -> None:
+    """Pictures of one's own have the size of scenes before their size is noted."""
+
+    def read_picture(original, path):
+        image = lesson.Image.fromarray(original(path))
+        return np.asarray(image.resize((lesson.scenes.SIZE, lesson.scenes.SIZE)))
+
+    patches.wrap(lesson.read, "read_picture", read_picture)
 
 
 # Style transfer.
