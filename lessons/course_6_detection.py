@@ -113,17 +113,18 @@ READER_SCENES = 3000  # from which the baseline's network learns to read
 
 
 class Defaults(NamedTuple):
-    """What depends on the kind of pictures: pictures per update, updates, and the
-    highest learning rate.
+    """What depends on the kind of pictures: pictures per update, updates, the highest
+    learning rate, and the places across in which there is one peak.
     """
 
     batch_size: int
     steps: int
     learning_rate: float
+    window: int
 
 
-SCENES = Defaults(batch_size=32, steps=1500, learning_rate=1e-2)
-PHOTOS = Defaults(batch_size=8, steps=600, learning_rate=3e-3)
+SCENES = Defaults(batch_size=32, steps=1500, learning_rate=1e-2, window=3)
+PHOTOS = Defaults(batch_size=8, steps=600, learning_rate=3e-3, window=5)
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,8 @@ class Config(options.Options):
     steps: int | None = None  # updates; if not given 1,500, for photos 600
     # Highest value of the schedule; if not given 1e-2, for photos 3e-3.
     learning_rate: float | None = None
+    # A peak is the hottest of so many places across; if not given 3, for photos 5.
+    window: Annotated[int | None, options.between(1, 99)] = None
     # Standard deviation of a target's Gaussian, in widths and heights of its object.
     spread: Annotated[float, options.between(above=0, high=1)] = 0.12
     class_weight: Annotated[float, options.between(0, 1e6)] = 1.0  # of this loss
@@ -395,18 +398,24 @@ class Detections(NamedTuple):
     labels: np.ndarray
 
 
-def decode(outputs: dict) -> Detections:
+def decode(outputs: dict, window: int) -> Detections:
     """Turns what the heads say into detections: the inverse of `make_targets`.
 
-    A place is a peak if it is the hottest of the 3 x 3 places around it. Its score for
-    a class is its heat times the probability of that class. So a peak can be in the
-    list several times, with a class each; the unlikely ones have low scores.
+    A place is a peak if it is the hottest of the window around it. A small window keeps
+    small objects apart that are close together. But in a large object many places are
+    nearly as hot as the center, and the object has a second peak if it does not fit
+    into the window.
+
+    The score of a peak for a class is its heat times the probability of that class. So
+    a peak can be in the list several times, with a class each; the unlikely ones have
+    low scores.
 
     Args:
         outputs: as `add_heads` says.
+        window: height and width, in places.
     """
     heat = tf.sigmoid(outputs["heat"])
-    highest = tf.nn.max_pool2d(heat, ksize=3, strides=1, padding="SAME")
+    highest = tf.nn.max_pool2d(heat, ksize=window, strides=1, padding="SAME")
     peaks = tf.where(heat == highest, heat, 0.0)
     scores = peaks * tf.nn.softmax(outputs["classes"])  # (n, height, width, classes)
 
@@ -432,9 +441,9 @@ def decode(outputs: dict) -> Detections:
     return Detections(boxes, best, np.where(best > 0, labels, -1))
 
 
-def detect(model: keras.Model, images: np.ndarray) -> Detections:
+def detect(model: keras.Model, images: np.ndarray, window: int) -> Detections:
     """Returns what a network finds in uint8 images (n, height, width, 3)."""
-    return decode(model.predict(images, batch_size=50, verbose=0))
+    return decode(model.predict(images, batch_size=50, verbose=0), window)
 
 
 def iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -795,12 +804,12 @@ def load_data(data: str, data_dir: Path | None) -> tuple[Dataset, Callable]:
 
 
 def draw_found(
-    model: keras.Model, images: np.ndarray, class_names: tuple[str, ...]
+    model: keras.Model, images: np.ndarray, window: int, class_names: tuple[str, ...]
 ) -> np.ndarray:
     """Draws images with the boxes that a network finds, and its heat below."""
     outputs = model.predict(images, verbose=0)
     heat = tf.sigmoid(outputs["heat"]).numpy()
-    return plots.draw_found(images, decode(outputs), heat, class_names, SHOWN)
+    return plots.draw_found(images, decode(outputs, window), heat, class_names, SHOWN)
 
 
 def predict(run, inputs: list[str]) -> predictions.Answers:
@@ -817,7 +826,7 @@ def predict(run, inputs: list[str]) -> predictions.Answers:
             for picture in pictures
         ]
     )
-    found = detect(model, images)
+    found = detect(model, images, run.config["window"])
     lines = []
     for index, (path, picture) in enumerate(zip(inputs, pictures, strict=True)):
         scale = np.array([picture.shape[1] / width, picture.shape[0] / height] * 2)
@@ -842,6 +851,7 @@ def main(config: Config) -> dict:
         config,
         steps=config.steps or defaults.steps,
         learning_rate=config.learning_rate or defaults.learning_rate,
+        window=config.window or defaults.window,
     )
     test = dataset.test
     some = take_first(dataset.validation, 100)  # looked at during training
@@ -892,14 +902,17 @@ def main(config: Config) -> dict:
             run.log(
                 step,
                 **losses,
-                found=lambda: draw_found(model, some.x[:12], dataset.class_names),
+                found=lambda: draw_found(
+                    model, some.x[:12], config.window, dataset.class_names
+                ),
             )
             if (step + 1) % max(1, config.steps // 10) == 0:
-                curves = precision_curves(detect(model, some.x), some.y, classes)
+                found = detect(model, some.x, config.window)
+                curves = precision_curves(found, some.y, classes)
                 run.log(step, "validation", **summarize(curves))
 
         # The test.
-        found = detect(model, test.x)
+        found = detect(model, test.x, config.window)
         curves = precision_curves(found, test.y, classes)
         baseline_curves = precision_curves(baseline, test.y, classes)
         by_class = plots.list_classes(curves, dataset.class_names)
