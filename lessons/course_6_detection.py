@@ -80,7 +80,7 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from lessons.plots import course_6_detection as plots
-from training import command_line, options, predictions, runs
+from training import command_line, options, predictions, runs, schedules
 
 import keras
 import numpy as np
@@ -368,20 +368,6 @@ def train_step(
     gradients = tape.gradient(losses["loss"], model.trainable_variables)
     optimizer.apply(gradients, model.trainable_variables)
     return losses
-
-
-def one_cycle(
-    learning_rate: float, updates: int
-) -> keras.optimizers.schedules.CosineDecay:
-    """Returns a schedule: the learning rate rises for a fifth of the updates, then
-    falls to zero along a cosine.
-    """
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        warmup_target=learning_rate,
-        warmup_steps=updates // 5,
-        decay_steps=updates - updates // 5,
-    )
 
 
 class Detections(NamedTuple):
@@ -887,7 +873,7 @@ def main(config: Config) -> dict:
         model = add_heads(encoder, classes)
         run.graph(model)
         adam = keras.optimizers.Adam(
-            one_cycle(config.learning_rate, config.steps), beta_2=0.99
+            schedules.one_cycle(config.learning_rate, config.steps), beta_2=0.99
         )
         adam.build(model.trainable_variables)
 

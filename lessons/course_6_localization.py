@@ -69,7 +69,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from lessons.plots import course_6_localization as plots
-from training import command_line, options, predictions, runs
+from training import command_line, options, predictions, runs, schedules
 
 import keras
 import numpy as np
@@ -200,20 +200,6 @@ def build_network(forget_places: bool) -> keras.Model:
     return keras.Model(images, {"digit": digit, "box": box}, name="localizer")
 
 
-def one_cycle(
-    learning_rate: float, updates: int
-) -> keras.optimizers.schedules.CosineDecay:
-    """Returns a schedule: the learning rate rises for a quarter of the updates, then
-    falls to zero along a cosine.
-    """
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=learning_rate / 25,
-        warmup_target=learning_rate,
-        warmup_steps=updates // 4,
-        decay_steps=updates - updates // 4,
-    )
-
-
 def take_only(split: Split) -> Split:
     """Returns scenes with the class and the box of their only digit; the box in
     fractions of the picture.
@@ -286,8 +272,14 @@ def main(config: Config) -> dict:
         network.summary()
 
         updates = config.epochs * -(-config.scenes // config.batch_size)
+        schedule = schedules.one_cycle(
+            config.learning_rate,
+            updates,
+            rising=updates // 4,
+            start=config.learning_rate / 25,
+        )
         network.compile(
-            optimizer=keras.optimizers.Adam(one_cycle(config.learning_rate, updates)),
+            optimizer=keras.optimizers.Adam(schedule),
             loss={
                 "digit": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                 "box": BOX_LOSSES[config.box_loss],
