@@ -5,8 +5,7 @@ Shenggan, 2017), or a folder of one's own as Pascal VOC or YOLO have it.
 import hashlib
 import os
 import zipfile
-import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from data import Dataset, Split, photo_folders
+from data import Dataset, Split, annotated, photo_folders
 from data.images import read
 from data.sources import catalog, downloads
 
@@ -59,12 +58,7 @@ SAME_CELLS = (
     (384, 393),
     (386, 391),
 )
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-MAX_BYTES = 1_000_000  # of an annotation, and of a list of names
 MOST = 500  # objects in a picture
-ORDER = ("test", "validation", "train")  # what was met in one stays out of the next
-HELD_OUT = photo_folders.HELD_OUT
-NAMED = 3  # of the files that are told about, how many are named
 
 
 class Annotation(NamedTuple):
@@ -131,7 +125,9 @@ def check_cells(path: Path, file: catalog.File) -> None:
             if not (folder / name).is_dir():
                 raise ValueError(f"{path} has no folder {name}: delete or replace it")
             for part in photo_folders.walk(folder / name):
-                content = hashlib.sha256(read_bytes(part, read.MAX_BYTES)).hexdigest()
+                content = hashlib.sha256(
+                    annotated.read_bytes(part, read.MAX_BYTES)
+                ).hexdigest()
                 digest.update(f"{name}/{part.name} {content}\n".encode())
     if digest.hexdigest() != file.contents:
         raise ValueError(
@@ -198,7 +194,7 @@ def load_box_folder(
         split: [parse(*pair) for pair in pairs] for split, pairs in splits.items()
     }
     everything = [one for part in annotations.values() for one in part]
-    check_memory(folder, len(everything), size)
+    annotated.check_memory(folder, len(everything), size, channels=3)
     if class_names is None:
         class_names = tuple(
             sorted({name for one in everything for name in one.classes})
@@ -207,7 +203,7 @@ def load_box_folder(
         check_classes(annotation, class_names)
 
     print(f"Reading {len(everything):,} photos and their boxes in {folder}", flush=True)
-    photos = draw_missing(folder, read_photos(annotations, size, class_names))
+    photos = annotated.draw_missing(folder, read_photos(annotations, size, class_names))
     most = max(len(labels) for part in photos.values() for _, _, labels in part)
     if not most:
         raise ValueError(f"{folder} has not one box: draw some, or choose another one")
@@ -227,28 +223,13 @@ def list_voc(folder) -> dict[str, list[tuple]]:
     Raises:
         ValueError: photographs and annotations do not match, or the lists are wrong.
     """
-    photos = list_files(folder / "JPEGImages", ENDINGS)
-    drawn = list_files(folder / "Annotations", (".xml",))
-    lists = choose_splits(list_files(folder / "ImageSets/Main", (".txt",)))
-    found = {split: read_names(path) for split, path in lists.items()}
-    found = found or {"train": sorted(photos | drawn)}
-    used = Counter(name for names in found.values() for name in names)
-    twice = [name for name, count in used.items() if count > 1]
-    if twice:
-        raise ValueError(
-            f"{folder / 'ImageSets'} lists {name_some(twice)} more than once, expected "
-            "each photo in one of the lists train, val and test"
-        )
-    complain(
-        folder,
-        [name for name in used if name not in drawn],
-        [name for name in used if name not in photos],
+    drawn = annotated.list_files(folder / "Annotations", (".xml",))
+    what = (
+        "photos without boxes",
+        "files of boxes without a photo",
         "Annotations/NAME.xml for JPEGImages/NAME.jpg",
     )
-    return {
-        split: [(drawn[name], photos[name]) for name in names]
-        for split, names in found.items()
-    }
+    return annotated.pair_listed(folder, "ImageSets/Main", drawn, what)
 
 
 def list_yolo(folder) -> tuple[dict[str, list[tuple]], tuple[str, ...]]:
@@ -260,19 +241,7 @@ def list_yolo(folder) -> tuple[dict[str, list[tuple]], tuple[str, ...]]:
     Raises:
         ValueError: it has another layout, or photographs and annotations do not match.
     """
-    names = [name for names in photo_folders.NAMES.values() for name in names]
-    places = {
-        name: (folder / "images" / name, folder / "labels" / name) for name in names
-    }
-    places |= {
-        name: (folder / name / "images", folder / name / "labels")
-        for name in names
-        if not places[name][0].is_dir()
-    }
-    places = {name: pair for name, pair in places.items() if pair[0].is_dir()}
-    chosen = choose_splits(places)
-    if not chosen:
-        chosen = {"train": (folder / "images", folder / "labels")}
+    chosen = annotated.find_places(folder, "images", "labels")
     if not all(labels.is_dir() for _, labels in chosen.values()):
         raise ValueError(
             f"{folder} has neither a folder Annotations (Pascal VOC) nor folders "
@@ -281,15 +250,17 @@ def list_yolo(folder) -> tuple[dict[str, list[tuple]], tuple[str, ...]]:
         )
     splits = {}
     for split, (images, labels) in chosen.items():
-        photos = list_files(images, ENDINGS)
-        drawn = list_files(labels, (".txt",))
+        photos = annotated.list_files(images, annotated.ENDINGS)
+        drawn = annotated.list_files(labels, (".txt",))
         drawn.pop("classes", None)
         lonely = [name for name in drawn if name not in photos]
         if not photos or lonely or not drawn:
-            complain(
+            annotated.complain(
                 folder,
-                [] if drawn else sorted(photos),
-                lonely,
+                {
+                    "photos without boxes": [] if drawn else sorted(photos),
+                    "files of boxes without a photo": lonely,
+                },
                 "labels/NAME.txt for images/NAME.jpg",
             )
         splits[split] = [(drawn.get(name), photos[name]) for name in sorted(photos)]
@@ -311,134 +282,19 @@ def keep_apart(
     }
     left_out = {split: set() for split in splits}
     for group in together:
-        holding = [split for split in ORDER if group & names.get(split, set())]
+        holding = [
+            split for split in annotated.ORDER if group & names.get(split, set())
+        ]
         for split in holding[1:]:
             left_out[split] |= group & names[split]
     for split, left in left_out.items():
         if left:
             what = f"Photos for {split} that show the same as one of another split"
-            print(f"{what}, left out: {tally(sorted(left))}")
+            print(f"{what}, left out: {annotated.tally(sorted(left))}")
     return {
         split: [pair for pair in pairs if pair[1].stem not in left_out[split]]
         for split, pairs in splits.items()
     }
-
-
-def list_files(folder, endings: tuple[str, ...]) -> dict:
-    """Returns the files in a folder that end so by their names without the ending; of
-    a folder that is not there, none.
-
-    Raises:
-        ValueError: two have the same name.
-    """
-    if not folder.is_dir():
-        return {}
-    files = {}
-    for path in photo_folders.list_children(folder):
-        if path.name.lower().endswith(endings):
-            if path.stem in files:
-                raise ValueError(
-                    f"{folder} has {files[path.stem].name} and {path.name}, expected "
-                    "one file of each name: rename one"
-                )
-            files[path.stem] = path
-    return files
-
-
-def choose_splits(found: dict) -> dict:
-    """Returns what there is for "train", "validation" and "test", by the names that
-    they go by; nothing if there is none to learn from.
-    """
-    splits = {}
-    for split, names in photo_folders.NAMES.items():
-        for name in names:
-            if name in found and split not in splits:
-                splits[split] = found[name]
-    if "train" not in splits and "trainval" in found:
-        splits["train"] = found["trainval"]
-    if "train" not in splits:
-        return {}
-    if "validation" in splits and "test" not in splits:
-        splits["test"] = splits.pop("validation")
-    return splits
-
-
-def complain(folder, photos: list[str], annotations: list[str], expected: str) -> None:
-    """Checks that photographs and annotations match.
-
-    Args:
-        folder: that they are in.
-        photos: names of those without an annotation.
-        annotations: names of those without a photograph.
-        expected: what should be there.
-
-    Raises:
-        ValueError: they do not.
-    """
-    wrong = []
-    if photos:
-        wrong.append(f"photos without boxes, {tally(photos)}")
-    if annotations:
-        wrong.append(f"files of boxes without a photo, {tally(annotations)}")
-    if wrong:
-        raise ValueError(
-            f"{folder} has {', and '.join(wrong)}, expected a file {expected}: add "
-            "what is missing, or remove its counterpart"
-        )
-
-
-def tally(names: list[str]) -> str:
-    """Returns how many there are and the first of them, such as "2 (a, b)"."""
-    return f"{len(names):,} ({name_some(names)})"
-
-
-def name_some(names: list[str]) -> str:
-    """Returns the first names in a text."""
-    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
-
-
-def read_bytes(path, most: int = MAX_BYTES) -> bytes:
-    """Returns the bytes of a file, which may be in a zip archive.
-
-    Raises:
-        ValueError: it is too large, or damaged.
-        OSError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(most + 1)
-    except (zlib.error, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is damaged ({error}): replace it") from None
-    if len(content) > most:
-        raise ValueError(
-            f"{path} has more than {most / 1e6:g} MB, expected the boxes of a photo or "
-            "a list of names"
-        )
-    return content
-
-
-def read_names(path) -> list[str]:
-    """Returns the lines of a file that are not empty.
-
-    Raises:
-        ValueError: it is no text.
-        OSError: it cannot be read.
-    """
-    lines = [line.strip() for line in decode(path).splitlines()]
-    return [line for line in lines if line]
-
-
-def decode(path) -> str:
-    """Returns the text of a file.
-
-    Raises:
-        ValueError: it is no text.
-        OSError: it cannot be read.
-    """
-    try:
-        return read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is no text in UTF-8: save it as that") from None
 
 
 def read_class_names(folder) -> tuple[str, ...]:
@@ -449,11 +305,11 @@ def read_class_names(folder) -> tuple[str, ...]:
     """
     for path in (folder / "classes.txt", folder / "labels" / "classes.txt"):
         if path.is_file():
-            return tuple(read_names(path))
+            return tuple(annotated.read_names(path))
     for path in (folder / "data.yaml", folder / "data.yml"):
         if path.is_file():
             try:
-                content = yaml.safe_load(decode(path))
+                content = yaml.safe_load(annotated.decode(path))
             except yaml.YAMLError as error:
                 text = " ".join(str(error).split())
                 raise ValueError(f"{path} cannot be read as YAML ({text})") from None
@@ -541,7 +397,7 @@ def parse_xml(path) -> ElementTree.Element:
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     try:
-        parser.Parse(read_bytes(path), True)
+        parser.Parse(annotated.read_bytes(path), True)
     except expat.ExpatError as error:
         raise ValueError(
             f"{path} cannot be read as XML ({error}): correct or replace it"
@@ -576,7 +432,7 @@ def parse_yolo(path, photo) -> Annotation:
         OSError: it cannot be read.
     """
     boxes, classes = [], []
-    for number, line in enumerate(decode(path).splitlines(), start=1):
+    for number, line in enumerate(annotated.decode(path).splitlines(), start=1):
         words = line.split()
         if not words:
             continue
@@ -610,21 +466,6 @@ def check_classes(annotation: Annotation, class_names: tuple[str, ...]) -> None:
             )
 
 
-def check_memory(folder, count: int, size: tuple[int, int]) -> None:
-    """Checks that the photographs fit into memory.
-
-    Raises:
-        ValueError: they do not.
-    """
-    most = photo_folders.MAX_BYTES // (size[0] * size[1] * 3)
-    if count > most:
-        raise ValueError(
-            f"{folder} holds {count:,} photos, expected at most {most:,}, which fill "
-            f"{photo_folders.MAX_BYTES / 1e9:g} GB of memory: move some away, or use "
-            "smaller images"
-        )
-
-
 def read_photos(
     annotations: dict[str, list[Annotation]],
     size: tuple[int, int],
@@ -642,7 +483,7 @@ def read_photos(
     """
     splits, met, left_out, wrong = {}, {}, [], defaultdict(list)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for split in ORDER:
+        for split in annotated.ORDER:
             listed = annotations.get(split, [])
             images = pool.map(lambda one: read_image(one, size), listed)
             usable = []
@@ -670,7 +511,7 @@ def read_photos(
                 splits[split] = usable
     photo_folders.report(left_out, sum(map(len, annotations.values())))
     for what, names in wrong.items():
-        print(f"{what}: {tally(names)}")
+        print(f"{what}: {annotated.tally(names)}")
     return splits
 
 
@@ -683,10 +524,9 @@ def read_image(
     Raises:
         ValueError: its annotation says another size.
     """
-    try:
-        picture = read.read_picture(annotation.photo)
-    except (ValueError, OSError) as error:
-        return str(error).removeprefix(str(annotation.photo)).strip(), (0, 0)
+    picture = annotated.read_photo(annotation.photo)
+    if isinstance(picture, str):
+        return picture, (0, 0)
     shape = (picture.shape[1], picture.shape[0])
     if annotation.size not in (None, shape):
         raise ValueError(
@@ -729,32 +569,6 @@ def put_right(
         if done.any():
             wrong[what] += [annotation.path.name] * int(done.sum())
     return inside[kept], kept
-
-
-def draw_missing(folder, splits: dict[str, list]) -> dict[str, list]:
-    """Draws a fifth of the photographs for each split that is missing, always the same.
-
-    Raises:
-        ValueError: a split has no photographs, or there are too few to draw from.
-    """
-    for split, part in splits.items():
-        if split != "train" and not part:
-            raise ValueError(f"{folder} has no usable photo for the {split}: add some")
-    missing = [split for split in ("test", "validation") if split not in splits]
-    if len(splits["train"]) < 1 + len(missing):
-        uses = ["one to learn from", *(f"one for the {split}" for split in missing)]
-        raise ValueError(
-            f"{folder} has {len(splits['train'])} usable photos to learn from, "
-            f"expected at least {1 + len(missing)}: {' and '.join(uses)}"
-        )
-    random = np.random.default_rng(0)
-    for split in missing:
-        train = splits["train"]
-        drawn = random.permutation(len(train))[: max(1, round(len(train) / HELD_OUT))]
-        drawn = set(drawn.tolist())
-        splits[split] = [train[index] for index in sorted(drawn)]
-        splits["train"] = [one for index, one in enumerate(train) if index not in drawn]
-    return splits
 
 
 def pad(photos: list[tuple], size: tuple[int, int], most: int) -> Split:

