@@ -1,10 +1,12 @@
 """Measures the lessons beside what a learner would use instead.
 
-    python -m benchmarks [NAME...]
+    python -m benchmarks [--avx2] [NAME...]
 
 Prints what each benchmark finds and writes it to benchmarks/RESULTS.md, where the
-others keep theirs. Each section names its machine. All together take three quarters of
-an hour: let nothing else run beside them.
+others keep theirs. A section has two parts, for a CPU that computes bfloat16 and for
+one with AVX2 and nothing more, as most laptops have; each names its machine. All
+together take three quarters of an hour, without bfloat16 twice as long: let nothing
+else run beside them.
 """
 
 import argparse
@@ -18,7 +20,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from training import command_line
+from training import command_line, device
 
 import psutil
 
@@ -37,6 +39,13 @@ BENCHMARKS = (
     "peak",
     "growth",
 )
+KINDS = ("with bfloat16", "with AVX2 and nothing more")
+# What keeps TensorFlow, XLA and PyTorch from the rest of a larger CPU.
+AVX2 = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 TITLE = "# Results of the benchmarks\n"
 
@@ -53,15 +62,24 @@ def main() -> None:
         metavar="NAME",
         help=f"which: {', '.join(BENCHMARKS)}; all if none is given",
     )
-    names = parser.parse_args().names or BENCHMARKS
+    parser.add_argument(
+        "--avx2", action="store_true", help="imitate a CPU with AVX2 and nothing more"
+    )
+    arguments = parser.parse_args()
+    names = arguments.names or BENCHMARKS
     for name in names:
         if name not in BENCHMARKS:
             raise ValueError(
                 f"received {name!r}, expected a benchmark: {', '.join(BENCHMARKS)}"
             )
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the ways are compared on the processor
+    if arguments.avx2:
+        os.environ.update(AVX2)
+    kind = KINDS[device.choose_precision("auto") != "bfloat16"]
     machine = describe_machine()
-    print(machine)
+    if arguments.avx2:
+        machine = f"Limited to AVX2 by {write_settings(AVX2)}: {machine}"
+    print(f"{machine}\n{kind}")
     for name in names:
         benchmark = importlib.import_module(f"benchmarks.{name}")
         load = psutil.getloadavg()[0]
@@ -72,25 +90,46 @@ def main() -> None:
             f"Measured on {time.strftime('%Y-%m-%d')}, commit {find_commit()}, in "
             f"{minutes:.1f} minutes, load before {load:.1f}."
         )
-        section = (
-            f"## {name}\n\n{benchmark.__doc__.strip()}\n\n{found.strip()}\n\n"
-            f"{machine} {when}\n"
-        )
         print(f"\n## {name}\n\n{found}\n\n{when}", flush=True)
-        keep(name, section)
+        keep(name, kind, benchmark.__doc__, f"{found.strip()}\n\n{machine} {when}")
 
 
-def keep(name: str, section: str) -> None:
-    """Writes a section of `RESULTS.md` in its place; the others stay."""
+def keep(name: str, kind: str, description: str, found: str) -> None:
+    """Writes a part of a section of `RESULTS.md` in its place; the others stay.
+
+    Args:
+        name: of the benchmark.
+        kind: of the machine, one of `KINDS`.
+        description: what is measured, beside what.
+        found: tables and machine, in Markdown.
+    """
     text = RESULTS.read_text("utf-8") if RESULTS.exists() else ""
-    _head, *parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
-    sections = {
-        part.split("\n", 1)[0].removeprefix("## "): part.rstrip() + "\n"
-        for part in parts
-    }
-    sections[name] = section
+    sections = split_at(text, "## ")
+    parts = split_at(sections.get(name, ""), "### ")
+    parts[kind] = f"### {kind}\n\n{found}\n"
+    ordered = [parts[other] for other in KINDS if other in parts]
+    sections[name] = "\n".join([f"## {name}\n\n{description.strip()}\n", *ordered])
     ordered = [sections[other] for other in BENCHMARKS if other in sections]
     RESULTS.write_text("\n".join([TITLE, *ordered]), "utf-8")
+
+
+def split_at(text: str, mark: str) -> dict[str, str]:
+    """Returns the parts of a text in Markdown that begin with a heading, by its words.
+
+    Args:
+        text: what stands before the first heading is left out.
+        mark: of the headings, such as "## ".
+    """
+    parts = re.split(rf"^(?={mark})", text, flags=re.MULTILINE)[1:]
+    return {
+        part.split("\n", 1)[0].removeprefix(mark): part.rstrip() + "\n"
+        for part in parts
+    }
+
+
+def write_settings(settings: dict[str, str]) -> str:
+    """Returns environment variables as a shell takes them."""
+    return " ".join(f"{name}={value}" for name, value in settings.items())
 
 
 def describe_machine() -> str:

@@ -110,16 +110,24 @@ def test_table_has_the_median_of_ratios_round_by_round():
     assert "requirements-bench.txt" in read_table(table, "missing")[1]
 
 
-def test_results_keep_the_other_benchmarks(tmp_path, monkeypatch):
+def test_results_keep_the_other_benchmarks_and_machines(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "RESULTS", tmp_path / "RESULTS.md")
-    command.keep("mlp", "## mlp\n\nold\n")
-    command.keep("cnn", "## cnn\n\nfirst\n")
-    command.keep("mlp", "## mlp\n\nnew\n")
+    fast, slow = command.KINDS
+    command.keep("mlp", slow, "About it.", "old")
+    command.keep("cnn", slow, "About that.", "slow")
+    command.keep("mlp", slow, "About it.", "new")
+    command.keep("cnn", fast, "About that, again.", "fast")
     text = (tmp_path / "RESULTS.md").read_text()
     assert [line for line in text.splitlines()[1:] if line] == [
         "## cnn",
-        "first",
+        "About that, again.",
+        f"### {fast}",
+        "fast",
+        f"### {slow}",
+        "slow",
         "## mlp",
+        "About it.",
+        f"### {slow}",
         "new",
     ]
 
