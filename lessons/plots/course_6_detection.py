@@ -8,7 +8,13 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 COLUMNS = 6  # pictures in a row
-SIDE = 320  # pixels, to which the longer side of a small picture is enlarged
+# Boxes in a row of pictures, if they all had as many, from which on their colors alone
+# say what they are.
+CROWD = 48
+# Of the classes; if there are more, they begin again.
+COLORS = [
+    tuple(round(255 * part) for part in color) for color in colormaps["tab10"].colors
+]
 
 
 def draw_found(images: np.ndarray, found, heat: np.ndarray, class_names, least: float):
@@ -24,11 +30,16 @@ def draw_found(images: np.ndarray, found, heat: np.ndarray, class_names, least: 
     Returns:
         uint8 `(height, width, 3)`.
     """
-    rows = []
+    drawn = []
+    for image, boxes, scores, labels in zip(images, *found, strict=True):
+        shown = scores >= least
+        texts = [class_names[label] for label in labels[shown]]
+        names = name_boxes(texts, class_names, COLUMNS)
+        drawn.append(draw_picture(image, boxes[shown], labels[shown], names, COLUMNS))
+    rows = [draw_legend(class_names)]
     for start in range(0, len(images), COLUMNS):
         part = slice(start, start + COLUMNS)
-        some = type(found)(*(values[part] for values in found))
-        rows.append(draw_boxes(images[part], some, class_names, least))
+        rows.append(figures.draw_grid(drawn[part], columns=COLUMNS))
         colored = colormaps["inferno"](heat[part, ..., 0])[..., :3]
         rows.append(figures.draw_grid(255 * colored, columns=COLUMNS))
     return np.concatenate(rows)
@@ -46,31 +57,75 @@ def draw_boxes(pictures, found, class_names, least: float) -> np.ndarray:
     Returns:
         uint8 `(height, width, 3)`.
     """
-    drawn = [
-        draw_picture(picture, boxes[scores >= least], labels[scores >= least], names)
-        for picture, boxes, scores, labels, names in zip(
-            pictures, *found, [class_names] * len(pictures), strict=True
-        )
-    ]
-    return figures.draw_grid(drawn, columns=min(COLUMNS, max(2, len(drawn))))
+    columns = min(COLUMNS, len(pictures))
+    drawn = []
+    for picture, boxes, scores, labels in zip(pictures, *found, strict=True):
+        shown = scores >= least
+        texts = [
+            f"{class_names[label]} {score:.0%}"
+            for label, score in zip(labels[shown], scores[shown], strict=True)
+        ]
+        names = name_boxes(texts, class_names, columns)
+        drawn.append(draw_picture(picture, boxes[shown], labels[shown], names, columns))
+    grid = figures.draw_grid(drawn, columns=columns)
+    return np.concatenate([draw_legend(class_names), grid])
 
 
-def draw_picture(picture, boxes, labels, class_names) -> np.ndarray:
-    """Draws boxes over a picture, those of each class in a color of their own."""
-    scale = SIDE / max(picture.shape[:2])
-    height, width = (max(1, round(scale * side)) for side in picture.shape[:2])
-    canvas = Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST)
+def name_boxes(texts: list[str], class_names, columns: int) -> list[str]:
+    """Returns what is written at the boxes of a picture: nothing where they are many
+    for its size, and the legend has a color for each class.
+    """
+    crowded = columns * len(texts) >= CROWD and len(class_names) <= len(COLORS)
+    return [""] * len(texts) if crowded else texts
+
+
+def draw_legend(class_names) -> np.ndarray:
+    """Draws a line with the color of each class, uint8 `(height, 960, 3)`; nothing
+    where there are more classes than colors.
+    """
+    if len(class_names) > len(COLORS):
+        return np.zeros((0, figures.WIDTH, 3), np.uint8)
+    canvas = Image.new("RGB", (figures.WIDTH, figures.LINE + 4), "white")
     draw = ImageDraw.Draw(canvas)
-    # The most certain last, on top of the others.
-    for box, label in zip(boxes[::-1], labels[::-1], strict=True):
-        left, top, right, bottom = (round(float(scale * side)) for side in box)
-        color = tuple(round(255 * part) for part in colormaps["tab10"](label % 10)[:3])
-        draw.rectangle((left, top, right, bottom), outline=color, width=4)
-        name = class_names[label]
-        font = figures.choose_font(name).font_variant(size=28)
-        place = (left, max(0, top - 32))
-        draw.rectangle(draw.textbbox(place, name, font), fill=color)
-        draw.text(place, name, "white", font)
+    left = 3
+    for name, color in zip(class_names, COLORS, strict=False):
+        font = figures.choose_font(name)
+        draw.rectangle((left, 5, left + 10, 15), color)
+        draw.text((left + 15, 2), name, "black", font)
+        left += round(draw.textlength(name, font)) + 30
+    return np.asarray(canvas)
+
+
+def draw_picture(picture, boxes, labels, names: list[str], columns: int) -> np.ndarray:
+    """Scales a picture to the width that it has in a grid, and draws boxes over it,
+    those of each class in a color of their own.
+
+    Args:
+        picture: uint8 `(height, width, 3)`.
+        boxes: left, top, right, bottom in pixels, the most certain first, `(n, 4)`.
+        labels: the class of each, `(n,)`.
+        names: one above each box; "" for none.
+        columns: of the grid.
+    """
+    side = figures.WIDTH // columns - 6
+    scale = side / max(picture.shape[:2])
+    width, height = (max(1, round(scale * pixels)) for pixels in picture.shape[1::-1])
+    canvas = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
+    draw = ImageDraw.Draw(canvas)
+    corners = np.round(scale * np.asarray(boxes)).astype(int).tolist()
+    colors = [COLORS[label % len(COLORS)] for label in labels]
+    # The most certain last, on top of the others; names on top of all boxes.
+    order = range(len(boxes))[::-1]
+    for index in order:
+        draw.rectangle(corners[index], outline=colors[index], width=2)
+    for index in order:
+        if names[index]:
+            font = figures.choose_font(names[index])
+            _, _, wide, high = draw.textbbox((0, 0), names[index], font)
+            left = max(0, min(corners[index][0], width - wide - 3))
+            top = max(0, corners[index][1] - high - 2)
+            draw.rectangle((left, top, left + wide + 2, top + high + 2), colors[index])
+            draw.text((left + 2, top), names[index], "white", font)
     return np.asarray(canvas)
 
 
