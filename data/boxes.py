@@ -59,6 +59,9 @@ SAME_CELLS = (
     (386, 391),
 )
 MOST = 500  # objects in a picture
+# In widths and heights of the photo. A larger number in a file of YOLO is in pixels.
+MOST_RELATIVE = 2
+PHOTO = f"NAME{', '.join(annotated.ENDINGS[:-1])} or {annotated.ENDINGS[-1]}"
 
 
 class Annotation(NamedTuple):
@@ -196,17 +199,14 @@ def load_box_folder(
     everything = [one for part in annotations.values() for one in part]
     annotated.check_memory(folder, len(everything), size, channels=3)
     if class_names is None:
-        class_names = tuple(
-            sorted({name for one in everything for name in one.classes})
-        )
+        names = {name for one in everything for name in one.classes}
+        class_names = tuple(sorted(names - {""}))
     for annotation in everything:
         check_classes(annotation, class_names)
 
     print(f"Reading {len(everything):,} photos and their boxes in {folder}", flush=True)
     photos = annotated.draw_missing(folder, read_photos(annotations, size, class_names))
-    most = max(len(labels) for part in photos.values() for _, _, labels in part)
-    if not most:
-        raise ValueError(f"{folder} has not one box: draw some, or choose another one")
+    most = check_boxes(folder, photos, class_names)
     made = {split: pad(part, size, most) for split, part in photos.items()}
     counts = ", ".join(
         f"{len(made[split].x)} for {split}" for split in photo_folders.NAMES
@@ -225,9 +225,9 @@ def list_voc(folder) -> dict[str, list[tuple]]:
     """
     drawn = annotated.list_files(folder / "Annotations", (".xml",))
     what = (
-        "photos without boxes",
+        "photos without a file of boxes",
         "files of boxes without a photo",
-        "Annotations/NAME.xml for JPEGImages/NAME.jpg",
+        f"Annotations/NAME.xml for JPEGImages/{PHOTO}",
     )
     return annotated.pair_listed(folder, "ImageSets/Main", drawn, what)
 
@@ -258,10 +258,10 @@ def list_yolo(folder) -> tuple[dict[str, list[tuple]], tuple[str, ...]]:
             annotated.complain(
                 folder,
                 {
-                    "photos without boxes": [] if drawn else sorted(photos),
+                    "photos without a file of boxes": [] if drawn else sorted(photos),
                     "files of boxes without a photo": lonely,
                 },
-                "labels/NAME.txt for images/NAME.jpg",
+                f"labels/NAME.txt for images/{PHOTO}",
             )
         splits[split] = [(drawn.get(name), photos[name]) for name in sorted(photos)]
     return splits, read_class_names(folder)
@@ -428,7 +428,7 @@ def parse_yolo(path, photo) -> Annotation:
     """Reads an annotation of YOLO.
 
     Raises:
-        ValueError: a line is not a class and four numbers.
+        ValueError: a line is not a class and four numbers, or they are in pixels.
         OSError: it cannot be read.
     """
     boxes, classes = [], []
@@ -444,6 +444,12 @@ def parse_yolo(path, photo) -> Annotation:
                 f"{path}, line {number}, is {line[:80]!r}, expected a class and four "
                 "numbers: x and y of the middle, width, height"
             ) from None
+        if max(x, y, width, height) > MOST_RELATIVE:
+            raise ValueError(
+                f"{path}, line {number}, is {line[:80]!r}, expected numbers from 0 to "
+                "1: divide x and width by the width of the photo, y and height by its "
+                "height"
+            )
         boxes.append([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
     boxes = np.reshape(np.array(boxes, np.float64), (-1, 4))
     return Annotation(path, photo, boxes, classes, None, relative=True)
@@ -569,6 +575,40 @@ def put_right(
         if done.any():
             wrong[what] += [annotation.path.name] * int(done.sum())
     return inside[kept], kept
+
+
+def check_boxes(folder, photos: dict[str, list], class_names: tuple[str, ...]) -> int:
+    """Checks that there are boxes in each split, and prints for which classes there are
+    none to learn from.
+
+    Args:
+        folder: that they are in.
+        photos: of each split, as `read_photos` returns them.
+        class_names: the name of each class.
+
+    Returns:
+        The most boxes on a photograph.
+
+    Raises:
+        ValueError: a split has no box.
+    """
+    counts = {
+        split: [len(labels) for _, _, labels in part] for split, part in photos.items()
+    }
+    if not any(map(any, counts.values())):
+        raise ValueError(f"{folder} has not one box: draw some, or choose another one")
+    for split in photo_folders.NAMES:
+        if not any(counts[split]):
+            raise ValueError(
+                f"{folder} has no box on its photos for {split} (there are "
+                f"{len(counts[split])}), expected at least one: draw some, or put "
+                "other photos there"
+            )
+    learned = {label for _, _, labels in photos["train"] for label in labels.tolist()}
+    others = [name for label, name in enumerate(class_names) if label not in learned]
+    if others:
+        print(f"Classes without a box to learn from: {annotated.tally(others)}")
+    return max(map(max, counts.values()))
 
 
 def pad(photos: list[tuple], size: tuple[int, int], most: int) -> Split:

@@ -186,6 +186,13 @@ def test_a_photo_may_have_no_boxes(voc, yolo, capsys):
     assert "Photos without boxes: 2 (" in said
 
 
+def test_classes_without_a_box_to_learn_from(yolo, capsys):
+    (yolo / "classes.txt").write_text("cat\ndog\nhorse\n")
+    assert load(yolo).class_names == ("cat", "dog", "horse")
+    said = capsys.readouterr().out
+    assert "Classes without a box to learn from: 1 (horse)" in said
+
+
 def find_boxes(dataset):
     rows = [split.y["boxes"][split.y["labels"] >= 0] for split in dataset[:3]]
     return np.concatenate(rows)
@@ -294,6 +301,16 @@ def spoil(voc, yolo, what):
     elif what == "not one box":
         for path in voc.rglob("*.xml"):
             write_voc(path, [])
+    elif what == "empty file":
+        annotation.write_text("")
+    elif what.endswith("without boxes"):
+        (voc / "ImageSets/Main").mkdir(parents=True)
+        names = {"train": "012", "val": "345", "test": "6789"}
+        for split, numbers in names.items():
+            lines = [f"照片 {number}\n" for number in numbers]
+            (voc / f"ImageSets/Main/{split}.txt").write_text("".join(lines))
+        for number in names[what.split()[0]]:
+            write_voc(voc / f"Annotations/照片 {number}.xml", [])
     elif what == "no layout":
         (voc / "Annotations").rename(voc / "Boxes")
     elif what == "no folder":
@@ -306,6 +323,11 @@ def spoil(voc, yolo, what):
         labels.write_text("cat 0.5 0.5 0.1 0.1")
     elif what == "no text":
         labels.write_bytes(b"\xff\xfe\x00\x01")
+    elif what == "pixels":
+        labels.write_text("0 0.5 0.5 0.1 0.1\n0 30 40 40 40")
+    elif what == "unknown photos":
+        for path in (yolo / "images").iterdir():
+            path.rename(path.with_suffix(".heic"))
     elif what == "labels only":
         (yolo / "images/3.jpg").unlink()
     elif what == "no labels":
@@ -322,6 +344,7 @@ def spoil(voc, yolo, what):
             {"no YAML": "names: [cat", "no list": "names: cat", "tag": TAG}[what]
         )
     yolos = {"class", "four words", "class by name", "no text", "labels only"}
+    yolos |= {"pixels", "unknown photos"}
     yolos |= {"no labels", "all labels empty", "no names", "no YAML", "no list", "tag"}
     return yolo if what in yolos else voc
 
@@ -342,29 +365,41 @@ TAG = "names: !!python/object/apply:os.getcwd []"
             "missing corner",
             r"照片 3.xml has nothing for bndbox/xmax, expected a number",
         ),
-        ("no name", r"照片 3.xml has a box of class '', expected one of"),
+        ("no name", r"照片 3.xml has a box of class '', expected one of: cat, dog$"),
         ("too many", r"照片 3.xml has 600 boxes, expected at most 500"),
         ("too long", r"照片 3.xml has more than 1 MB"),
-        ("no annotation", r"photos without boxes, 1 \(照片 3\), expected a file Annot"),
+        (
+            "no annotation",
+            r"photos without a file of boxes, 1 \(照片 3\), expected a file",
+        ),
         ("no photo", r"files of boxes without a photo, 1 \(照片 3\), expected a file"),
         ("two endings", r"照片 3.jpg and 照片 3.png, expected one file of each name"),
         ("listed twice", r"lists 照片 3, 照片 4 more than once"),
-        ("listed, not there", r"photos without boxes, 1 \(照片 30\), and files of"),
+        (
+            "listed, not there",
+            r"photos without a file of boxes, 1 \(照片 30\), and files",
+        ),
         ("too few", r"1 usable photos to learn from, expected at least 3"),
         ("not one box", r"has not one box: draw some"),
+        ("empty file", r"照片 3.xml cannot be read as XML \(no element found"),
+        ("train without boxes", r"no box on its photos for train \(there are 3\)"),
+        ("val without boxes", r"no box on its photos for validation \(there are 3\)"),
+        ("test without boxes", r"no box on its photos for test \(there are 4\)"),
         ("no layout", r"neither a folder Annotations .* nor folders images and labels"),
         ("no folder", r"nowhere is not a folder, expected one of photos and their"),
         ("class", r"3.txt has a box of class 2, expected one of: 0 cat, 1 dog"),
         ("four words", r"3.txt, line 2, is '0 0.5 0.5 0.1', expected a class and four"),
         ("class by name", r"3.txt, line 1, is 'cat 0.5 .*expected a class and four"),
         ("no text", r"3.txt is no text in UTF-8"),
+        ("pixels", r"3.txt, line 2, is '0 30 40 40 40', expected numbers from 0 to 1"),
+        ("unknown photos", r"files of boxes without a photo, 10 .*NAME.jpg, .jpeg, "),
         (
             "labels only",
             r"files of boxes without a photo, 1 \(3\), expected a file labels",
         ),
         (
             "no labels",
-            r"photos without boxes, 10 \(0, 1, 2, \.\.\.\), expected a file lab",
+            r"photos without a file of boxes, 10 \(0, 1, 2, \.\.\.\), expected",
         ),
         ("all labels empty", r"has not one box: draw some"),
         ("no names", r"neither classes.txt nor data.yaml, expected one of them"),
