@@ -206,6 +206,25 @@ ENTRIES = {
             ),
             others="exercises 15 and 17",
         ),
+        Entry(
+            "shakespeare",
+            "tiny Shakespeare, 40,000 lines of his plays",
+            "public domain",
+            (),
+            (
+                File(
+                    "text/tinyshakespeare.txt",
+                    1_115_394,
+                    "sha256:86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+                    (
+                        "https://storage.googleapis.com/download.tensorflow.org/data/shakespeare.txt",
+                        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+                        "https://cdn.jsdelivr.net/gh/karpathy/char-rnn@master/data/tinyshakespeare/input.txt",
+                    ),
+                ),
+            ),
+            others="course_7_writing --text shakespeare",
+        ),
         # Keras names no checksum of MobileNetV2's file. This one was found in two
         # projects that have nothing to do with each other, one of which took the file
         # from Keras's storage, the other from the release.
