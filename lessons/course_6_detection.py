@@ -812,7 +812,7 @@ def predict(run, inputs: list[str]) -> predictions.Answers:
             for picture in pictures
         ]
     )
-    found = detect(model, images, run.config["window"])
+    found = detect(model, images, run.config["hyperparameters"]["window"])
     lines = []
     for index, (path, picture) in enumerate(zip(inputs, pictures, strict=True)):
         scale = np.array([picture.shape[1] / width, picture.shape[0] / height] * 2)
