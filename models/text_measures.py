@@ -26,7 +26,7 @@ def score_ngrams(
         learned: numbers of the characters that are counted, integers `(n,)` in
             [0, symbols).
         text: numbers of the characters to predict, `(m,)`. The text goes on where
-            `learned` ends.
+            `learned` ends; elsewhere its first few characters are less well predicted.
         symbols: how many different characters there are.
         orders: the highest order.
 

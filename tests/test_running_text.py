@@ -25,8 +25,9 @@ def own(tmp_path):
 
 def check(dataset, text):
     """Each character but the first is to be predicted once, from the one before it."""
-    asked = np.concatenate([split.y for split in dataset[:3]])
-    before = np.concatenate([split.x for split in dataset[:3]])
+    parts = (dataset.validation, dataset.train, dataset.test)
+    asked = np.concatenate([split.y for split in parts])
+    before = np.concatenate([split.x for split in parts])
     assert asked.dtype == before.dtype == np.int32
     assert running_text.decode(asked, dataset.class_names) == text[1:]
     assert running_text.decode(before, dataset.class_names) == text[:-1]
@@ -61,7 +62,7 @@ def test_characters_that_only_the_test_has(own):
     dataset = running_text.load_text(str(own))
     count = len(set(SAMPLE)) + 2
     assert dataset.source.endswith(
-        f", {count} different ones, of which 2 are only in the test"
+        f", {count} different ones, of which the test has 2 that training has not"
     )
 
 
@@ -121,7 +122,7 @@ def test_sanguo(fetched):
     dataset = running_text.load_text("sanguo")
     assert sum(len(split.y) for split in dataset[:3]) == 599_827
     assert len(dataset.class_names) == 3960
-    learned = np.concatenate([dataset.train.y, dataset.validation.y])
+    learned = np.concatenate([dataset.validation.y, dataset.train.y])
     scores = text_measures.score_ngrams(learned, dataset.test.y, 3960, 4)
     bits = scores.mean(axis=1) / np.log(2)
     assert bits.argmin() == 2
@@ -136,11 +137,17 @@ def test_shakespeare(course_data, monkeypatch, tmp_path):
     dataset = running_text.load_text("shakespeare")
     assert len(dataset.class_names) == 65
     assert sum(len(split.y) for split in dataset[:3]) == 1_115_393
-    learned = np.concatenate([dataset.train.y, dataset.validation.y])
+    learned = np.concatenate([dataset.validation.y, dataset.train.y])
     scores = text_measures.score_ngrams(learned, dataset.test.y, 65).mean(axis=1)
     assert scores[3] == pytest.approx(1.774, abs=0.001)
     assert scores[4] == pytest.approx(1.669, abs=0.001)
     assert scores.argmin() == 4
+    for part, expected in (
+        (dataset.train.y, 1.671),
+        (learned[: len(dataset.train.y)], 1.947),
+    ):
+        five = text_measures.score_ngrams(part, dataset.test.y, 65, 5)[4].mean()
+        assert five == pytest.approx(expected, abs=0.002)
     learned, text = (
         running_text.decode(part, dataset.class_names)
         for part in (learned, dataset.test.y)
