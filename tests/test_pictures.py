@@ -196,6 +196,6 @@ def test_bad_files(tmp_path, capfd):
         assert "\n" not in str(error.value)
     with pytest.raises(FileNotFoundError):
         read.read_picture(tmp_path / "missing.png")
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(ValueError, match="is a folder, expected a picture: name the"):
         read.read_picture(tmp_path)
     assert capfd.readouterr().err == ""

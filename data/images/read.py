@@ -48,10 +48,14 @@ def read_picture(path: Path | zipfile.Path) -> np.ndarray:
         uint8 `(height, width, 3)` in [0, 255].
 
     Raises:
-        ValueError: no picture, damaged, less than 8 pixels high or wide, or more than
-            50 million pixels or 200 MB.
+        ValueError: no picture, a folder, damaged, less than 8 pixels high or wide, or
+            more than 50 million pixels or 200 MB.
         OSError: the file is missing or cannot be opened.
     """
+    if path.is_dir():
+        raise ValueError(
+            f"{path} is a folder, expected a picture: name the pictures in it"
+        )
     if isinstance(path, Path) and path.stat().st_size > MAX_BYTES:
         raise ValueError(
             f"{path} has {path.stat().st_size / 1e6:,.0f} MB, expected a picture of at "
