@@ -263,7 +263,8 @@ def make_targets(
         spread: standard deviation of the Gaussian, in widths and heights of the object.
 
     Returns:
-        "heat" float32 (n, height, width, 1); "classes" int32 (n, height, width);
+        "heat" float32 (n, height, width, 1); "weight" float32 (n, height, width), how
+        much a place counts for class and box; "classes" int32 (n, height, width);
         "boxes" float32 (n, height, width, 4): from the middle of the place to the
         center, x and y, then the logarithms of width and height, all in places.
     """
@@ -279,13 +280,23 @@ def make_targets(
     bumps = down[..., :, np.newaxis] * across[..., np.newaxis, :]
     bumps *= (labels >= 0)[..., np.newaxis, np.newaxis]  # (n, most, height, width)
 
+    heat = bumps.max(axis=1)
     highest = bumps.argmax(axis=1)  # (n, height, width), an object at each place
     image = np.arange(len(boxes))[:, np.newaxis, np.newaxis]
     middles = np.stack(np.meshgrid(columns + 0.5, rows + 0.5), axis=-1)
+    # A place near a center counts as much as it is hot, but the places of an object
+    # count 1 in all: otherwise large objects, with more places, would count more.
+    own = (
+        highest[:, np.newaxis] == np.arange(labels.shape[1])[:, np.newaxis, np.newaxis]
+    )
+    weights = np.where(own & (bumps > NEAR), bumps, 0.0)
+    weights /= np.maximum(weights.sum(axis=(2, 3), keepdims=True), 1e-9)
+
     offsets = centers[image, highest] - middles
     logs = np.log(sizes[image, highest])
     return {
-        "heat": bumps.max(axis=1)[..., np.newaxis].astype(np.float32),
+        "heat": heat[..., np.newaxis].astype(np.float32),
+        "weight": weights.sum(axis=1).astype(np.float32),
         "classes": np.maximum(labels[image, highest], 0).astype(np.int32),
         "boxes": np.concatenate([offsets, logs], axis=-1).astype(np.float32),
     }
@@ -313,15 +324,14 @@ def focal_loss(logits: tf.Tensor, heat: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(missed + invented) / objects
 
 
-def mean_near_centers(values: tf.Tensor, heat: tf.Tensor) -> tf.Tensor:
-    """Returns the mean of a value over the places near centers, weighted by the heat of
-    the target.
+def mean_near_centers(values: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of a value over the objects, and for each over the places near
+    its center.
 
     Args:
         values: (n, height, width).
-        heat: (n, height, width, 1).
+        weight: of the target, likewise.
     """
-    weight = tf.where(heat > NEAR, heat, 0.0)[..., 0]
     return tf.reduce_sum(values * weight) / tf.maximum(tf.reduce_sum(weight), 1)
 
 
@@ -336,15 +346,14 @@ def find_losses(
         class_weight: by which the cross-entropy of the classes is multiplied.
         box_weight: likewise the distance of the boxes' four numbers.
     """
-    heat = targets["heat"]
     entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
         targets["classes"], outputs["classes"]
     )
     distance = tf.reduce_sum(tf.abs(outputs["boxes"] - targets["boxes"]), axis=-1)
     losses = {
-        "heat": focal_loss(outputs["heat"], heat),
-        "class": mean_near_centers(entropy, heat),
-        "box": mean_near_centers(distance, heat),
+        "heat": focal_loss(outputs["heat"], targets["heat"]),
+        "class": mean_near_centers(entropy, targets["weight"]),
+        "box": mean_near_centers(distance, targets["weight"]),
     }
     losses["loss"] = (
         losses["heat"] + class_weight * losses["class"] + box_weight * losses["box"]
@@ -753,21 +762,35 @@ def find_sides(truth: dict) -> tuple[float, float]:
     return longer.min(), longer.max()
 
 
-def draw_photos(split: Split, count: int, random: np.random.Generator) -> Split:
-    """Draws photos to learn from, half of them mirrored: a mirrored cell is a cell."""
+def draw_photos(
+    split: Split, upside_down: bool, count: int, random: np.random.Generator
+) -> Split:
+    """Draws photos to learn from, half of them mirrored from left to right.
+
+    Args:
+        split: photos and their boxes.
+        upside_down: whether half are also mirrored from top to bottom.
+        count: how many are drawn.
+        random: draws them.
+    """
     chosen = random.choice(len(split.x), count)
     images, found = split.x[chosen], split.y["boxes"][chosen]
-    width = images.shape[2]
-    mirrored = random.integers(2, size=count) == 1
-    images[mirrored] = images[mirrored, :, ::-1]
-    found[mirrored] = mirror(found[mirrored], width)
+    for axis in (0, 1) if upside_down else (0,):  # of x, y
+        mirrored = random.integers(2, size=count) == 1
+        along = 2 - axis  # the axis of the images
+        images[mirrored] = np.flip(images[mirrored], along)
+        found[mirrored] = mirror(found[mirrored], images.shape[along], axis)
     return Split(images, {"boxes": found, "labels": split.y["labels"][chosen]})
 
 
-def mirror(boxes: np.ndarray, width: int) -> np.ndarray:
-    """Returns where boxes (..., 4) are in the mirror image of a picture."""
-    left, top, right, bottom = np.moveaxis(boxes, -1, 0)
-    return np.stack([width - right, top, width - left, bottom], axis=-1)
+def mirror(boxes: np.ndarray, side: int, axis: int) -> np.ndarray:
+    """Returns where boxes (..., 4) are in the mirror image of a picture that is `side`
+    pixels long along x (axis 0) or y (1).
+    """
+    mirrored = boxes.copy()
+    mirrored[..., axis] = side - boxes[..., axis + 2]
+    mirrored[..., axis + 2] = side - boxes[..., axis]
+    return mirrored
 
 
 def take_first(split: Split, count: int) -> Split:
@@ -786,7 +809,8 @@ def load_data(data: str, data_dir: Path | None) -> tuple[Dataset, Callable]:
     else:
         dataset, endless = scenes.load_scenes()
         return dataset, endless.draw
-    return dataset, functools.partial(draw_photos, dataset.train)
+    upside_down = data_dir is None  # under a microscope, nothing is up
+    return dataset, functools.partial(draw_photos, dataset.train, upside_down)
 
 
 def draw_found(

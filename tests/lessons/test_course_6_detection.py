@@ -211,22 +211,24 @@ def test_losses_are_those_of_numpy():
     losses = lesson.find_losses(outputs, targets, 2.0, 0.5)
 
     heat, p = targets["heat"][..., 0], expit(np.float64(outputs["heat"][..., 0]))
-    focal = weighted = entropy = distance = 0.0
+    weight = targets["weight"]
+    objects = np.count_nonzero(truth["labels"] >= 0)
+    assert weight.sum() == pytest.approx(objects)
+    focal = entropy = distance = 0.0
     for place in np.ndindex(heat.shape):
         if heat[place] == 1:
             focal -= (1 - p[place]) ** 2 * np.log(p[place])
         else:
             focal -= (1 - heat[place]) ** 4 * p[place] ** 2 * np.log(1 - p[place])
-        if heat[place] > 0.2:
-            weighted += heat[place]
-            said = log_softmax(outputs["classes"][place])
-            entropy -= heat[place] * said[targets["classes"][place]]
-            error = outputs["boxes"][place] - targets["boxes"][place]
-            distance += heat[place] * np.abs(error).sum()
+        assert (weight[place] > 0) == (heat[place] > 0.2)
+        said = log_softmax(outputs["classes"][place])
+        entropy -= weight[place] * said[targets["classes"][place]]
+        error = outputs["boxes"][place] - targets["boxes"][place]
+        distance += weight[place] * np.abs(error).sum()
     expected = {
         "heat": focal / np.count_nonzero(heat == 1),
-        "class": entropy / weighted,
-        "box": distance / weighted,
+        "class": entropy / objects,
+        "box": distance / objects,
     }
     expected["loss"] = expected["heat"] + 2 * expected["class"] + 0.5 * expected["box"]
     for name, value in expected.items():
@@ -395,20 +397,22 @@ def test_errors_by_hand():
     assert lesson.count_errors(found, truth) == dict.fromkeys(expected, 1)
 
 
-def test_mirrored_photos():
+@pytest.mark.parametrize(("upside_down", "tops"), [(False, {5}), (True, {5, 11})])
+def test_mirrored_photos(upside_down, tops):
     """What is drawn in the box stays in the box."""
     images = np.zeros((1, 20, 30, 3), np.uint8)
     images[0, 5:9, 3:12] = 255
     boxes = np.array([[[3, 5, 12, 9], [-1, -1, -1, -1]]], np.float32)
     split = Split(images, {"boxes": boxes, "labels": np.array([[0, -1]])})
-    x, y = lesson.draw_photos(split, 8, np.random.default_rng(0))
-    lefts = set()
+    x, y = lesson.draw_photos(split, upside_down, 8, np.random.default_rng(0))
+    corners = set()
     for image, (box, _) in zip(x, y["boxes"], strict=True):
         left, top, right, bottom = box.astype(int)
         assert (image[top:bottom, left:right] == 255).all()
         assert image.sum() == images.sum()
-        lefts.add(left)
-    assert lefts == {3, 18}
+        corners.add((left, top))
+    assert {left for left, _ in corners} == {3, 18}
+    assert {top for _, top in corners} == tops
     assert (images[0, 5:9, 3:12] == 255).all()  # the photos themselves stay
 
 
