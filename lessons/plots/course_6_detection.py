@@ -7,7 +7,8 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
-COLUMNS = 6  # pictures in a row
+COLUMNS = 6  # pictures in a row of 960 pixels
+BESIDE = 3  # of them in the slider: TensorBoard shrinks what is wide
 # Boxes in a row of pictures, if they all had as many, from which on their colors alone
 # say what they are.
 CROWD = 48
@@ -36,12 +37,13 @@ def draw_found(images: np.ndarray, found, heat: np.ndarray, class_names, least: 
         texts = [class_names[label] for label in labels[shown]]
         names = name_boxes(texts, class_names, COLUMNS)
         drawn.append(draw_picture(image, boxes[shown], labels[shown], names, COLUMNS))
-    rows = [draw_legend(class_names)]
-    for start in range(0, len(images), COLUMNS):
-        part = slice(start, start + COLUMNS)
-        rows.append(figures.draw_grid(drawn[part], columns=COLUMNS))
+    width = figures.WIDTH * BESIDE // COLUMNS
+    rows = [draw_legend(class_names, width)]
+    for start in range(0, len(images), BESIDE):
+        part = slice(start, start + BESIDE)
         colored = colormaps["inferno"](heat[part, ..., 0])[..., :3]
-        rows.append(figures.draw_grid(255 * colored, columns=COLUMNS))
+        for pictures in (drawn[part], 255 * colored):
+            rows.append(figures.draw_grid(pictures, columns=COLUMNS)[:, :width])
     return np.concatenate(rows)
 
 
@@ -68,7 +70,7 @@ def draw_boxes(pictures, found, class_names, least: float) -> np.ndarray:
         names = name_boxes(texts, class_names, columns)
         drawn.append(draw_picture(picture, boxes[shown], labels[shown], names, columns))
     grid = figures.draw_grid(drawn, columns=columns)
-    return np.concatenate([draw_legend(class_names), grid])
+    return np.concatenate([draw_legend(class_names, grid.shape[1]), grid])
 
 
 def name_boxes(texts: list[str], class_names, columns: int) -> list[str]:
@@ -79,21 +81,24 @@ def name_boxes(texts: list[str], class_names, columns: int) -> list[str]:
     return [""] * len(texts) if crowded else texts
 
 
-def draw_legend(class_names) -> np.ndarray:
-    """Draws a line with the color of each class, uint8 `(height, 960, 3)`; nothing
-    where there are more classes than colors.
+def draw_legend(class_names, width: int) -> np.ndarray:
+    """Draws the color of each class, in as many lines as that takes, uint8 `(height,
+    width, 3)`; nothing where there are more classes than colors.
     """
     if len(class_names) > len(COLORS):
-        return np.zeros((0, figures.WIDTH, 3), np.uint8)
-    canvas = Image.new("RGB", (figures.WIDTH, figures.LINE + 4), "white")
+        return np.zeros((0, width, 3), np.uint8)
+    canvas = Image.new("RGB", (width, figures.LINE * len(class_names) + 4), "white")
     draw = ImageDraw.Draw(canvas)
-    left = 3
+    left, top = 3, 2
     for name, color in zip(class_names, COLORS, strict=False):
         font = figures.choose_font(name)
-        draw.rectangle((left, 5, left + 10, 15), color)
-        draw.text((left + 15, 2), name, "black", font)
-        left += round(draw.textlength(name, font)) + 30
-    return np.asarray(canvas)
+        wide = round(draw.textlength(name, font)) + 30
+        if left + wide > width and left > 3:
+            left, top = 3, top + figures.LINE
+        draw.rectangle((left, top + 3, left + 10, top + 13), color)
+        draw.text((left + 15, top), name, "black", font)
+        left += wide
+    return np.asarray(canvas)[: top + figures.LINE + 2]
 
 
 def draw_picture(picture, boxes, labels, names: list[str], columns: int) -> np.ndarray:

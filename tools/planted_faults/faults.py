@@ -162,7 +162,64 @@ def keep_photos_held_out(photo_folders: ModuleType, patches: Patches) -> None:
     patches.wrap(photo_folders, "draw", draw)
 
 
+@fault(
+    "masks: scaled by interpolation, as photos are",
+    "data.masks",
+    "tests/test_masks.py::test_no_class_appears_that_was_not_there",
+)
+def blend_classes(masks: ModuleType, patches: Patches) -> None:
+    """Between two classes, others appear."""
+
+    def resize(original, image, size, resample, **named):
+        return original(image, size, masks.Image.Resampling.BILINEAR, **named)
+
+    patches.wrap(masks.Image.Image, "resize", resize)
+
+
+@fault(
+    "CamVid: training reaches to the photographs for validation",
+    "data.masks",
+    "tests/test_masks.py::test_drives_are_cut",
+)
+def leave_no_gap(masks: ModuleType, patches: Patches) -> None:
+    """Nothing is left out between the two."""
+    patches.put(masks, "GAP", 0)
+
+
+@fault(
+    "running text: training reaches into the test",
+    "data.running_text",
+    "tests/test_running_text.py::test_own_text",
+)
+def learn_the_test(running_text: ModuleType, patches: Patches) -> None:
+    """A hundred characters of the test are learned from as well."""
+
+    def load(original, *values, **named):
+        dataset = original(*values, **named)
+        both = (
+            np.concatenate([a, b[:100]])
+            for a, b in zip(dataset.train, dataset.test, strict=True)
+        )
+        return dataset._replace(train=type(dataset.train)(*both))
+
+    patches.wrap(running_text, "load_text", load)
+
+
 # --- models/ -----------------------------------------------------------------------
+
+
+@fault(
+    "n-grams: what is to be predicted is counted",
+    "models.text_measures",
+    "tests/test_running_text.py::test_witten_and_bell_by_hand",
+)
+def count_the_test(text_measures: ModuleType, patches: Patches) -> None:
+    """The characters of the test are among those that are learned."""
+
+    def score(original, learned, text, *values, **named):
+        return original(np.concatenate([learned, text]), text, *values, **named)
+
+    patches.wrap(text_measures, "score_ngrams", score)
 
 
 NAMES_WHAT_IT_SEES = (
@@ -408,6 +465,7 @@ TRANSFER, CUT_POINT, PAINTING = (
 )
 PHOTOS, SHARED = "course_4_photo_search", "course_11_distributed"
 LOCALIZATION, DETECTION = "course_6_localization", "course_6_detection"
+SEGMENTATION = "course_6_segmentation"
 MAIL, REVIEWS = "course_7_mail_filter", "course_7_text_classification"
 TOGETHER = "tests/test_distributed.py::test_workers_end_with_the_weights_of_one[2]"
 
@@ -435,6 +493,10 @@ STANDSTILLS = {
     TRANSFER: ("main", TRANSFERRED),
     LOCALIZATION: ("main", tested(LOCALIZATION)),
     DETECTION: ("main", tested(DETECTION, "test_it_finds_digits")),
+    SEGMENTATION: (
+        "main",
+        tested(SEGMENTATION, "test_it_finds_the_pixels_of_digits"),
+    ),
     MAIL: ("main", tested(MAIL)),
     REVIEWS: ("main", tested(REVIEWS)),
     PAINTING: ("main", PAINTED),
@@ -1040,10 +1102,10 @@ def exchange_x_and_y(lesson: ModuleType, patches: Patches) -> None:
 def drop_offsets(lesson: ModuleType, patches: Patches) -> None:
     """Each box has its center in the middle of a place."""
 
-    def decode(original, outputs, *values):
+    def decode(original, outputs, window):
         boxes = np.array(outputs["boxes"])
         boxes[..., :2] = 0
-        return original({**outputs, "boxes": boxes}, *values)
+        return original({**outputs, "boxes": boxes}, window)
 
     patches.wrap(lesson, "decode", decode)
 
@@ -1145,7 +1207,7 @@ def forget_what_is_taken(lesson: ModuleType, patches: Patches) -> None:
 )
 def leave_boxes(lesson: ModuleType, patches: Patches) -> None:
     """They are those of the photo before."""
-    patches.put(lesson, "mirror", lambda boxes, width: boxes)
+    patches.put(lesson, "mirror", lambda boxes, *_: boxes)
 
 
 @fault(
@@ -1158,7 +1220,13 @@ def train_on_scenes_of_the_test(lesson: ModuleType, patches: Patches) -> None:
 
     def load_data(original, *values):
         dataset, _ = original(*values)
-        return dataset, functools.partial(lesson.draw_photos, dataset.test)
+
+        def draw(count, random):
+            chosen = random.choice(len(dataset.test.x), count)
+            truth = {name: part[chosen] for name, part in dataset.test.y.items()}
+            return type(dataset.test)(dataset.test.x[chosen], truth)
+
+        return dataset, draw
 
     patches.wrap(lesson, "load_data", load_data)
 
@@ -1177,6 +1245,97 @@ def forget_the_size(lesson: ModuleType, patches: Patches) -> None:
         return np.asarray(image.resize((lesson.scenes.SIZE, lesson.scenes.SIZE)))
 
     patches.wrap(lesson.read, "read_picture", read_picture)
+
+
+# Segmentation.
+
+
+@fault(
+    "segmentation: pixels without a class learned as the first class",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_loss_is_that_of_numpy"),
+)
+def learn_void(lesson: ModuleType, patches: Patches) -> None:
+    """The loss counts every pixel."""
+
+    def cross_entropy(original, logits, labels):
+        return original(logits, np.where(labels == lesson.masks.VOID, 0, labels))
+
+    patches.wrap(lesson, "cross_entropy", cross_entropy)
+
+
+@fault(
+    "segmentation: pixels without a class counted in the test",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_iou_is_that_of_scikit_learn"),
+)
+def count_void(lesson: ModuleType, patches: Patches) -> None:
+    """The confusion matrix counts every pixel."""
+
+    def count_pairs(original, truth, answers, classes):
+        known = np.where(truth == lesson.masks.VOID, 0, truth)
+        return original(known, answers, classes)
+
+    patches.wrap(lesson, "count_pairs", count_pairs)
+
+
+@fault(
+    "segmentation: the mean over pictures of each picture's IoU",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_iou_is_that_of_scikit_learn"),
+)
+def average_over_pictures(lesson: ModuleType, patches: Patches) -> None:
+    """Not one confusion matrix, but one of each picture."""
+
+    def summarize(original, counts, *values):
+        each = [np.nanmean(lesson.iou(one)) for one in counts]
+        return {**original(counts, *values), "mean_iou": float(np.mean(each))}
+
+    patches.wrap(lesson, "summarize", summarize)
+
+
+@fault(
+    "segmentation: classes of pixels one too low",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_classes_of_scenes"),
+)
+def take_zeros_for_background(lesson: ModuleType, patches: Patches) -> None:
+    """The digit 0 becomes a part of the photograph."""
+
+    def to_classes(original, split, classes):
+        found = original(split, classes)
+        return found._replace(y=found.y - (found.y > 0))
+
+    patches.wrap(lesson, "to_classes", to_classes)
+
+
+@fault(
+    "segmentation: masks interpolated where photos are enlarged",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_parts_of_photos"),
+    during="draw_photos",
+)
+def interpolate_masks(lesson: ModuleType, patches: Patches) -> None:
+    """Classes that never existed appear at the edges."""
+
+    def resize(original, image, size, resample, *values):
+        return original(image, size, lesson.Image.Resampling.BILINEAR, *values)
+
+    patches.wrap(lesson.Image.Image, "resize", resize)
+
+
+@fault(
+    "segmentation: connections that stay where they are left out",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_details_come_through_connections_alone"),
+)
+def keep_connections(lesson: ModuleType, patches: Patches) -> None:
+    """The way up sees the way down in any case."""
+
+    def add_decoder(original, encoder, filters, classes, skips):
+        return original(encoder, filters, classes, True)
+
+    patches.wrap(lesson, "add_decoder", add_decoder)
 
 
 # Style transfer.
