@@ -1145,8 +1145,8 @@ def learn_everywhere(lesson: ModuleType, patches: Patches) -> None:
     """Empty places count as much as those at a center."""
     import tensorflow as tf
 
-    def mean_near_centers(original, values, heat):
-        return original(values, tf.ones_like(heat))
+    def mean_near_centers(original, values, weight):
+        return original(values, tf.ones_like(weight))
 
     patches.wrap(lesson, "mean_near_centers", mean_near_centers)
 
