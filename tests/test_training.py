@@ -1,5 +1,6 @@
 """What every run shares: quiet import, run folder, recording, precision, debugging."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -556,3 +557,27 @@ def test_debug_runs_the_model_eagerly_and_checks_numbers(examples):
             tf.math.log(tf.constant(-1.0))
     assert not tf.config.functions_run_eagerly()
     assert np.isnan(tf.math.log(tf.constant(-1.0)))
+
+
+@pytest.mark.parametrize(
+    ("needed", "expected"),
+    [
+        ("2 minutes (2 cores, AVX2 only)", "; about 4.0 minutes here"),
+        ("0.4 minutes (2 cores, bfloat16), 2.2 minutes (2 cores, AVX2 only)", "4.4"),
+        ("0.2 minutes for 18 photographs, 1.2 for 415 (2 cores, AVX2 only)", "0.4"),
+        ("0.4 minutes (2 cores, bfloat16)", ""),
+        ("", ""),
+    ],
+)
+def test_time_on_this_machine(needed, expected, monkeypatch):
+    monkeypatch.setattr(device, "measure_speed", lambda: runs.AVX2_SPEED / 2)
+    found = runs.estimate_time(needed)
+    assert expected in found
+    assert bool(found) == bool(expected)
+
+
+def test_speed_is_operations_by_seconds(monkeypatch):
+    ticks = itertools.count(step=0.01)  # seconds from one look at the clock to the next
+    monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
+    speed = device.measure_speed.__wrapped__()
+    assert speed == pytest.approx(2 * 1024**3 / 0.01)

@@ -44,6 +44,8 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 PICTURES = 10  # that a loop or `fit` shows in a slider, and its first one
+# `device.measure_speed` of the two cores that the lessons' times "AVX2 only" hold for.
+AVX2_SPEED = 125e9
 SAVE_SECONDS = 2  # after which the state of a loop is saved again
 
 # TensorFlow takes the models of several runs in one process for one function that is
@@ -148,6 +150,24 @@ def find_time(page: str) -> str:
     docstring = ast.get_docstring(ast.parse(page)) or ""
     match = re.search(r"^Time: (.+(?:\n .+)*)", docstring, re.MULTILINE)
     return " ".join(match[1].split()) if match else ""
+
+
+def estimate_time(needed: str) -> str:
+    """Returns how long a lesson probably takes on this machine, such as "; about 1.3
+    minutes here".
+
+    The minutes with AVX2 only are multiplied with how much slower a product of matrices
+    is here. That is right within a factor of two or so: lessons do more than products.
+
+    Args:
+        needed: as `find_time` returns it; without minutes with AVX2 only, the result is
+            "".
+    """
+    match = re.search(r"([\d.]+) minutes[^(]*\([^)]*AVX2", needed)
+    if not match:
+        return ""
+    minutes = float(match[1]) * AVX2_SPEED / device.measure_speed()
+    return f"; about {max(minutes, 0.1):.1f} minutes here"
 
 
 @contextlib.contextmanager
@@ -265,7 +285,7 @@ class Run:
             print(f"  faster by  {keras_patches.NAMES} (not with --plain-keras)")
         needed = find_time(text)
         if needed:
-            print(f"  takes      {needed} as shipped")
+            print(f"  takes      {needed} as shipped{estimate_time(needed)}")
         print()
 
     def describe(self, sources) -> dict:
