@@ -11,6 +11,7 @@ COLUMNS = 6  # pictures in a row
 SHOWN = 8  # pictures of the test
 PAINT = 0.6  # how much of a pixel is the color of its class
 UNKNOWN = (0, 0, 0)  # color of a pixel without a class
+YELLOW = (1.0, 0.85, 0.0)
 RIGHT, WRONG = (225, 225, 225), (220, 30, 30)
 LINE = 20  # pixels, height of a line of the legend
 
@@ -19,8 +20,10 @@ def find_colors(class_names) -> np.ndarray:
     """Returns the color of each class, uint8 `(256, 3)`; classes beyond those named are
     black.
     """
-    maps = [colormaps[name].colors for name in ("tab10", "Set2", "Set3", "Dark2")]
-    known = np.concatenate(maps)[np.arange(len(class_names)) % sum(map(len, maps))]
+    palette = [colormaps[name].colors for name in ("tab10", "Set2", "Set3", "Dark2")]
+    palette = np.concatenate(palette)
+    palette[7] = YELLOW  # gray is the color of many photographs
+    known = palette[np.arange(len(class_names)) % len(palette)]
     colors = np.zeros((256, 3), np.uint8)
     colors[: len(known)] = np.round(255 * known)
     return colors

@@ -148,6 +148,21 @@ def test_loss_is_that_of_numpy():
     assert float(lesson.cross_entropy(np.float32(logits), nothing)) == 0
 
 
+def test_loss_of_objects_is_that_of_numpy():
+    """Which class, of those that are not the background."""
+    labels = draw_labels(5)
+    logits = np.random.default_rng(6).normal(0, 3, (*labels.shape, 5))
+    losses = lesson.find_losses(np.float32(logits), labels, 0.5)
+    places = np.nonzero((labels != masks.VOID) & (labels > 0))
+    said = log_softmax(logits[..., 1:], axis=-1)[(*places, labels[places] - 1)]
+    assert float(losses["objects"]) == pytest.approx(-said.mean(), rel=1e-5)
+    assert float(losses["all"]) == float(
+        lesson.cross_entropy(np.float32(logits), labels)
+    )
+    expected = losses["all"] + 0.5 * losses["objects"]
+    assert float(losses["loss"]) == pytest.approx(float(expected))
+
+
 def test_commonest_classes():
     truth = np.array([[[0, 1], [2, 255]], [[0, 1], [1, 2]], [[1, 2], [2, 255]]])
     by_place, of_all = lesson.find_commonest(np.uint8(truth), 4)
