@@ -8,7 +8,7 @@ import sys
 import time
 from unittest import mock
 
-from lessons.exercises import checking, commands, running
+from lessons.exercises import checking, commands, exercise_19, finding, running
 from lessons.exercises.answers import ANSWERS
 from training import command_line, doctor, run_folder
 
@@ -24,6 +24,12 @@ from tests.few import few_digits
 ADAM = ("keras.optimizers.SGD(config.learning_rate)", "keras.optimizers.Adam(0.001)")
 FROZEN_STATISTICS, ONE_SCALING = ANSWERS[13].changes
 OUTPUTS, LOSS, SCHEDULE, WEIGHTS = ANSWERS[14].changes
+ACROSS, DOWN = ANSWERS[19].changes
+FIRST = ("SIZE = 64 ", "FIRST = keras.layers.Lambda(lambda x: x[:, :3])\nSIZE = 64 ")
+NAN = (
+    "SIZE = 64 ",
+    "NAN = keras.layers.Lambda(lambda x: x * float('nan'))\nSIZE = 64 ",
+)
 # By number: what the doctor finds in the exercise as shipped, and repairs that do not
 # solve it.
 EXERCISES = {
@@ -77,8 +83,13 @@ EXERCISES = {
     15: (None, []),
     16: (None, []),
     17: (None, ["--words 1000"]),
+    18: (
+        None,
+        ["--learning-rate 0.002", [("[x.min(), y.min(),", "[y.min(), x.min(),")]],
+    ),
+    19: (None, ["--learning-rate 0.002", "--batch-size 16", [ACROSS]]),
 }
-SLOW = (4, 5, 11, 12, 13, 15, 16, 17)
+SLOW = (4, 5, 11, 12, 13, 15, 16, 17, 18, 19)
 # The entry of the catalog that an exercise on texts reads.
 TEXTS = {15: "sms-spam-smaller", 16: "reviews", 17: "sms-spam-smaller"}
 QUICK = [number for number in EXERCISES if number not in SLOW]
@@ -131,7 +142,7 @@ def test_shipped_exercise_fails_for_its_own_reason(number, tmp_path):
     elif number == 13:
         said, right = map(int, re.findall(r"(\d+)%", verdict.nudge))
         assert said > 90 > 30 > right
-    elif number in TEXTS:
+    elif number in (*TEXTS, *finding.TASKS):
         assert verdict.nudge == checking.GOALS[number].nudge
     else:
         assert "weight" in verdict.nudge
@@ -383,6 +394,148 @@ def test_check_of_texts_cannot_be_fooled(cheat, message, tmp_path):
     assert re.search(message, "; ".join(verdict.missing)), verdict
 
 
+@pytest.fixture
+def few_scenes(monkeypatch):
+    monkeypatch.setattr(finding, "COUNTS", {"train": 40, "validation": 20, "test": 20})
+    monkeypatch.setattr(
+        finding, "PATCHES", {"train": 200, "validation": 200, "test": 200}
+    )
+
+
+@pytest.mark.parametrize("number", finding.TASKS)
+def test_scenes_of_the_check_are_new(number, few_scenes):
+    usual, unseen = running.load(number), running.load(number, checking.SEEDS[0])
+    hidden = checking.find_fingerprints(unseen.test.x)
+    assert len(hidden) == 20
+    for split in (*usual[:3], unseen.train, unseen.validation):
+        assert not hidden & checking.find_fingerprints(split.x)
+
+
+# Without a training, which would take the most of the time.
+CHEATS_OF_SCENES = {
+    "more epochs": (18, "--epochs 9", [], "9 epochs, at most 8 are allowed"),
+    "the test split": (
+        19,
+        "",
+        [("        dataset.train.x,\n", "        dataset.test.x,\n")],
+        "train asks for the test split",
+    ),
+    "three numbers": (
+        18,
+        "",
+        [
+            (
+                "    model.fit(",
+                "    return keras.Sequential([model, FIRST])\n    model.fit(",
+            ),
+            FIRST,
+        ],
+        r"has the shape \(20, 3\), expected \(20, 4\)",
+    ),
+    "no numbers": (
+        19,
+        "",
+        [
+            (
+                "    model.fit(",
+                "    return keras.Sequential([model, NAN])\n    model.fit(",
+            ),
+            NAN,
+        ],
+        "are no finite numbers",
+    ),
+    "untrained": (
+        18,
+        "",
+        [("    model.fit(", "    return model\n    model.fit(")],
+        "percentage points are missing",
+    ),
+    "no model": (
+        19,
+        "",
+        [("    model.fit(", "    return 1\n    model.fit(")],
+        "train returned int, expected the trained keras.Model",
+    ),
+}
+
+
+@pytest.mark.parametrize("cheat", CHEATS_OF_SCENES)
+def test_check_of_scenes_cannot_be_fooled(cheat, tmp_path, few_scenes):
+    number, flags, changes, message = CHEATS_OF_SCENES[cheat]
+    verdict = check(tmp_path, number, flags, changes)
+    assert re.search(message, verdict.missing[0]), verdict
+
+
+def test_boxes_are_scored_by_counting_pixels():
+    random = np.random.default_rng(0)
+    ends = np.sort(random.integers(0, 65, (2, 50, 2, 2)), axis=2)
+    ends[:, :, 1] += ends[:, :, 0] == ends[:, :, 1]  # not empty
+    boxes = ends.reshape(2, 50, 4)  # left, top, right, bottom
+    places = np.arange(65)
+    masks = []
+    for left, top, right, bottom in boxes.reshape(-1, 4):
+        columns = (places >= left) & (places < right)
+        rows = (places >= top) & (places < bottom)
+        masks.append(rows[:, np.newaxis] & columns)
+    truth, answers = np.reshape(masks, (2, 50, 65, 65))
+    shared = (truth & answers).sum(axis=(1, 2))
+    wanted = shared / (truth | answers).sum(axis=(1, 2))
+
+    np.testing.assert_allclose(finding.find_boxes(truth), boxes[0] / 65)
+    scores = finding.score_boxes(boxes[1] / 65, truth)
+    assert scores["iou"] == pytest.approx(wanted.mean())
+    assert scores["accuracy"] == np.mean(wanted >= 0.5)
+    assert finding.score_boxes(boxes[0] / 65, truth) == {"accuracy": 1, "iou": 1}
+    # A right side left of the left one is no area.
+    assert finding.score_boxes(boxes[0][:, [2, 1, 0, 3]] / 65, truth)["iou"] == 0
+
+
+def test_heat_is_scored_by_its_peaks():
+    """Of two scenes with a digit in one and two in the other."""
+    boxes = np.float32([[[8, 8, 20, 24], [-1] * 4], [[2, 40, 14, 60], [40, 4, 60, 20]]])
+    wanted = exercise_19.make_heat(boxes)
+    # Centers at (14, 16), (8, 50), (50, 12) pixels, a place for two pixels.
+    assert np.argwhere(wanted[..., 0]).tolist() == [[0, 8, 7], [1, 6, 25], [1, 25, 4]]
+    hot = np.where(wanted == 1, 3.0, -3.0)
+    right = {"accuracy": 1, "found": 1, "invented": 0}
+    assert finding.score_heat(wanted, boxes) == right
+    assert finding.score_heat(hot, boxes) == right
+    assert finding.score_heat(np.roll(hot, 2, axis=1), boxes)["found"] < 1
+    assert finding.score_heat(np.roll(hot, (1, -1), axis=(1, 2)), boxes) == right
+    cold = {"accuracy": 0, "found": 0, "invented": 0}
+    assert finding.score_heat(np.where(wanted == 1, -0.1, -3.0), boxes) == cold
+
+    more = hot.copy()
+    more[0, 30, 30] = 1.0  # a digit that is not there
+    more[1, 25, 6] = 2.0  # beside a hotter place
+    more[1, 6, 25] = -1.0  # too cold
+    assert finding.score_heat(more, boxes) == {
+        "accuracy": 0,
+        "found": pytest.approx(2 / 3),
+        "invented": pytest.approx(1 / 3),
+    }
+    for bad in (hot[..., 0], np.full_like(hot, np.nan)):
+        with pytest.raises(ValueError, match="the network's answer"):
+            finding.score_heat(bad, boxes)
+
+
+@pytest.mark.parametrize(("number", "shape"), [(18, (4,)), (19, (32, 32, 1))])
+def test_pictures_are_shown_after_each_epoch(number, shape, few_scenes):
+    shown, answers = {}, np.random.default_rng(0)
+    looker = finding.Pictures(
+        finding.TASKS[number],
+        lambda name, picture, step: shown.update({step: picture}),
+        running.load(number).validation,
+    )
+    looker.set_model(lambda x, training: answers.normal(size=(len(x), *shape)))
+    looker.on_train_begin()
+    for epoch in range(2):
+        looker.on_epoch_end(epoch)
+    assert list(shown) == [0, 1, 2]
+    assert all(p.dtype == np.uint8 and p.shape[2] == 3 for p in shown.values())
+    assert (shown[0] != shown[1]).any()
+
+
 def test_docstrings_name_symptom_and_goal_and_no_cause():
     for number, goal in checking.GOALS.items():
         text = " ".join(
@@ -422,8 +575,8 @@ def exercise(tmp_path, monkeypatch, capsys):
 
 def test_commands(exercise, tmp_path):
     lines = exercise().splitlines()
-    assert [int(line.split()[0]) for line in lines[:17]] == list(range(1, 18))
-    assert not any("solved" in line for line in lines[:17])
+    assert [int(line.split()[0]) for line in lines[:19]] == list(range(1, 20))
+    assert not any("solved" in line for line in lines[:19])
 
     assert [exercise("hint", "3")[:11] for _ in range(4)] == [
         f"Hint {n} of 3"[:11] for n in (1, 2, 3, 3)
@@ -475,7 +628,7 @@ def test_run_makes_a_run_of_the_copy(exercise, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "18"], "there is no exercise 18, expected a number from 1 to 17"),
+        (["run", "20"], "there is no exercise 20, expected a number from 1 to 19"),
         (["hint", "0"], "there is no exercise 0"),
         (["check", "one"], "invalid int value: 'one'"),
         (["cheat", "1"], "invalid choice: 'cheat'"),

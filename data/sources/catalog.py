@@ -344,7 +344,7 @@ ENTRIES = {
                 Shipped("scikit-learn", "sklearn/datasets/images/china.jpg", 196_653),
                 Shipped("scikit-learn", "sklearn/datasets/images/flower.jpg", 142_987),
             ),
-            others="exercise 5",
+            others="exercises 5, 18 and 19",
         ),
         # Those whose licence scikit-image names; "text" is a photograph of a page.
         Entry(
@@ -374,6 +374,7 @@ ENTRIES = {
                 describe_photograph("rocket.jpg", 112_525),
                 describe_photograph("text.png", 42_704),
             ),
+            others="exercises 18 and 19",
         ),
         Entry(
             "portrait",

@@ -394,4 +394,57 @@ ANSWERS = {
             ),
         ),
     ),
+    18: Answer(
+        (
+            "The network learns what it is given: loss and IoU are as good for "
+            "validation scenes. The IoU of `fit` compares the answers with the "
+            "targets. Which IoU compares them with the digits?",
+            "In the pictures, an answer is right where the digit lies on the line "
+            "from the top left to the bottom right corner. To a digit at the top "
+            "right, the answer lies at the bottom left. Draw a target of `fit` over "
+            "its scene: it lies there, too.",
+            "A mask has the shape (height, width). In which order does np.nonzero "
+            "give the indices of what is marked, and which of them is x?",
+        ),
+        "x and y are exchanged in the targets. The first axis of an array counts "
+        "rows, from top to bottom: that is y. So np.nonzero gives y first, then x, "
+        "whereas boxes name x first. The network learns boxes that are mirrored at "
+        "the diagonal as easily as right ones, and the IoU of `fit` measures it by "
+        "the same mistake: mirror both boxes, and the IoU stays as it is. What is "
+        "computed from the targets cannot show a mistake in them. Draw the targets "
+        "over the pictures before the first training, and pictures that are not "
+        "square: there, the mistake often ends in boxes outside the picture.",
+        changes=(("x, y = np.nonzero(mask)", "y, x = np.nonzero(mask)"),),
+    ),
+    19: Answer(
+        (
+            "One place in a hundred is a center. Compare loss and accuracy with those "
+            "of the answer 1 % at each place, then forget them: how hot does the "
+            "network become where a digit is?",
+            "It is not blind: the heat is highest near the centers, but it is spread "
+            "over several places. The network sees the center only to a few pixels. "
+            "In the target, what is the difference between the place beside the "
+            "center and a corner of the scene?",
+            "None: both are wrong. So the best that a network can say of each place "
+            "is how probable it is that the center is in this one. Let the target say "
+            "how near the center is: 1 there, and less and less around it.",
+        ),
+        "The target is hot at one place only. With the cross-entropy, the best answer "
+        "at a place is the probability that the center is in this very place. Where "
+        "the network knows it to two or four places, none of them can have 0.5. "
+        "Around that, hundreds of places that are easily said to be empty make the "
+        "mean loss tiny and the accuracy high, whatever happens at the centers. With "
+        "a Gaussian around each center, the place beside it is nearly as right, and "
+        "the heat of a digit adds up to a peak.",
+        changes=(
+            (
+                "    across = np.float32(x == PLACES)  # (n, most, 32)\n",
+                "    across = np.exp(-((x - PLACES) ** 2) / 8)  # (n, most, 32)\n",
+            ),
+            (
+                "    down = np.float32(y == PLACES)\n",
+                "    down = np.exp(-((y - PLACES) ** 2) / 8)\n",
+            ),
+        ),
+    ),
 }

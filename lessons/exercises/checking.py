@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 from unittest import mock
 
-from lessons.exercises import running
+from lessons.exercises import finding, running
 from training import device, doctor, keras_patches, tensorboard
 
 import keras
@@ -38,7 +38,8 @@ class Goal(NamedTuple):
     """What a solution reaches, with each seed.
 
     Attributes:
-        accuracy: share of the test pictures that are read right, at least.
+        accuracy: share of the test pictures that are read right, or of the scenes that
+            are right in the sense of their `finding.Task`, at least.
         epochs: passes over the training pictures, at most.
         loss: mean cross-entropy on the test pictures, at most; None if it does not
             matter.
@@ -107,7 +108,25 @@ GOALS = {
         "reader know, and from where? When does the network learn what to do with "
         "others?",
     ),
+    18: Goal(
+        0.6,
+        epochs=8,
+        doctor=False,
+        examples="scenes",
+        nudge="Draw ten scenes, each with the box that `fit` is given for it: does it "
+        "lie around the digit?",
+    ),
+    19: Goal(
+        0.5,
+        epochs=8,
+        doctor=False,
+        examples="scenes",
+        nudge="Look at the heat around one center, in the network's answer and in the "
+        "target: what may it say at most where it knows the center only to a place or "
+        "two?",
+    ),
 }
+WITHOUT_FIT = "`train` returned without a call of `fit`."
 FEWEST = 300  # validation texts of which an accuracy is worth comparing
 INVENTED = "qzvxkjw"  # a word that is in no text
 STYLE_LEFT, CONTENT_LOST = (
@@ -216,13 +235,14 @@ def check(number: int, module: ModuleType, config) -> Verdict:
                 if number == 5:
                     verdict = check_painting(module, config, *PAINTED[index])
                 else:
-                    verdict = check_training(
-                        GOALS[number],
-                        module,
-                        config,
-                        running.load(number, seed),
-                        index == 0,
-                    )
+                    goal, dataset = GOALS[number], running.load(number, seed)
+                    if number in finding.TASKS:
+                        task = finding.TASKS[number]
+                        verdict = check_finding(goal, task, module, config, dataset)
+                    else:
+                        verdict = check_training(
+                            goal, module, config, dataset, index == 0
+                        )
         except RefusedError as refusal:
             return Verdict(measured, [str(refusal)])
         measured += verdict.measured
@@ -240,25 +260,8 @@ def check_training(
     Raises:
         RefusedError: what the learner's version may not do.
     """
-    fits = []
-    with watch_fits(goal, dataset, fits, diagnose and goal.doctor):
-        model = module.train(config, dataset._replace(test=Hidden()), verbose=0)
-    if not isinstance(model, keras.Model):
-        raise RefusedError(
-            f"train returned {type(model).__name__}, expected the trained keras.Model"
-        )
-    x = dataset.test.x
-    try:
-        outputs = answer(model, x)
-    except (ValueError, tf.errors.OpError) as error:
-        values = "texts" if x.dtype == object else "uint8"
-        limits = "" if x.dtype == object else " in [0, 255]"
-        reason = str(error).splitlines()[0]
-        raise RefusedError(
-            f"the network cannot read the test {goal.examples}, {values} "
-            f"{x.shape}{limits}: {reason}"
-        ) from None
-    labels = dataset.test.y
+    model, outputs, fits = train_and_answer(goal, module, config, dataset, diagnose)
+    x, labels = dataset.test
     probabilities = read_probabilities(outputs, len(dataset.class_names))
     answers = probabilities.argmax(axis=1)
     accuracy = np.mean(answers == labels)
@@ -335,6 +338,63 @@ def check_training(
     return Verdict(
         measured, missing, find_nudge(goal, model, dataset, fits) if missing else None
     )
+
+
+def check_finding(
+    goal: Goal, task: finding.Task, module: ModuleType, config, dataset: Dataset
+) -> Verdict:
+    """Measures how well the network that the learner's `train` returns finds digits in
+    scenes, on a test split that it is not given.
+
+    Raises:
+        RefusedError: what the learner's version may not do.
+    """
+    _, outputs, fits = train_and_answer(goal, module, config, dataset, diagnose=False)
+    try:
+        scores = task.score(outputs, dataset.test.y)
+    except ValueError as error:
+        raise RefusedError(str(error)) from None
+    accuracy = scores["accuracy"]
+    measured = [
+        f"{accuracy:.1%} of the test {task.right}, at least {goal.accuracy:.0%} are "
+        "asked for"
+    ]
+    if accuracy >= goal.accuracy:
+        return Verdict(measured, [])
+    missing = f"{100 * (goal.accuracy - accuracy):.1f} percentage points are missing"
+    nudge = goal.nudge if fits else WITHOUT_FIT
+    return Verdict(measured, [missing], nudge)
+
+
+def train_and_answer(
+    goal: Goal, module: ModuleType, config, dataset: Dataset, diagnose: bool
+) -> tuple[keras.Model, np.ndarray, list["Fit"]]:
+    """Trains the learner's version, without the test split.
+
+    Returns:
+        The network, what it answers to the test split, and what `fit` was given.
+
+    Raises:
+        RefusedError: what the learner's version may not do.
+    """
+    fits = []
+    with watch_fits(goal, dataset, fits, diagnose and goal.doctor):
+        model = module.train(config, dataset._replace(test=Hidden()), verbose=0)
+    if not isinstance(model, keras.Model):
+        raise RefusedError(
+            f"train returned {type(model).__name__}, expected the trained keras.Model"
+        )
+    x = dataset.test.x
+    try:
+        return model, answer(model, x), fits
+    except (ValueError, tf.errors.OpError) as error:
+        values = "texts" if x.dtype == object else "uint8"
+        limits = "" if x.dtype == object else " in [0, 255]"
+        reason = str(error).splitlines()[0]
+        raise RefusedError(
+            f"the network cannot read the test {goal.examples}, {values} "
+            f"{x.shape}{limits}: {reason}"
+        ) from None
 
 
 def answer(model: keras.Model, x: np.ndarray) -> np.ndarray:
@@ -422,7 +482,7 @@ def find_nudge(
 ) -> str:
     """Returns where to look next, without saying what is wrong there."""
     if not fits:
-        return "`train` returned without a call of `fit`."
+        return WITHOUT_FIT
     if not model.trainable_variables:
         return say_where_to_look("nothing_trainable")
     if goal.nudge:

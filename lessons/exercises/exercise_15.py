@@ -7,10 +7,9 @@ One in eleven is. It gives each of them nearly the same answer: 91 % are right, 
 as without reading, and no spam is caught. More epochs and other learning rates do not
 change it.
 
-In TensorBoard: under Time Series, the loss of "messages". It levels off near 0.3: what
-does a network lose that has read nothing, and knows only how frequent spam is? Then
-print what the reader makes of three messages, `reader(texts[:3])`: what does the
-network read last?
+In TensorBoard: under Time Series, the loss. It levels off near 0.3: what does a network
+lose that has read nothing, and knows only how frequent spam is? Then print what the
+reader makes of three messages, `reader(texts[:3])`: what does the network read last?
 
 Solved: by a line. After at most 4 epochs, 94 % of the test messages are told apart
 right, and half of the spam is caught.

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from lessons.exercises import finding
 from training import command_line, runs
 
 import keras
@@ -22,6 +23,9 @@ ENLARGED = (12, 13)  # the exercises with a network for photographs
 # Without texts to validate on, the script divides those to learn from itself.
 MESSAGES = {15: (2000, 500, 1000), 17: (1200, 0, 2000)}
 REVIEWS = {16: (3000, 2000)}
+# The exercises whose script makes itself what `fit` is given. Their curves have a name,
+# and are what `fit` reports.
+NAMES = {16: "reviews", 17: "messages", 18: "scenes", 19: "scenes"}
 
 
 def run(train: Callable, config_class: type) -> None:
@@ -44,25 +48,32 @@ def run(train: Callable, config_class: type) -> None:
         number = int(path.stem.removeprefix("exercise_"))
         dataset = load(number)
         with runs.start(config, dataset) as run:
-            # Of texts there are curves alone, and these have a name.
-            curves = {15: "messages", 16: "reviews", 17: "messages"}.get(number)
-            model = train(
-                config,
-                dataset,
-                callbacks=run.callbacks(doctor=False, name=curves),
-                verbose=run.verbose,
-            )
-            metrics = {}
-            for name in SPLITS:
-                split = getattr(dataset, name)
-                if split is not None:
-                    x = tf.constant(split.x) if split.x.dtype == object else split.x
-                    metrics[name] = model.evaluate(
-                        x, split.y, batch_size=500, return_dict=True, verbose=0
-                    )
+            pictures = []
+            if number in finding.TASKS:
+                task = finding.TASKS[number]
+                pictures = [finding.Pictures(task, run.show, dataset.validation)]
+            callbacks = run.callbacks(*pictures, doctor=False, name=NAMES.get(number))
+            model = train(config, dataset, callbacks=callbacks, verbose=run.verbose)
+            splits = {name: getattr(dataset, name) for name in SPLITS}
+            metrics = {
+                name: evaluate(number, model, split)
+                for name, split in splits.items()
+                if split is not None
+            }
             run.finish(model, **metrics)
 
     command_line.guard(path.name, start)
+
+
+def evaluate(number: int, model: keras.Model, split: Split) -> dict[str, float]:
+    """Returns the metrics of a trained network on a split: those that it was compiled
+    with, or of scenes how many digits it finds.
+    """
+    if number in finding.TASKS:
+        outputs = model.predict(split.x, batch_size=500, verbose=0)
+        return finding.TASKS[number].score(outputs, split.y)
+    x = tf.constant(split.x) if split.x.dtype == object else split.x
+    return model.evaluate(x, split.y, batch_size=500, return_dict=True, verbose=0)
 
 
 def load(number: int, seed: int | None = None) -> Dataset:
@@ -75,7 +86,8 @@ def load(number: int, seed: int | None = None) -> Dataset:
     Returns:
         5,000 of MNIST's digits; with fewer training images for exercise 4, and fewer
         and larger ones for 12 and 13, uint8 `(n, 64, 64, 3)` in [0, 255]. For 15 to 17
-        texts, arrays of objects `(n,)`, with labels 0 and 1.
+        texts, arrays of objects `(n,)`, with labels 0 and 1. For 18 and 19 scenes, as
+        `finding.load_scenes` says.
 
     Raises:
         ConnectionError: the texts are not here and cannot be had.
@@ -95,6 +107,8 @@ def load(number: int, seed: int | None = None) -> Dataset:
             Split, np.split(images[order], ends), np.split(labels[order], ends)
         )
         dataset = dataset._replace(**dict(zip(SPLITS, splits, strict=True)))
+    if number in finding.TASKS:
+        return finding.load_scenes(dataset, finding.TASKS[number], seed or 0)
     count = TRAINING_IMAGES.get(number)
     dataset = dataset._replace(train=Split(*(part[:count] for part in dataset.train)))
     if number in ENLARGED:
