@@ -737,15 +737,17 @@ def read_pieces(
     """Returns what the baseline finds: each piece, with its likeliest class, and the
     probability of that as the score.
     """
-    pieces = cut_into_pieces(images, sides)
-    probabilities = reader.predict(pieces.images, batch_size=500, verbose=0)[:, :-1]
-    scores = probabilities.max(axis=1)
-    labels = probabilities.argmax(axis=1)
     found = Detections(
         np.zeros((len(images), MOST, 4), np.float32),
         np.zeros((len(images), MOST), np.float32),
         np.full((len(images), MOST), -1),
     )
+    pieces = cut_into_pieces(images, sides)
+    if not len(pieces.images):
+        return found
+    probabilities = reader.predict(pieces.images, batch_size=500, verbose=0)[:, :-1]
+    scores = probabilities.max(axis=1)
+    labels = probabilities.argmax(axis=1)
     for index in range(len(images)):
         mine = np.flatnonzero(pieces.pictures == index)
         best = mine[np.argsort(-scores[mine], kind="stable")][:MOST]

@@ -146,6 +146,14 @@ def test_the_baseline_reads_what_is_alone_on_one_color(small_run):
     assert np.mean(np.concatenate(overlaps) > 0.5) > 0.8
 
 
+def test_the_baseline_finds_nothing_where_no_piece_has_the_size():
+    images = np.full((2, 40, 50, 3), 90, np.uint8)
+    images[:, 20] = 140  # a line from side to side
+    found = lesson.read_pieces(lesson.build_reader(3), images, (5.0, 20.0))
+    assert (found.labels == -1).all()
+    assert not found.scores.any()
+
+
 def test_targets_and_decode_are_inverse():
     truth = draw_objects(50)
     targets = lesson.make_targets(truth["boxes"], truth["labels"], (24, 24), 0.12)
