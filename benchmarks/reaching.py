@@ -140,7 +140,7 @@ def time_lesson(
         mock.patch.object(
             runs.Run,
             "callbacks",
-            lambda run: callbacks(run, make_callback(clock, *test)),
+            lambda run, **named: callbacks(run, make_callback(clock, *test), **named),
         ),
     ):
         lesson.main(lesson.Config(logdir=Path(logdir), seed=seed, **settings))

@@ -2,8 +2,8 @@
 
     python lessons/course_3_what_filters_see.py
 
-Result: 100 % mean probability for pictures that climbed from noise, one for each digit
-        (5 seeds); 44 to 81 % after the first of 100 steps
+Result: 99 % mean probability for pictures that climbed from noise, one for each digit
+        (94 to 100 over 5 seeds); 29 to 42 % after the first of 100 steps
 Time: 0.1 minutes (2 cores)
 
 Run `course_3_cnn.py` first: its network is opened here. Three looks into it:
@@ -17,10 +17,11 @@ Run `course_3_cnn.py` first: its network is opened here. Three looks into it:
 
 The network is sure that these pictures are digits. We hardly see any: what it responds
 to is not what we read, and `course_3_fooling_a_cnn.py` makes use of that. Even a single
-step along the slope of all pixels is enough for about every second digit.
+step along the slope of all pixels is enough for about every third digit.
 
 In TensorBoard: the slider of "digits" shows the pixels climb, with the network's
-answers; "units" what the filters of the last convolution like (page Images).
+answers; "units" what the filters of the last convolution like, in the few pixels that
+they see (page Images).
 
 Try:
     --picture photo.jpg the feature maps of your own handwriting
@@ -111,7 +112,7 @@ def filter_of_each(model: keras.Model, layer: keras.layers.Conv2D):
 
     def activation(images):
         inputs = tf.cast(below(images), tf.float32)
-        sums = keras.ops.conv(inputs, layer.kernel, padding="same")
+        sums = keras.ops.conv(inputs, layer.kernel, padding=layer.padding)
         middle = sums[:, sums.shape[1] // 2, sums.shape[2] // 2]  # (count, filters)
         return tf.linalg.diag_part(middle)
 

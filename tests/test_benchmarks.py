@@ -196,9 +196,7 @@ def test_clock_gives_up():
 
 
 def test_operations_are_counted_as_by_hand():
-    """Of the lesson's network: 25 x 32 weights at 28 x 28 places, 25 x 32 x 64 at 14 x
-    14, then two products.
-    """
+    """25 x 32 weights at 28 x 28 places, 25 x 32 x 64 at 14 x 14, then two products."""
     model = cnn.build_cnn()
     by_hand = [2 * 784 * 25 * 32, 2 * 196 * 25 * 32 * 64, 2 * 3136 * 256, 2 * 256 * 10]
     assert peak.count_operations(model) == by_hand

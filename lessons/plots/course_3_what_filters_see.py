@@ -33,5 +33,10 @@ def draw_digits(images: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def draw_units(images: np.ndarray) -> np.ndarray:
-    """Draws images, float `(filters, 28, 28, 1)`."""
-    return figures.draw_grid(images, columns=16)
+    """Draws images, float `(filters, 28, 28, 1)`: the part that filters look at. What
+    is around it is dark in all of them.
+    """
+    bright = images.max(axis=(0, 3)) >= images.max() / 4
+    (rows,), (columns,) = (bright.any(axis=axis).nonzero() for axis in (1, 0))
+    seen = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return figures.draw_grid(images[:, *seen], columns=16)

@@ -5,13 +5,14 @@ from lessons import course_3_cnn as lesson
 import keras
 import numpy as np
 import pytest
+from scipy.ndimage import shift
 
-from data import digits
+from data import Split, digits
 from data.images import drawing
 from tests.lessons import small
 from tests.photos import photograph
 
-SMALL = {"epochs": 7, "learning_rate": 5e-3, "filters": (8, 16), "units": 64}
+SMALL = {"epochs": 2, "learning_rate": 5e-3, "filters": (8, 16), "units": 64}
 
 
 def test_it_learns(small_run):
@@ -19,7 +20,26 @@ def test_it_learns(small_run):
     assert small_run.metrics["test"]["accuracy"] > (0.1 + 0.993) / 2
     dataset = digits.load_digits()
     small.check_only_train_was_fitted(small_run, dataset)
+    moved = small.find_fingerprints(lesson.add_moved(dataset.train).x)
+    np.testing.assert_array_equal(np.concatenate(small_run.fitted), np.unique(moved))
     small.check_saved_classifier(small_run, dataset.test)
+
+
+def test_moved_images_are_those_of_scipy():
+    """No digit is cut off: some have gray pixels at the edge, and nothing is moved out
+    but these.
+    """
+    images, labels = digits.load_sample("a test needs no more").train
+    moved = lesson.add_moved(Split(images, labels))
+    assert moved.x.dtype == np.uint8
+    moves = [(0, 0), (-2, 0), (2, 0), (0, -2), (0, 2)]
+    copies, answers = np.split(moved.x, 5), np.split(moved.y, 5)
+    for move, copy, answer in zip(moves, copies, answers, strict=True):
+        np.testing.assert_array_equal(copy, shift(images, (0, *move, 0), order=0))
+        np.testing.assert_array_equal(answer, labels)
+        ink = copy.sum(axis=(1, 2, 3)) / images.sum(axis=(1, 2, 3))
+        assert ink.min() > 0.9
+        assert 0.995 < ink.mean() <= ink.max() <= 1
 
 
 @pytest.mark.full

@@ -50,11 +50,11 @@ def check_right(right: dict, least: float) -> None:
     )
     step = lesson.SIZES.index(0.2)
     assert before["worst"][0] > least
-    assert before["worst"][step] < (1 + 0.25) / 2, "a step of 0.2 fools the network"
+    assert before["worst"][step] < (1 + 0.46) / 2, "a step of 0.2 fools the network"
     assert before["random"][step] > least, "a random one does not"
     more = before["worst"][step] + 0.1
     assert control["worst"][step] < more, "more training alone does not help"
-    assert after["worst"][step] > (before["worst"][step] + 0.77) / 2
+    assert after["worst"][step] > (before["worst"][step] + 0.81) / 2
     assert after["worst"][0] > least, "what it costs"
     assert after["ten small"][0] < after["worst"][step], "a better attack fools it"
 
