@@ -58,7 +58,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from lessons.plots import course_6_segmentation as plots
 from training import command_line, options, predictions, runs, schedules
@@ -117,8 +117,8 @@ class Config(options.Options):
     steps: int | None = None  # updates; if not given 900, for photos 800
     # Highest value of the schedule; if not given 1e-2, for photos 3e-3.
     learning_rate: float | None = None
-    # Of scenes: of the loss that tells digits apart, beside that of all pixels.
-    object_weight: Annotated[float, options.between(0, 1e6)] = 0.25
+    # What is learned from: how classes overlap, or the mean over all pixels.
+    loss: Literal["dice", "cross-entropy"] = "dice"
     # File of EfficientNet-Lite0's weights, for photos; looked for if not given.
     weights: Path | None = None
 
@@ -252,27 +252,27 @@ def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(entropy * known) / tf.maximum(tf.reduce_sum(known), 1)
 
 
-def find_losses(
-    logits: tf.Tensor, labels: tf.Tensor, object_weight: float
-) -> dict[str, tf.Tensor]:
-    """Returns the cross-entropy of all pixels, "all"; that of pixels of objects, when
-    it is known that they are none of the background, "objects"; and "loss", their
-    weighted sum.
+def dice_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Returns 1 minus the mean Dice coefficient of the classes that occur.
 
-    Args:
-        logits: float32 (n, height, width, classes).
-        labels: uint8 (n, height, width); 255 for a pixel without a class.
-        object_weight: by which the second is multiplied.
+    The coefficient is twice the pixels that have a class and are given it, divided by
+    the sum of those that have it and those that are given it: like the IoU 1 if all is
+    right, 0 if nothing is. A pixel is given each class with its probability, so that
+    the loss has a slope. Args as `cross_entropy`.
     """
-    # The background is one more class that is left out, the others move down by one.
-    beyond = (labels == 0) | (labels == masks.VOID)
-    objects = tf.where(beyond, tf.constant(masks.VOID, tf.uint8), labels - 1)
-    losses = {
-        "all": cross_entropy(logits, labels),
-        "objects": cross_entropy(logits[..., 1:], objects),
-    }
-    losses["loss"] = losses["all"] + object_weight * losses["objects"]
-    return losses
+    # Of a pixel without a class, a row of zeros.
+    truth = tf.one_hot(tf.cast(labels, tf.int32), logits.shape[-1])
+    known = tf.cast(labels != masks.VOID, tf.float32)[..., tf.newaxis]
+    given = tf.nn.softmax(logits) * known
+    both = tf.reduce_sum(truth * given, axis=(0, 1, 2))  # (classes,)
+    have = tf.reduce_sum(truth, axis=(0, 1, 2))
+    dice = 2 * both / tf.maximum(have + tf.reduce_sum(given, axis=(0, 1, 2)), 1e-6)
+    occurs = tf.cast(have > 0, tf.float32)
+    lost = tf.reduce_sum(occurs * (1 - dice))
+    return lost / tf.maximum(tf.reduce_sum(occurs), 1)
+
+
+LOSSES = {"dice": dice_loss, "cross-entropy": cross_entropy}
 
 
 @tf.function
@@ -281,14 +281,14 @@ def train_step(
     optimizer: keras.optimizers.Optimizer,
     images: tf.Tensor,
     labels: tf.Tensor,
-    object_weight: float,
-) -> dict[str, tf.Tensor]:
-    """Updates the network from a batch; returns the losses before it."""
+    find_loss: Callable,
+) -> tf.Tensor:
+    """Updates the network from a batch; returns the loss before it."""
     with tf.GradientTape() as tape:
-        losses = find_losses(model(images, training=True), labels, object_weight)
-    gradients = tape.gradient(losses["loss"], model.trainable_variables)
+        loss = find_loss(model(images, training=True), labels)
+    gradients = tape.gradient(loss, model.trainable_variables)
     optimizer.apply(gradients, model.trainable_variables)
-    return losses
+    return loss
 
 
 def classify(model: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -505,8 +505,6 @@ def main(config: Config) -> dict:
             encoder = build_pretrained_encoder(size, pretrained[0])
         else:
             encoder = build_encoder(size)
-        # Where all pixels belong to things, as on roads, there is no background.
-        object_weight = config.object_weight if names[0] == "background" else 0.0
         filters = defaults.filters if config.skips else defaults.more_filters
         model = add_decoder(encoder, filters, classes, config.skips)
         run.graph(model)
@@ -521,7 +519,7 @@ def main(config: Config) -> dict:
             images, labels = draw(defaults.batch_size, random)
             run.log(
                 step,
-                **train_step(model, adam, images, labels, object_weight),
+                loss=train_step(model, adam, images, labels, LOSSES[config.loss]),
                 classes=lambda: plots.draw_classes(
                     some.x[:12], classify(model, some.x[:12]), names
                 ),

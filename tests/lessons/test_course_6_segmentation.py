@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.special import log_softmax
-from sklearn.metrics import confusion_matrix, jaccard_score
+from scipy.special import log_softmax, softmax
+from sklearn.metrics import confusion_matrix, f1_score, jaccard_score
 
 from data import Dataset, Split, digits, masks, scenes, weights
 from models import backbones
@@ -148,19 +148,28 @@ def test_loss_is_that_of_numpy():
     assert float(lesson.cross_entropy(np.float32(logits), nothing)) == 0
 
 
-def test_loss_of_objects_is_that_of_numpy():
-    """Which class, of those that are not the background."""
+def test_dice_loss_is_that_of_numpy():
     labels = draw_labels(5)
     logits = np.random.default_rng(6).normal(0, 3, (*labels.shape, 5))
-    losses = lesson.find_losses(np.float32(logits), labels, 0.5)
-    places = np.nonzero((labels != masks.VOID) & (labels > 0))
-    said = log_softmax(logits[..., 1:], axis=-1)[(*places, labels[places] - 1)]
-    assert float(losses["objects"]) == pytest.approx(-said.mean(), rel=1e-5)
-    assert float(losses["all"]) == float(
-        lesson.cross_entropy(np.float32(logits), labels)
-    )
-    expected = losses["all"] + 0.5 * losses["objects"]
-    assert float(losses["loss"]) == pytest.approx(float(expected))
+    known = labels != masks.VOID
+    given, truth = softmax(logits, axis=-1)[known], labels[known]
+    dice = []
+    for label in range(4):  # the last one never occurs
+        have, probability = truth == label, given[:, label]
+        dice.append(2 * probability[have].sum() / (have.sum() + probability.sum()))
+    loss = lesson.dice_loss(np.float32(logits), labels)
+    assert float(loss) == pytest.approx(1 - np.mean(dice), rel=1e-5)
+
+
+def test_dice_loss_of_certain_answers_is_that_of_scikit_learn():
+    truth, answers = draw_labels(7), draw_labels(8)
+    answers[answers == masks.VOID] = 0
+    known = truth != masks.VOID
+    logits = np.float32(1000 * np.eye(5)[answers])
+    expected = f1_score(truth[known], answers[known], average="macro")
+    assert float(lesson.dice_loss(logits, truth)) == pytest.approx(1 - expected)
+    nothing = np.full_like(truth, masks.VOID)
+    assert float(lesson.dice_loss(logits, nothing)) == 0
 
 
 def test_commonest_classes():
