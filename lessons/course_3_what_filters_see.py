@@ -26,7 +26,8 @@ they see (page Images).
 Try:
     --picture photo.jpg the feature maps of your own handwriting
     --learning-rate 5   steps of at most 5 gray levels, of which the decay takes much
-                        back: a few faint strokes, and the network is sure all the same
+                        back: a few faint strokes, which the network still takes for
+                        digits with a mean probability of 90 %
     --decay 0           without it, pixels that do not matter keep their noise
 """
 
