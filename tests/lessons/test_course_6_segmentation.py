@@ -16,7 +16,7 @@ from data import Dataset, Split, digits, masks, scenes, weights
 from models import backbones
 from tests.lessons import small
 
-SMALL = {"steps": 60, "classes": "object"}
+SMALL = {"steps": 100, "classes": "object"}
 
 
 def load_easy() -> tuple[Dataset, scenes.Scenes]:
@@ -99,6 +99,20 @@ def test_classes_of_scenes():
     assert len(np.unique(found.y)) > 8
     objects = lesson.to_classes(split, "object")
     np.testing.assert_array_equal(objects.y, expected > 0)
+
+
+def test_scenes_to_learn_from_have_other_colors():
+    """The classes stay, and so does what differs from what."""
+    _, drawing = load_easy()
+    split = lesson.draw_scenes(drawing, "digits", 40, np.random.default_rng(3))
+    same = lesson.to_classes(drawing.draw(40, np.random.default_rng(3)), "digits")
+    np.testing.assert_array_equal(split.y, same.y)
+    changed = 0
+    for image, before in zip(split.x, same.x, strict=True):
+        either = (np.sort(image), np.sort(255 - image))
+        assert any(np.array_equal(one, np.sort(before)) for one in either)
+        changed += not np.array_equal(image, before)
+    assert changed > 20
 
 
 def test_iou_is_that_of_scikit_learn():
