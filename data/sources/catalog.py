@@ -69,7 +69,6 @@ MNIST_LESSONS = (
     "course_5_cut_point",
     "course_6_localization",
     "course_6_detection",
-    "course_6_segmentation",
     "course_11_distributed",
 )
 MOBILENET_V2 = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
@@ -186,7 +185,7 @@ ENTRIES = {
                     unpacked="camvid",
                 ),
             ),
-            others="course_6_segmentation --data camvid",
+            others="data.masks.load_camvid",
         ),
         Entry(
             "sms-spam",
@@ -224,7 +223,7 @@ ENTRIES = {
                     ),
                 ),
             ),
-            others="course_7_writing --text shakespeare",
+            others="data.running_text.load_text",
         ),
         # Keras names no checksum of MobileNetV2's file. This one was found in two
         # projects that have nothing to do with each other, one of which took the file
@@ -337,7 +336,6 @@ ENTRIES = {
                 "course_4_photo_search",
                 "course_6_localization",
                 "course_6_detection",
-                "course_6_segmentation",
                 "course_9_style_transfer",
             ),
             shipped=(
@@ -355,7 +353,6 @@ ENTRIES = {
                 "course_4_photo_search",
                 "course_6_localization",
                 "course_6_detection",
-                "course_6_segmentation",
             ),
             shipped=(
                 describe_photograph("astronaut.png", 791_555),
