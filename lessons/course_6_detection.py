@@ -70,10 +70,10 @@ Scalars). "precision" compares network and baseline (page Images); the table of 
 says what goes wrong (page Text).
 
 Try:
-    --steps 300         a fifth of the scenes, 9,600, is too few: 0.23 in the test
+    --steps 300         a fifth of the scenes, 9,600, is too few: 0.30 in the test
     --spread 0.01 --steps 300
-                        hardly any Gaussian around the centers: 0.22, and at IoUs of 0.5
-                        to 0.95 a mean of 0.08 instead of 0.10
+                        hardly any Gaussian around the centers: 0.22, since class and
+                        box are learned from one place of each object
     --data-dir folder   your own photos with boxes, as Pascal VOC or YOLO have them
 """
 
@@ -691,7 +691,7 @@ def label_pieces(pieces: Pieces, truth: dict, classes: int) -> np.ndarray:
 
 
 def build_reader(classes: int) -> keras.Model:
-    """Builds the baseline's network, not yet trained, with the layers of
+    """Builds the baseline's network, not yet trained, on the plan of
     `course_3_cnn.py`: from pieces uint8 (batch, 28, 28, 4) to the probability of each
     class, and of none.
     """

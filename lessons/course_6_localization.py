@@ -94,7 +94,7 @@ class Config(options.Options):
     epochs: int = 4  # passes over the scenes
     batch_size: int = 32  # scenes per update
     learning_rate: float = 1e-2  # highest value of the schedule
-    # What the box is learned from: generalized IoU, IoU, or distance of the corners.
+    # What the box is learned from: generalized IoU, IoU, or distance of the sides.
     box_loss: Literal["giou", "iou", "huber"] = "giou"
     # The box loss counts so much beside that of the class.
     box_weight: Annotated[float, options.between(0, 1e6)] = 1.0
