@@ -14,9 +14,10 @@ The network treats objects as points ("CenterNet": Zhou, Wang and Krähenbühl, 
 as Points", 2019). It turns a scene of 96 x 96 pixels into a grid of 24 x 24 places.
 Three heads, each one convolution, say something about every place:
 
-- heat: is the center of an object here? The local maxima of this map are the objects,
-  as many as have a score above a threshold. Neither boxes to start from (anchors) nor
-  a second step that removes doubles (non-maximum suppression) is needed.
+- heat: is the center of an object here? The local maxima of this map are the objects.
+  Each has a score, and whoever uses the detector decides from which score on an object
+  counts. Neither boxes to start from (anchors) nor a second step that removes doubles
+  (non-maximum suppression) is needed.
 - classes: if so, what is it? Ten logits.
 - boxes: if so, where is its center exactly, and how wide and high is it?
 
@@ -28,11 +29,12 @@ scenes, ten separate ones 0.55 (1 seed).
 
 Nearly all places are empty. So the heat is learned with the focal loss (Lin et al.,
 "Focal Loss for Dense Object Detection", 2017), which hardly counts what the network
-already knows. A place beside a center is no bad answer either: heat is unwanted there
-too, but it counts less, by a Gaussian around each center. The other two heads learn
-from the places near a center, weighted by the same Gaussian (Liu et al.,
-"Training-Time-Friendly Network for Real-Time Object Detection", 2019), so that each
-object counts the same, whatever its size.
+already knows. A place beside a center should be cold as well, but heat there is a small
+mistake: it counts less, by a Gaussian around each center. The other two heads learn
+only from the places near a center, because elsewhere there is nothing to name or to
+measure. These places are weighted by the same Gaussian (Liu et al., "Training-Time-
+Friendly Network for Real-Time Object Detection", 2019), and the weights of an object
+sum to 1: each object counts the same, whatever its size.
 
 The scenes are drawn: digits of MNIST, turned, scaled and colored, on parts of
 photographs. Their boxes are exact and there is no end of them, so none is seen twice in
@@ -41,9 +43,9 @@ drawn scenes tells which network or which loss is better, and nothing about phot
 
 Average precision is explained at `precision_at_recalls`. The baseline finds what is
 brighter or darker than Otsu's threshold, and a network like that of `course_3_cnn.py`
-reads each piece. Only 22 % of the digits in the test are cut out as a
-piece whose box has an IoU of at least 0.5: most do not differ from all of the
-photograph around them. A perfect reader would therefore reach 0.22; this one reads 85 %
+reads each piece. Only 22 % of the digits in the test are cut out as a piece whose box
+has an IoU of at least 0.5: most are as bright, or as dark, as some part of the
+photograph beside them. A perfect reader would therefore reach 0.22; this one reads 85 %
 of these pieces right.
 
 Where boxes must fit better, IoUs of 0.5 to 0.95, the network's mean is 0.43 and the
@@ -56,12 +58,13 @@ one twice.
 white ones and platelets (BCCD, 189 photographs to learn from). For so few the encoder
 is pretrained, EfficientNet-Lite0. Heads, targets and losses stay as they are. The mean
 average precision at 0.5 is 0.88 (red cells 0.84, white 0.96, platelets 0.83; 1 seed),
-the baseline's 0.22; it took 16 minutes beside other work. A white cell has twenty times
-as many places as a platelet. Three things raised the average precision on validation
-photographs from 0.76 to 0.90, and that of platelets from 0.59 to 0.85 (1 seed): every
-object counts the same, a white cell has only one peak (`decode`), and photographs are
-mirrored from top to bottom as well. The test has 72 photographs from one laboratory; no
-medical decision may rest on such a network.
+the baseline's 0.22; it took 16 minutes beside other work. The box of a white cell
+covers twenty times as many places as that of a platelet. Three things together raised
+the average precision on the photographs for validation from 0.76 to 0.90, and that of
+platelets from 0.59 to 0.85 (1 seed): every object counts the same, the window for a
+peak is wider (`decode`), and photographs are mirrored from top to bottom as well. The
+test has 72 photographs from one laboratory; no medical decision may rest on such a
+network.
 
 In TensorBoard: the slider of "found" shows scenes with their boxes, and below each its
 heat, which gathers at the digits (page Images). "heat", "class" and "box" are the
@@ -70,11 +73,12 @@ Scalars). "precision" compares network and baseline (page Images); the table of 
 says what goes wrong (page Text).
 
 Try:
-    --steps 300         a fifth of the scenes, 9,600, is too few: 0.30 in the test
+    --steps 300         a fifth of the scenes, 9,600, is too few: 0.30 (1 seed)
     --steps 8000        five times as many: 0.85 (1 seed), in 18 minutes
     --spread 0.01 --steps 300
-                        hardly any Gaussian around the centers: 0.22, since class and
-                        box are learned from one place of each object
+                        hardly any Gaussian around the centers: 0.22 instead of 0.30
+                        (1 seed), since class and box are learned from one place of each
+                        object
     --data-dir folder   your own photos with boxes, as Pascal VOC or YOLO have them
 """
 
@@ -120,7 +124,7 @@ READER_SCENES = 3000  # from which the baseline's network learns to read
 
 class Defaults(NamedTuple):
     """What depends on the kind of pictures: pictures per update, updates, the highest
-    learning rate, and the places across in which there is one peak.
+    learning rate, and the window in which `decode` looks for one peak, in places.
     """
 
     batch_size: int
@@ -142,7 +146,7 @@ class Config(options.Options):
     steps: int | None = None  # updates; if not given 1,500, for photos 600
     # Highest value of the schedule; if not given 1e-2, for photos 3e-3.
     learning_rate: float | None = None
-    # A peak is the hottest of so many places across; if not given 3, for photos 5.
+    # Window in which there is one peak, places; if not given 3, for photos 5.
     window: Annotated[int | None, options.between(1, 99)] = None
     # Standard deviation of a target's Gaussian, in widths and heights of its object.
     spread: Annotated[float, options.between(above=0, high=1)] = 0.12
@@ -224,7 +228,7 @@ def build_pretrained_encoder(
     backbone = keras.models.clone_model(square, keras.Input((*size, 3)))
     backbone.set_weights(square.get_weights())
     for layer in backbone.layers:
-        # Means and variances stay those of ImageNet: eight photos give poor ones.
+        # The whole layer stays as it is: eight photos give poor means and variances.
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
     levels = [backbone.get_layer(name).output for name in STAGES]
@@ -258,9 +262,10 @@ def make_targets(
     """Returns what the heads should answer at each place.
 
     The place that has the center of an object has a heat of 1. Around it the heat falls
-    as a Gaussian: in a large object, a place beside the center is nearly as good. Only
-    a heat of 1 is to be reached; less heat says how little a mistake counts. Class and
-    box are those of the object whose Gaussian is the highest.
+    as a Gaussian: in a large object, a place beside the center is nearly as good. The
+    network should answer 1 where the heat is 1, and 0 elsewhere; the more heat there
+    is, the less a wrong answer counts. Class and box are those of the object whose
+    Gaussian is the highest.
 
     Args:
         boxes: left, top, right, bottom in pixels, float (n, most, 4).
@@ -311,9 +316,10 @@ def make_targets(
 def focal_loss(logits: tf.Tensor, heat: tf.Tensor) -> tf.Tensor:
     """Returns how wrong heat is: CenterNet's form of the focal loss.
 
-    It is the cross-entropy with two factors. (1 - p)^2 at a center and p^2 elsewhere
-    make small what is nearly right: otherwise hundreds of easy empty places would
-    outweigh a few hard ones. (1 - heat)^4 forgives heat near a center.
+    It is the cross-entropy, multiplied by two factors. The first is (1 - p)^2 at a
+    center and p^2 elsewhere. It makes small what is nearly right: otherwise hundreds of
+    easy empty places would outweigh a few hard ones. The second, (1 - heat)^4, makes
+    small what the network wrongly answers near a center.
 
     Args:
         logits: of the network, (n, height, width, 1).
@@ -331,8 +337,8 @@ def focal_loss(logits: tf.Tensor, heat: tf.Tensor) -> tf.Tensor:
 
 
 def mean_near_centers(values: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Returns the mean of a value over the objects, and for each over the places near
-    its center.
+    """Returns the weighted mean of a value over the places near the center of each
+    object, then the mean over the objects.
 
     Args:
         values: (n, height, width).
@@ -404,8 +410,7 @@ def decode(outputs: dict, window: int) -> Detections:
 
     A place is a peak if it is the hottest of the window around it. A small window keeps
     small objects apart that are close together. But in a large object many places are
-    nearly as hot as the center, and the object has a second peak if it does not fit
-    into the window.
+    nearly as hot as the center, and those outside of the window can be a second peak.
 
     The score of a peak for a class is its heat times the probability of that class. So
     a peak can be in the list several times, with a class each; the unlikely ones have
@@ -470,9 +475,9 @@ def iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def match(overlaps: np.ndarray, threshold: float) -> np.ndarray:
     """Returns which detections of a class in a picture are hits.
 
-    One after the other, the most certain first, takes the object with the highest IoU
-    of those that are still free. If that is less than the threshold, it is no hit. So
-    the second detection of the same object is a mistake.
+    Each detection, the most certain first, takes the object with which it has the
+    highest IoU, of those that are still free. If this IoU is less than the threshold,
+    the detection is no hit. So the second detection of the same object is a mistake.
 
     Args:
         overlaps: the IoU of each detection with each object, float (n, m).
@@ -500,10 +505,11 @@ def precision_at_recalls(
 
     How many detections are shown depends on the smallest score that is trusted. The
     precision is the fraction of those shown that are hits, the recall the fraction of
-    the objects that are found. Showing more raises the recall and lowers the precision.
-    At each recall counts the best precision with at least this recall, and 0 if no
-    score is small enough to reach it. So the average precision is 1 for a detector that
-    finds everything before its first mistake.
+    the objects that are found. Showing more can only raise the recall, and tends to
+    lower the precision. For each of the 101 recalls, the best precision that is reached
+    with at least this recall counts; 0 if all detections together do not reach it. So
+    the average precision is 1 for a detector that finds everything before its first
+    mistake.
 
     Args:
         scores: of all detections of a class, float (n,).
@@ -569,8 +575,9 @@ def count_errors(found: Detections, truth: dict) -> dict[str, int]:
     - place: an IoU of at least 0.1 with any object.
     - invented: none of these.
 
-    A detection with a wrong class or place means the object with which it overlaps
-    most. An object that no detection is right about, or means, is "missed".
+    A detection with a wrong class or place is taken to mean the object with which it
+    overlaps most. An object is "missed" if no detection is right about it and none
+    means it.
     """
     kinds = ("right", "place", "class", "double", "missed", "invented")
     counts = dict.fromkeys(kinds, 0)
@@ -719,7 +726,8 @@ def train_reader(
     """Trains the baseline's network on pieces of pictures to learn from."""
     pieces = cut_into_pieces(split.x, sides)
     labels = label_pieces(pieces, split.y, classes)
-    # Most pieces are none of the classes: as many of these are enough as of the others.
+    # Most pieces are none of the classes. Of these, as many are kept as of the others,
+    # and at least 100.
     some = np.flatnonzero(labels < classes)
     none = np.flatnonzero(labels == classes)
     kept = np.concatenate([some, none[: max(100, len(some))]])
