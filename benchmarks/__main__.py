@@ -78,7 +78,8 @@ def main() -> None:
     kind = KINDS[device.choose_precision("auto") != "bfloat16"]
     machine = describe_machine()
     if arguments.avx2:
-        machine = f"Limited to AVX2 by {write_settings(AVX2)}: {machine}"
+        settings = " ".join(f"{name}={value}" for name, value in AVX2.items())
+        machine = f"Limited to AVX2 by {settings}: {machine}"
     print(f"{machine}\n{kind}")
     for name in names:
         benchmark = importlib.import_module(f"benchmarks.{name}")
@@ -125,11 +126,6 @@ def split_at(text: str, mark: str) -> dict[str, str]:
         part.split("\n", 1)[0].removeprefix(mark): part.rstrip() + "\n"
         for part in parts
     }
-
-
-def write_settings(settings: dict[str, str]) -> str:
-    """Returns environment variables as a shell takes them."""
-    return " ".join(f"{name}={value}" for name, value in settings.items())
 
 
 def describe_machine() -> str:

@@ -2,6 +2,7 @@
 paired and split.
 """
 
+import hashlib
 import zipfile
 import zlib
 from collections import Counter
@@ -212,6 +213,26 @@ def read_photo(path) -> np.ndarray | str:
         return read.read_picture(path)
     except (ValueError, OSError) as error:
         return str(error).removeprefix(str(path)).strip()
+
+
+def find_reason(
+    image: np.ndarray | str, name: str, met: dict[bytes, str]
+) -> str | None:
+    """Returns why a photograph is left out, or None if it is not.
+
+    Args:
+        image: its pixels, or why it cannot be used.
+        name: of the photograph.
+        met: the names of those that are used, by the SHA-256 of their pixels; this one
+            is added to them.
+    """
+    if isinstance(image, str):
+        return image
+    digest = hashlib.sha256(image).digest()
+    if digest in met:
+        return f"the same picture as {met[digest]}"
+    met[digest] = name
+    return None
 
 
 def draw_missing(folder, splits: dict[str, list]) -> dict[str, list]:

@@ -495,14 +495,10 @@ def read_photos(
             usable = []
             for annotation, (image, shape) in zip(listed, images, strict=True):
                 name = photo_folders.place(annotation.photo)
-                if isinstance(image, str):
-                    left_out.append(f"{name} ({image})")
+                reason = annotated.find_reason(image, name, met)
+                if reason is not None:
+                    left_out.append(f"{name} ({reason})")
                     continue
-                digest = hashlib.sha256(image).digest()
-                if digest in met:
-                    left_out.append(f"{name} (the same picture as {met[digest]})")
-                    continue
-                met[digest] = name
                 boxes, kept = put_right(annotation, shape, wrong)
                 if not len(boxes):
                     wrong["Photos without boxes"].append(annotation.path.name)

@@ -2,7 +2,6 @@
 Cipolla, 2009), or a folder of one's own.
 """
 
-import hashlib
 import itertools
 import os
 import zipfile
@@ -339,14 +338,10 @@ def read_photos(
             pairs = pool.map(read_pair, splits[split])
             for (_, photo), (image, mask) in zip(splits[split], pairs, strict=True):
                 name = photo_folders.place(photo)
-                if isinstance(image, str):
-                    left_out.append(f"{name} ({image})")
+                reason = annotated.find_reason(image, name, met)
+                if reason is not None:
+                    left_out.append(f"{name} ({reason})")
                     continue
-                digest = hashlib.sha256(image).digest()
-                if digest in met:
-                    left_out.append(f"{name} (the same picture as {met[digest]})")
-                    continue
-                met[digest] = name
                 read_splits[split].append((photo.stem, image, mask))
     photo_folders.report(left_out, count)
     if not met:
