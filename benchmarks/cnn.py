@@ -1,4 +1,4 @@
-"""course_3_cnn: the time to 99 % of MNIST's test digits, beside three others' recipes.
+"""course_3_cnn: the time to 99 % of MNIST's test digits, beside two others' recipes.
 
 keras-io: "Simple MNIST convnet" by François Chollet, examples/vision/mnist_convnet.py:
 two convolutions of 3 x 3 with 32 and 64 filters, each with pooling, dropout 0.5; Adam
@@ -10,10 +10,6 @@ and 64 filters, pooling, dropout 0.25, 128 units, dropout 0.5; Adadelta with a l
 rate of 1 that falls by 30 % after each epoch, batch 64, up to 14 epochs on 60,000
 images. The images are in memory as they are needed, which the example does for each
 batch.
-
-The course of 2017, course_3_tf_mnist_cnn.py, in today's Keras: two convolutions of
-5 x 5 with 32 and 64 filters, 256 units, weights and biases drawn from N(0, 1), Adam
-with 1e-3, batch 100, up to 30 epochs of 55,000 images.
 
 The lesson runs as it is.
 
@@ -59,27 +55,6 @@ def time_keras_io(
     return reaching.time_keras(
         clock, model, train, test, batch_size=128, epochs=epochs, validation_split=0.1
     )
-
-
-def time_course(
-    seed: int, limit: float, goal: float, images: int, epochs: int
-) -> reaching.Reached:
-    """Measures the recipe of 2017 on the first `images`."""
-    from training import quiet  # noqa: F401
-
-    import keras
-
-    from models import cnn
-
-    clock = reaching.Clock(goal, limit)
-    keras.utils.set_random_seed(seed)
-    train, test = load(images)
-    model = cnn.build_cnn(dropout=0.0)
-    for variable in model.trainable_variables:
-        variable.assign(keras.random.normal(variable.shape))
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
-    return reaching.time_keras(clock, model, train, test, batch_size=100, epochs=epochs)
 
 
 def time_pytorch(
@@ -146,8 +121,5 @@ def measure(small: bool = False) -> str:
         "the lesson": (*lesson, shorter),
         "keras-io": (time_keras_io, goal, images, 15),
         "PyTorch": (time_pytorch, goal, images, 14),
-        "the course of 2017": (time_course, goal, min(images, 55_000), 30),
     }
-    return reaching.compare(
-        ways, {"keras-io": 4, "PyTorch": 4, "the course of 2017": 10}, rounds, goal
-    )
+    return reaching.compare(ways, {"keras-io": 4, "PyTorch": 4}, rounds, goal)

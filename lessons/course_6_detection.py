@@ -821,7 +821,12 @@ def load_data(data: str, data_dir: Path | None) -> tuple[Dataset, Callable]:
     if data_dir is not None:
         dataset = boxes.load_box_folder(data_dir, PHOTO_SIZE)
     elif data == "cells":
-        dataset = boxes.load_cells(PHOTO_SIZE)
+        try:
+            dataset = boxes.load_cells(PHOTO_SIZE)
+        except ConnectionError as error:
+            raise ConnectionError(
+                f"--data cells: {error}; --data scenes needs no download"
+            ) from error
     else:
         dataset, endless = scenes.load_scenes()
         return dataset, endless.draw

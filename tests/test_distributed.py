@@ -132,10 +132,11 @@ def test_workers_end_with_the_weights_of_one(count, alone, tmp_path):
         f"Largest difference between the weights of {count} workers: 0.0\n"
         in said[0][0]
     )
-    assert (
-        said[1][0]
-        == f"worker 1 of {count}: the chief at {addresses[0]} prints and writes\n"
-    )
+    assert [
+        line
+        for line in said[1][0].splitlines()
+        if not line.startswith("Waiting for another process that downloads")
+    ] == [f"worker 1 of {count}: the chief at {addresses[0]} prints and writes"]
     check_equal(alone, tmp_path / "0")
     written = {path.name for path in tmp_path.iterdir()} - {
         "keras_home"
