@@ -14,16 +14,16 @@ connected layer must learn it for each place anew. The filter does not go beyond
 image (no padding), so 28 x 28 pixels give a feature map of 26 x 26 places. Pooling
 keeps the largest sum of each 2 x 2 places, which halves height and width.
 
-The filters of the first convolution find edges and strokes. Those of the second have
-3 x 3 weights for each feature map of the first, sum over all of them, and find corners
-and arcs made of strokes. A hidden layer turns what was found into ten logits. Compare
-the file with `course_2_mlp.py` by `diff`: only the layers, their hyperparameters and
-`add_moved` differ.
+The filters of the first convolution find edges and strokes. Those of the second have 3
+x 3 weights for each feature map of the first, sum over all of them, and find corners
+and arcs made of strokes. A hidden layer, whose weights do differ from place to place,
+turns what was found where into ten logits. Compare the file with `course_2_mlp.py` by
+`diff`: the layers, the hyperparameters and `add_moved` differ.
 
 Where all of MNIST cannot be downloaded, the lesson learns from 4,000 images that came
 with the installation. For so few, `add_moved` adds four moved copies of each (data
 augmentation): 98.5 % of 500 other images are read right (98.0 to 98.8 over 5 seeds), in
-half a minute.
+half a minute; the fully connected network reads 95.0 % (1 seed).
 
 In TensorBoard: loss and accuracy (page Scalars). After a tenth of the training most
 digits are read right, the rest of it removes mistake after mistake. On the page Images,
@@ -48,7 +48,7 @@ import numpy as np
 
 from data import Split, digits
 
-FEW = 10_000  # fewer images than that are moved about
+FEW = 10_000  # fewer images than that get moved copies
 
 
 @dataclass(frozen=True)

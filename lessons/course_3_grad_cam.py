@@ -13,18 +13,21 @@ Grad-CAM (Selvaraju et al., 2017) gives each map a weight: the slope of the answ
 logit with respect to the map's values, averaged over all places of the map. A map with
 a large weight speaks for the answer. The sum of the maps, each times its weight, is
 enlarged to the size of the image and shows where the network looked. Where the sum is
-negative, what was found there speaks against the answer; the picture leaves this out.
+negative, what was found there speaks against the answer; the picture leaves this out,
+so that a digit with nothing but negative sums has no red at all.
 
 The maps of the last convolution have 11 x 11 places, those of the first 26 x 26. So
 Grad-CAM is coarser than the saliency of `course_3_saliency.py`: it shows a region, not
 pixels. It is measured in the same way: how many answers change when a fifth of the ink
 is painted over in black? A random fifth changes few answers, but it is scattered, and
 losing pixels side by side hurts more. So the fair baseline is the fifth where the sum
-is lowest, which also lies side by side. With networks that were trained on the sample
-of 4,000 images, which is at hand without a download, it changes a third as many
-answers. With networks of all of MNIST the difference is smaller, 12 % (7 to 15 over 5
-seeds) and 8 % (5 to 11), and one of the five has it the other way round. The picture of
-Grad-CAM looks convincing; this test confirms it for some networks, not for all.
+is lowest, which also lies side by side. In networks that were trained on the sample of
+4,000 images, which is at hand without a download, this fifth changes a third as many
+answers (500 test images). In networks of all of MNIST the difference is smaller: the
+fifth where the network looked most changes 12 % (7 to 15 over 5 seeds), that where it
+looked least 8 % (5 to 11), and for one of the five networks it is the other way round.
+The picture of Grad-CAM looks convincing; this test confirms it for some networks, not
+for all.
 
 In TensorBoard: "deciding" shows eight digits, and below each in red where the network
 looked (page Images).

@@ -12,12 +12,15 @@ Run `course_3_cnn.py` first: its network is opened here. Three looks into it:
 - The feature maps of one digit, layer by layer: where each filter found what it looks
   for. The later the layer, the coarser the map and the more special the filter.
 - Activation maximization (Erhan et al., 2009): the weights stay, and the *pixels*
-  change. From noise, they climb along the slope of an output or a filter until it
-  responds as strongly as it can. The pictures show what it likes best.
+  change. From noise, they climb along the slope of an output or a filter for 100 steps,
+  and it responds more and more strongly. The pictures show what it likes.
 
-The network is sure that these pictures are digits. We hardly see any: what it responds
-to is not what we read, and `course_3_fooling_a_cnn.py` makes use of that. Even a single
-step along the slope of all pixels is enough for about every third digit.
+The network is almost sure of each of the ten pictures. We recognize some of the digits
+and see only strokes in the others: what the network responds to is not just what we
+read, and `course_3_fooling_a_cnn.py` makes use of that. A single step along the slope
+of all pixels already raises the probability of the wanted digit to about a third, where
+guessing would give it 10 %. What the network is asked about, and what is drawn, are the
+pixels made so bright that the largest is 255.
 
 In TensorBoard: the slider of "digits" shows the pixels climb, with the network's
 answers; "units" what the filters of the last convolution like, in the few pixels that
@@ -26,8 +29,8 @@ they see (page Images).
 Try:
     --picture photo.jpg the feature maps of your own handwriting
     --learning-rate 5   steps of at most 5 gray levels, of which the decay takes much
-                        back: a few faint strokes, which the network still takes for
-                        digits with a mean probability of 90 %
+                        back: only the steepest pixels get bright. The network still
+                        gives these digits a mean probability of 90 % (1 network)
     --decay 0           without it, pixels that do not matter keep their noise
 """
 

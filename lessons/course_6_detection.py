@@ -42,11 +42,10 @@ training. Digits and photographs of the test are in no scene to learn from. A fi
 drawn scenes tells which network or which loss is better, and nothing about photographs.
 
 Average precision is explained at `precision_at_recalls`. The baseline finds what is
-brighter or darker than Otsu's threshold, and a network like that of `course_3_cnn.py`
-reads each piece. Only 22 % of the digits in the test are cut out as a piece whose box
-has an IoU of at least 0.5: most are as bright, or as dark, as some part of the
-photograph beside them. A perfect reader would therefore reach 0.22; this one reads 85 %
-of these pieces right.
+brighter or darker than Otsu's threshold, and a convolutional network reads each piece.
+Only 22 % of the digits in the test are cut out as a piece whose box has an IoU of at
+least 0.5: most are as bright, or as dark, as some part of the photograph beside them. A
+perfect reader would therefore reach 0.22; this one reads 85 % of these pieces right.
 
 Where boxes must fit better, IoUs of 0.5 to 0.95, the network's mean is 0.43 and the
 baseline's 0.15. Average precision counts detections of every score. With those of at
