@@ -14,8 +14,8 @@ connected layer must learn it for each place anew. The filter does not go beyond
 image (no padding), so 28 x 28 pixels give a feature map of 26 x 26 places. Pooling
 keeps the largest sum of each 2 x 2 places, which halves height and width.
 
-The filters of the first convolution find edges and strokes. Those of the second have 3
-x 3 weights for each feature map of the first, sum over all of them, and find corners
+The filters of the first convolution find edges and strokes. Those of the second have
+3 x 3 weights for each feature map of the first, sum over all of them, and find corners
 and arcs made of strokes. A hidden layer, whose weights do differ from place to place,
 turns what was found where into ten logits. Compare the file with `course_2_mlp.py` by
 `diff`: the layers, the hyperparameters and `add_moved` differ.
