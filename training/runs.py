@@ -541,6 +541,17 @@ class Run:
         with self.writers["."].as_default(step=0):
             tensorboard.write_table(title, cells)
 
+    def text(self, title: str, text: str, step: int = 0) -> None:
+        """Keeps a text as it is on TensorBoard's page Text.
+
+        Args:
+            title: of the text; several steps of one title stand below each other.
+            text: of any characters, also with line breaks.
+            step: that it belongs to.
+        """
+        with self.writers["."].as_default(step=step):
+            tensorboard.write_text(title, text)
+
     def graph(self, drawn: keras.Model | Callable, *arguments: tf.Tensor) -> None:
         """Shows a network in TensorBoard, on the page Graphs; `callbacks` do so by
         themselves.

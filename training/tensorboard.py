@@ -54,6 +54,18 @@ def write_table(title: str, rows: list[list[str]]) -> None:
     tf.summary.text(title, text.encode("utf-8", "backslashreplace"))
 
 
+def write_text(title: str, text: str) -> None:
+    """Writes a text, letter by letter, for the page Text to the current summary writer.
+
+    Args:
+        title: of the text.
+        text: of any characters.
+    """
+    # The page takes it for Markdown, in which such lines are shown as they are.
+    lines = "".join(f"    {line}\n" for line in text.split("\n"))
+    tf.summary.text(title, lines.encode("utf-8", "backslashreplace"))
+
+
 def write_hyperparameters(values: dict, trial: str) -> None:
     """Writes hyperparameters for the page HParams to the current summary writer.
 
