@@ -14,7 +14,7 @@ from lessons.__main__ import ROOT, TITLES, Lesson, find_lessons
 
 HEADS = {
     "README.md": ("number", "lesson", "idea", "result", "minutes"),
-    "README.zh-CN.md": ("编号", "文件", "对应幻灯片上的内容", "结果", "分钟"),
+    "README.zh-CN.md": ("编号", "文件", "内容", "结果", "分钟"),
 }
 TABLE = re.compile(r"(?<=<!-- lessons -->\n).*?(?=<!-- end of lessons -->)", re.DOTALL)
 
