@@ -1,0 +1,93 @@
+"""The READMEs and the pages of docs/: links lead somewhere, and commands are right."""
+
+import importlib
+import re
+import shlex
+
+from lessons.__main__ import ROOT, find_lessons
+from training import command_line
+
+import pytest
+
+READMES = ("README.md", "README.zh-CN.md")
+# With counterparts that are not in docs/zh/: one page holds both languages, and the
+# English page of exercises is beside them.
+BOTH, BESIDE = "glossary.md", "exercises.md"
+GUIDES = sorted([*map(ROOT.joinpath, READMES), *(ROOT / "docs").rglob("*.md")])
+PAGES = [
+    *GUIDES,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    ROOT / "benchmarks/RESULTS.md",
+    ROOT / "lessons/exercises/README.md",
+    ROOT / "tests/README.md",
+]
+BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+
+
+def name(page) -> str:
+    """The page's path in the project."""
+    return page.relative_to(ROOT).as_posix()
+
+
+def read(page) -> tuple[str, str]:
+    """The text of a page, and the commands in its blocks of code."""
+    text = page.read_text(encoding="utf-8")
+    commands = "\n".join(BLOCK.findall(text)).replace("\\\n", " ")
+    return BLOCK.sub("", text), commands
+
+
+def list_links(page) -> list[str]:
+    """What a page links to and shows."""
+    text, _ = read(page)
+    return re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+
+
+def list_anchors(page) -> set[str]:
+    """How the headings of a page can be linked to, as GitHub names them."""
+    headings = re.findall(r"^#+ (.+)$", read(page)[0], re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page):
+    for link in list_links(page):
+        if re.match(r"https?://", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert target.is_relative_to(ROOT), link
+        if anchor:
+            assert anchor in list_anchors(target), link
+
+
+def test_every_page_is_there_in_both_languages():
+    english = {page.name for page in (ROOT / "docs").glob("*.md")}
+    chinese = {page.name for page in (ROOT / "docs/zh").glob("*.md")}
+    assert english - {BOTH} == chinese - {BESIDE}
+
+
+@pytest.mark.parametrize(
+    ("readme", "folder"), [(READMES[0], "docs"), (READMES[1], "docs/zh")]
+)
+def test_every_page_is_linked_from_the_readme(readme, folder):
+    links = {(ROOT / link).resolve() for link in list_links(ROOT / readme)}
+    assert set((ROOT / folder).glob("*.md")) <= links
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=name)
+def test_lessons_that_are_named_exist(page):
+    text = page.read_text(encoding="utf-8")
+    lessons = {lesson.path.stem for lesson in find_lessons()}
+    assert set(re.findall(r"\bcourse_\d+_\w+", text)) <= lessons
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=name)
+def test_flags_of_lessons_are_right(page):
+    _, commands = read(page)
+    for path, words in re.findall(r"python (\S*course_\w+)\.py(.*)", commands):
+        lesson = importlib.import_module(path.replace("/", "."))
+        flags = [word for word in shlex.split(words, comments=True) if word != "--help"]
+        command_line.parse(lesson.Config, flags, path, None)
