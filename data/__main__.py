@@ -15,7 +15,7 @@ SMALL = 10_000_000  # bytes of a package that the installation brings along
 
 
 def list_entries(_arguments: argparse.Namespace) -> int:
-    """Prints of each entry what it is, its licence and size, which lessons need it, and
+    """Prints of each entry what it is, its license and size, which lessons need it, and
     where it is.
     """
     for entry in catalog.ENTRIES.values():
@@ -40,14 +40,14 @@ def list_entries(_arguments: argparse.Namespace) -> int:
 
 
 def describe(entry: catalog.Entry) -> Iterator[str]:
-    """Yields size and licence of an entry, and of the packages that it comes in."""
+    """Yields size and license of an entry, and of the packages that it comes in."""
     size = locate.show_size(entry.size)
     packed = sum(package.size for package in entry.packages)
     if packed:
         size += f", in a package of {locate.show_size(packed)}"
-    yield f"{size}; licence: {entry.licence}"
+    yield f"{size}; license: {entry.license}"
     for package in entry.packages:
-        yield f"package: {package.name} {package.version}, {package.licence}"
+        yield f"package: {package.name} {package.version}, {package.license}"
 
 
 def find_places(entry: catalog.Entry) -> Iterator[str]:
@@ -284,7 +284,7 @@ def make_parser() -> Parser:
     add(
         "list",
         list_entries,
-        "what the lessons read: size, licence, which lessons, where it is",
+        "what the lessons read: size, license, which lessons, where it is",
     )
     command = add(
         "fetch",

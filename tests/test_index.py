@@ -702,7 +702,7 @@ def test_commands_know_packages(index, monkeypatch, capsys, tmp_path, to):
     offer(index, body)
     monkeypatch.setattr(catalog, "ENTRIES", {"test": describe(body)})
     listed = " ".join(call(monkeypatch, capsys, "list").out.split())
-    assert "size 0.3 MB, in a package of 0.3 MB; licence: none; " in listed
+    assert "size 0.3 MB, in a package of 0.3 MB; license: none; " in listed
     assert "package: data-pack 1.0, MIT" in listed
     assert "not here: python -m data fetch test, from the package index" in listed
     words = ["--to", tmp_path / "stick"] if to else []

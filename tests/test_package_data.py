@@ -224,14 +224,14 @@ def test_without_network_a_line_names_the_command(load, name):
 
 
 def test_catalog_of_packages():
-    """What the installation brings stays small, and licences are named."""
+    """What the installation brings stays small, and licenses are named."""
     packages = {
         package for entry in catalog.ENTRIES.values() for package in entry.packages
     }
     small = [package.size for package in packages if package.size < 10e6]
     assert sum(small) < 30e6
     for package in packages:
-        assert package.licence
+        assert package.license
         assert re.fullmatch("sha256:[0-9a-f]{64}", package.checksum)
     files = [file for entry in catalog.ENTRIES.values() for file in entry.files]
     assert len({file.name for file in files}) == len(files)

@@ -85,9 +85,9 @@ def test_formats_and_modes(tmp_path):
         assert picture.dtype == np.uint8
         assert picture.shape == RED.shape
         assert np.abs(picture.astype(int) - RED).max() <= 6
-    grey = save(tmp_path / "grey.png", image.convert("L"))
-    assert grey.shape == RED.shape
-    assert len(np.unique(grey)) == 1
+    gray = save(tmp_path / "gray.png", image.convert("L"))
+    assert gray.shape == RED.shape
+    assert len(np.unique(gray)) == 1
     assert save(tmp_path / "bit.png", image.convert("1")).shape == RED.shape
 
 

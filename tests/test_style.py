@@ -354,9 +354,9 @@ def test_colors_are_matched():
     light = np.full((90, 90, 3), 200, np.uint8)
     between = color.match_colors(one, dark, light).mean()
     assert between == pytest.approx(120, abs=6), "each counts alike, small or large"
-    grey = np.full((9, 9, 3), 77, np.uint8)
+    gray = np.full((9, 9, 3), 77, np.uint8)
     np.testing.assert_array_equal(
-        color.match_colors(one, grey).reshape(-1, 3).mean(axis=0).round(),
+        color.match_colors(one, gray).reshape(-1, 3).mean(axis=0).round(),
         [77, 77, 77],
     )
 

