@@ -22,6 +22,7 @@ full: $(INSTALLED)
 lint: $(INSTALLED)
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/codespell
 
 setup: $(INSTALLED)
 
