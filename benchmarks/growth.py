@@ -4,7 +4,7 @@ With the data: an epoch of course_3_cnn as shipped, without validation, on a six
 a quarter and all of MNIST's 55,000 training images; to the sixteenth it adds no moved
 images. With the size: a step of course_9_style_transfer for pictures of 128 to 1,024
 pixels. Memory is the most that the process held, less what it held after importing
-TensorFlow; all of MNIST (55 MB) is part of it also where only a share is trained on.
+TensorFlow; all of MNIST (55 MB) is part of it also where only a fraction is trained on.
 Each is measured once, in a process of its own.
 
 Both grow more slowly than the work, because a part is always the same: the recorder
@@ -33,9 +33,9 @@ class Cost(NamedTuple):
     memory: float
 
 
-def train_on(share: int, fields: dict) -> tuple[int, Cost]:
-    """Returns how many one in `share` of the training images are, and the cost of
-    course_3_cnn's epoch on them, with some fields of its `Config`.
+def train_on(divisor: int, fields: dict) -> tuple[int, Cost]:
+    """Returns the number of training images divided by `divisor`, and the cost of an
+    epoch of course_3_cnn on so many, with some fields of its `Config`.
     """
     from lessons import course_3_cnn
 
@@ -43,7 +43,7 @@ def train_on(share: int, fields: dict) -> tuple[int, Cost]:
 
     before = memory.measure_peak()
     dataset = digits.load_digits()
-    train = Split(*(part[: len(part) // share] for part in dataset.train))
+    train = Split(*(part[: len(part) // divisor] for part in dataset.train))
     dataset = dataset._replace(train=train)
     with (
         mock.patch.object(digits, "load_digits", lambda: dataset),
@@ -145,11 +145,13 @@ def measure(small: bool = False) -> str:
     Args:
         small: whether to do so with the smallest sizes only, and without the figure.
     """
-    shares, sizes = (
+    divisors, sizes = (
         ((16, 8), (48, 64)) if small else ((16, 4, 1), (128, 256, 512, 1024))
     )
     fields = {"epochs": 2, "filters": (2,), "units": 8} if small else {}
-    trained = dict(measuring.run_alone(train_on, share, fields) for share in shares)
+    trained = dict(
+        measuring.run_alone(train_on, divisor, fields) for divisor in divisors
+    )
     painted = {size: measuring.run_alone(paint, size) for size in sizes}
     panels = [
         (

@@ -82,8 +82,8 @@ def time_pytorch(seed: int, limit: float, goal: float, epochs: int) -> reaching.
 
     def one_cycle(done: float) -> None:
         rising = config.learning_rate * (1 / 25 + (1 - 1 / 25) * min(1, done * 4))
-        falling = 0.5 * (1 + np.cos(np.pi * max(0, done - 0.25) / 0.75))
-        optimizer.param_groups[0]["lr"] = rising * falling
+        decay = 0.5 * (1 + np.cos(np.pi * max(0, done - 0.25) / 0.75))
+        optimizer.param_groups[0]["lr"] = rising * decay
 
     train, test = (
         (torch.tensor(split.x) / 255, split.y)

@@ -8,7 +8,7 @@ training step has three times those of the forward pass, but none for a gradient
 pictures; style transfer has twice, because its weights have no gradient. Everything
 else that is computed counts as nothing.
 
-The shares are those of whole steps: of the lesson's step in course_3_cnn (without
+The fractions are those of whole steps: of the lesson's step in course_3_cnn (without
 recording, and with), of a batch of course_5_transfer_learning's features, of a step of
 course_9_style_transfer. The tables below are what TensorFlow's profiler says of each:
 which operations took how long. They run on two threads, so that their sum may be more
@@ -222,7 +222,7 @@ def look_at_style(small: bool) -> tuple[str, float, float, dict]:
 
 
 def measure(small: bool = False) -> str:
-    """Returns peak, shares and profiles as Markdown.
+    """Returns peak, fractions of it and profiles as Markdown.
 
     Args:
         small: whether to do so with small matrices, pictures and data, to see that
@@ -237,8 +237,8 @@ def measure(small: bool = False) -> str:
         for look in (look_at_cnn, look_at_features, look_at_style)
     ]
     rows = (
-        "| lesson | 10^9 operations | seconds | 10^9 operations a second | share of "
-        "the peak |\n" + "| --- " * 5 + "|"
+        "| lesson | 10^9 operations | seconds | 10^9 operations a second | fraction "
+        "of the peak |\n" + "| --- " * 5 + "|"
     )
     seconds = 100 * statistics.mean(measuring.run_alone(cnn_epoch.time_lesson))
     shipped = "the same as shipped, recorded and watched", looks[0][1], seconds, {}

@@ -1,4 +1,4 @@
-"""How long a network trains until it reads a share of MNIST's test digits."""
+"""How long a network trains until it reads a given fraction of MNIST's test digits."""
 
 import functools
 import importlib
@@ -25,7 +25,7 @@ class Reached(NamedTuple):
         seconds: of loading, building and training, without the measurements of the test
             accuracy.
         epochs: passes over the training images.
-        accuracy: share of the test images read right, at the last measurement.
+        accuracy: fraction of the test images read right, at the last measurement.
         reached: whether that is the goal.
     """
 
@@ -181,8 +181,8 @@ def time_torch(
         test: images, a tensor, and labels, an array.
         batch_size: images per update.
         epochs: at most.
-        schedule: a function that changes the learning rate; called with the share of
-            the training that is done, before each update.
+        schedule: a function that changes the learning rate; called with the fraction
+            of the training that is done, before each update.
     """
     import torch
 

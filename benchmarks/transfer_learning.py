@@ -68,14 +68,14 @@ def run_tutorial(folder: Path, size: int, epochs: int) -> dict[str, float]:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(1e-3, momentum=0.9), loss, metrics=["accuracy"])
     train, test = read_photos(folder, "train", size), read_photos(folder, "val", size)
-    falling = keras.callbacks.LearningRateScheduler(
+    schedule = keras.callbacks.LearningRateScheduler(
         lambda epoch: 1e-3 * 0.1 ** (epoch // 7)
     )
     history = model.fit(
         train,
         validation_data=test,
         epochs=epochs,
-        callbacks=[falling],
+        callbacks=[schedule],
         shuffle=False,
         verbose=0,
     )

@@ -147,8 +147,8 @@ def make_dataset(labeled: list[tuple[str, int]], source: str) -> Dataset:
 
 
 def draw_folds(messages: Split, count: int, seed: int) -> np.ndarray:
-    """Divides messages into parts of about the same size and the same share of spam,
-    and returns the number of the part of each, int `(n,)`.
+    """Divides messages into parts of about the same size and the same fraction of
+    spam, and returns the number of the part of each, int `(n,)`.
 
     Messages that are nearly alike, as `texts.group_alike` finds them, are in one part.
 

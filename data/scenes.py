@@ -419,9 +419,9 @@ def make_patches(split: Split, count: int, random: np.random.Generator) -> Patch
     order = np.concatenate(order)
     # Log-uniform: of each size as many as 1 / size, in whole numbers.
     total = sum(ONE**2 // side for side in SIDES)
-    shares = np.cumsum([0, *(ONE**2 // side for side in SIDES)]) * count // total
+    borders = np.cumsum([0, *(ONE**2 // side for side in SIDES)]) * count // total
     parts = []
-    for side, start, end in zip(SIDES, shares[:-1], shares[1:], strict=True):
+    for side, start, end in zip(SIDES, borders[:-1], borders[1:], strict=True):
         chosen = order[start:end]
         degrees = random.integers(-DEGREES, DEGREES, len(chosen), endpoint=True)
         drawn = turn_and_scale(split.x[chosen, :, :, 0], degrees, side)

@@ -276,8 +276,8 @@ def main(config: Config) -> dict:
             vectors[way] = describe(compute, images)
             queries[way] = describe(compute, test.x)
             quality[way] = measure(vectors[way], labels, queries[way], test.y)
-        share = np.bincount(labels) / len(labels)  # of each kind in the collection
-        quality["chance"] = {"precision_at_10": float(np.mean(share[test.y]))}
+        fractions = np.bincount(labels) / len(labels)  # of each kind in the collection
+        quality["chance"] = {"precision_at_10": float(np.mean(fractions[test.y]))}
         run.table(f"{len(test.y):,} searches in {len(labels):,}", quality)
 
         size = 224 if config.backbone == "vgg16" else 96

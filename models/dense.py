@@ -19,8 +19,8 @@ def build_dense(
         units: width of each hidden layer; none for neurons that see the inputs
             themselves.
         outputs: number of outputs.
-        dropout: share of each hidden layer that is left out at random in training, from
-            0 to below 1.
+        dropout: fraction of each hidden layer that is left out at random in training,
+            from 0 to below 1.
         activation: of the outputs, such as "sigmoid" for a probability; None for any
             number.
 

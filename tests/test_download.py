@@ -1020,7 +1020,7 @@ PACKAGED = ("course_7_mail_filter", "course_7_text_classification")
 def test_lesson_behind_a_firewall_waits_once(
     name, seconds, swallowed, run_of_the_cnn, monkeypatch, tmp_path
 ):
-    """Less than 15 s, or the same share of shorter time-outs, and nobody is asked at
+    """Less than 15 s, or the same fraction of shorter time-outs, and nobody is asked at
     the second start. Where no installation has the data, a line says what to fetch.
     """
     monkeypatch.setattr(downloads, "CONNECT_SECONDS", seconds)

@@ -52,8 +52,8 @@ def digits():
     return split(x / 16, y)
 
 
-def split(x, y, share=0.75):
-    cut = int(share * len(x))
+def split(x, y, fraction=0.75):
+    cut = int(fraction * len(x))
     return (x[:cut], y[:cut]), (x[cut:], y[cut:])
 
 

@@ -38,8 +38,8 @@ class Goal(NamedTuple):
     """What a solution reaches, with each seed.
 
     Attributes:
-        accuracy: share of the test pictures that are read right, or of the scenes that
-            are right in the sense of their `finding.Task`, at least.
+        accuracy: fraction of the test pictures that are read right, or of the scenes
+            that are right in the sense of their `finding.Task`, at least.
         epochs: passes over the training pictures, at most.
         loss: mean cross-entropy on the test pictures, at most; None if it does not
             matter.
@@ -47,7 +47,7 @@ class Goal(NamedTuple):
         doctor: whether the doctor may look on; what it tries takes long for large
             networks, and texts it does not read.
         examples: what the network is given, "pictures", or texts under another name.
-        caught: share of class 1 that is found, at least; None if it does not matter.
+        caught: fraction of class 1 that is found, at least; None if it does not matter.
         gap: between the validation accuracy that `fit` reports and the one on the test
             texts, at most; None if it does not matter.
         unknown: whether words that are in no training text must be all the same to the
@@ -132,7 +132,7 @@ INVENTED = "qzvxkjw"  # a word that is in no text
 STYLE_LEFT, CONTENT_LOST = (
     0.2,
     0.85,
-)  # of exercise 5: losses of style, as a share of the photo's, and content, at most
+)  # of exercise 5: losses of style, as a fraction of the photo's, and content, at most
 
 # Where to look, after what the doctor found: not what it is.
 NUDGES = {
@@ -305,15 +305,15 @@ def check_training(
                 f"than the accuracy on new {goal.examples}"
             )
     if goal.unknown:
-        share = find_share_told_apart(model, fits)
+        fraction = find_fraction_changed(model, fits)
         measured.append(
             f"of the validation {goal.examples} with a word that no training text has, "
-            f"{share:.0%} get another answer with an invented word in its place, 0% is "
+            f"{fraction:.0%} get another answer with an invented word in its place, 0% is "
             "asked for"
         )
-        if share > 0:
+        if fraction > 0:
             missing.append(
-                f"with words that the training never showed, {share:.0%} of the "
+                f"with words that the training never showed, {fraction:.0%} of the "
                 f"validation {goal.examples} are not answered as with any unknown word"
             )
     if goal.loss:
@@ -423,9 +423,9 @@ def read_reported_accuracy(fits: list["Fit"]) -> float:
     return reported[-1]
 
 
-def find_share_told_apart(model: keras.Model, fits: list["Fit"]) -> float:
-    """Returns how many of the validation texts with words that no training text has are
-    answered otherwise when an invented word takes their place, as a share of them.
+def find_fraction_changed(model: keras.Model, fits: list["Fit"]) -> float:
+    """Returns the fraction of the validation texts with words that no training text has
+    whose answer changes when an invented word takes their place.
 
     Words are of letters alone; what is part of a word in a training text is not new.
 
@@ -540,13 +540,13 @@ class Budget(keras.callbacks.Callback):
 
     Args:
         passes: over the training pictures that are left.
-        share: of a pass that a batch is.
+        fraction: of a pass that a batch is.
         message: of the error.
     """
 
-    def __init__(self, passes: float, share: float, message: str):
+    def __init__(self, passes: float, fraction: float, message: str):
         super().__init__()
-        self.passes, self.share, self.message = passes, share, message
+        self.passes, self.fraction, self.message = passes, fraction, message
 
     def on_train_batch_begin(self, batch, logs=None):
         """Counts.
@@ -554,9 +554,9 @@ class Budget(keras.callbacks.Callback):
         Raises:
             RefusedError: none are left.
         """
-        if self.passes < self.share / 2:
+        if self.passes < self.fraction / 2:
             raise RefusedError(self.message)
-        self.passes -= self.share
+        self.passes -= self.fraction
 
 
 @contextlib.contextmanager
@@ -603,8 +603,8 @@ def watch_fits(
             f"more than {goal.epochs} passes over the {len(dataset.train.y):,} "
             f"training {goal.examples}"
         )
-        share = 1 / math.ceil(len(dataset.train.y) / batch_size)
-        budget = Budget(left, share, f"fit is given examples for {passes}")
+        fraction = 1 / math.ceil(len(dataset.train.y) / batch_size)
+        budget = Budget(left, fraction, f"fit is given examples for {passes}")
         watcher = None
         if diagnose:
             names = (
