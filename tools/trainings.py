@@ -143,7 +143,7 @@ def one_sigmoid_for_each_class(seed):
 
 
 @case(None)
-def squared_error_of_shares(seed):
+def squared_error_of_probabilities(seed):
     (x, y), (v, w) = digits()
     data = (x, np.eye(10, dtype="float32")[y]), (v, np.eye(10, dtype="float32")[w])
     return fit(mlp(64, 64, last="softmax"), data, "mean_squared_error", epochs=30)

@@ -308,8 +308,8 @@ def check_training(
         fraction = find_fraction_changed(model, fits)
         measured.append(
             f"of the validation {goal.examples} with a word that no training text has, "
-            f"{fraction:.0%} get another answer with an invented word in its place, 0% is "
-            "asked for"
+            f"{fraction:.0%} get another answer with an invented word in its place, 0% "
+            "is asked for"
         )
         if fraction > 0:
             missing.append(
@@ -738,8 +738,8 @@ def read_probabilities(outputs: np.ndarray, classes: int = 10) -> np.ndarray:
             "the network's answers are no finite numbers: the training diverged"
         )
     if outputs.shape[1] == 1 and classes == 2:
-        is_share = outputs.min() >= 0 and outputs.max() <= 1
-        outputs = outputs if is_share else expit(outputs)
+        in_range = outputs.min() >= 0 and outputs.max() <= 1  # as probabilities are
+        outputs = outputs if in_range else expit(outputs)
         return np.hstack([1 - outputs, outputs])
     if outputs.shape[1] == 1:
         outputs = -np.abs(outputs - np.arange(10))  # the nearest digit

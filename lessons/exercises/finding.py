@@ -177,9 +177,9 @@ def count_found(peaks: np.ndarray, centers: np.ndarray) -> int:
 
 
 def score_heat(outputs: np.ndarray, boxes: np.ndarray) -> dict[str, float]:
-    """Returns how well the peaks of heat fit the centers of boxes: the fraction of scenes
-    without a mistake, the fraction of the digits that are found, and how many of 100
-    peaks are at no digit.
+    """Returns how well the peaks of heat fit the centers of boxes: the fraction of
+    scenes without a mistake, the fraction of the digits that are found, and how many of
+    100 peaks are at no digit.
 
     Args:
         outputs: logits, or probabilities, `(n, 32, 32, 1)`.
