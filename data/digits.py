@@ -96,7 +96,7 @@ def read_arrays(path: Path) -> list[np.ndarray]:
     try:
         with np.load(path) as archive:
             arrays = [np.ascontiguousarray(archive[name]) for name in ARRAYS]
-    except Exception as error:  # NumPy has no end of what it raises for a damaged file
+    except Exception as error:  # a damaged file can raise anything
         raise ValueError(
             f"{path} cannot be read as MNIST ({error}): delete or replace it"
         ) from None

@@ -28,14 +28,14 @@ HELD_OUT = 5  # one photo in so many is drawn for a split that has no folder
 MAX_BYTES = 1_000_000_000
 # Bytes of all files in an archive; a small archive can hold any number.
 MAX_UNPACKED = 1_000_000_000
-NAMED = 5  # of the files that cannot be used, how many are named
+NAMED = 5  # files that cannot be used in a message, at most
 
 
 def load_photos_or_digits(
     folder: Path | None, size: int
 ) -> tuple[Dataset, Dataset | None]:
-    """Loads photographs for a network that knows ImageNet, or digits where there are
-    none.
+    """Loads photographs for a network that was trained on ImageNet, or digits where
+    there are none.
 
     Args:
         folder: of one's own photographs; None for the ants and bees.

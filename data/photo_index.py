@@ -49,7 +49,7 @@ def find_index(paths: Iterable[Path], kind: str) -> Index | None:
                 )
             if len({len(part) for part in index[1:]}) > 1:
                 raise ValueError("its parts differ in length")
-        # NumPy has no end of what it raises for a damaged file.
+        # A damaged file can raise anything.
         except Exception as error:
             print(f"{path} is damaged and not used ({error})")
             continue

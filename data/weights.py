@@ -153,7 +153,7 @@ def check_converted(path: Path, file: catalog.File) -> None:
     try:
         with h5py.File(path) as weights:
             weights.visititems(collect)
-    except Exception as error:  # h5py has no end of what it raises for a damaged file
+    except Exception as error:  # a damaged file can raise anything
         raise ValueError(
             f"{path} cannot be read as weights ({error}): delete it, it will be made "
             "again"

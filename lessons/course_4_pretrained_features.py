@@ -1,4 +1,4 @@
-"""Pretrained features: what a network that learned ImageNet makes of a photograph.
+"""Pretrained features: what a network trained on ImageNet sees in a photograph.
 
     python lessons/course_4_pretrained_features.py
 

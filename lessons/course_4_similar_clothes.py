@@ -22,7 +22,7 @@ largest cosine with that of your shoe. So the features decide what "similar" mea
 - ImageNet: the same layer of a network that was trained on a million photographs.
 
 Each of the 10,000 test pictures is a query, and pictures of its kind are right.
-Precision at 10 is the fraction of right ones among the first ten: 88 % by the own
+Precision at 10 is the fraction of relevant ones among the first ten: 88 % by the own
 network, 81 % by pixels, 79 % by HOG, 36 % by the histogram. Average precision judges
 the ranking of all 60,000 pictures: at the rank of each right picture, which fraction
 down to there is right? It is the mean of these fractions. Averaged over the queries, it

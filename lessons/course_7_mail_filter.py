@@ -12,8 +12,8 @@ missed spam message costs a glance, a lost letter may cost a job. So we first sa
 much ham may be lost, 0.2 %, and then ask how much spam is caught.
 
 A filter gives each message a score, and blocks what lies above a threshold. The
-threshold needs messages that the filter has not learned from: those that it knows by
-heart have scores that no new message has. So the messages are divided into five parts.
+threshold needs messages that the filter has not learned from: those that it
+memorized have scores that no new message has. So the messages are divided into five parts.
 Three train the filter, the fourth sets its threshold, the fifth tests it; then the
 parts change their roles, until each has been the test once. Spam is sent in variants:
 messages that are nearly alike stay in one part.

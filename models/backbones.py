@@ -113,9 +113,7 @@ def build_backbone(
                 action="ignore"
             ):  # a hundred, if it is another network's, before the error
                 model.load_weights(weights)
-        except (
-            Exception
-        ) as error:  # Keras has no end of what it raises for a damaged file
+        except Exception as error:  # a damaged file can raise anything
             raise ValueError(
                 f"{weights} does not hold weights of {name} ({error}): delete or "
                 "replace it"

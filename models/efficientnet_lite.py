@@ -147,9 +147,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
                 action="ignore"
             ):  # a hundred, if it is another network's, before the error
                 model.load_weights(path)
-        except (
-            Exception
-        ) as error:  # Keras has no end of what it raises for a damaged file
+        except Exception as error:  # a damaged file can raise anything
             raise ValueError(
                 f"{path} does not hold weights of EfficientNet-Lite0 ({error})"
             ) from None

@@ -81,7 +81,7 @@ class AcceptedError(Exception):
 
 
 def try_input(function, *arguments):
-    """Returns what a function makes of an input, or the one line that refuses it."""
+    """Returns what a function returns for an input, or the one line that refuses it."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a warning would be another line on stderr
         warnings.simplefilter("ignore", ResourceWarning)  # not shown

@@ -149,8 +149,7 @@ def draw_colored(weights: np.ndarray, columns: int = 16) -> np.ndarray:
 def draw_feature_maps(
     picture: np.ndarray, maps: dict[str, np.ndarray], columns: int = 12
 ) -> np.ndarray:
-    """Draws a picture and the first feature maps that each layer makes of it, a row a
-    layer.
+    """Draws a picture and the first feature maps of each layer, a row a layer.
 
     Args:
         picture: `(height, width, 1 or 3)` in [0, 255].

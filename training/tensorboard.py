@@ -102,7 +102,7 @@ def write_graph(model: keras.Model) -> None:
 
 
 def draw_network(model: keras.Model, picture: np.ndarray) -> dict[str, np.ndarray]:
-    """Draws what a model has learned to look for, and what it makes of a picture.
+    """Draws the filters of a model, and its feature maps of a picture.
 
     Args:
         model: a classifier of images.

@@ -30,7 +30,7 @@ def take_out(archive: Path, member: str, size: int, target: Path) -> None:
             source, said = opening(archive, member, stack)
         except ValueError:
             raise
-        except Exception as error:  # zipfile and tarfile have no end of what they raise
+        except Exception as error:  # a damaged archive can raise anything
             raise ValueError(f"{archive.name} cannot be read ({error})") from None
         if said != size:
             raise ValueError(

@@ -112,7 +112,7 @@ def ask(
         # The version is a certain one: that it was yanked does no harm.
         found = finder.find_all_packages(package.name, allow_yanked=True)
         links = [one.link for one in found if one.link.filename == package.file]
-        told = [(link.hash_option or {}).get(algorithm, [digest])[0] for link in links]
+        stated = [(link.hash_option or {}).get(algorithm, [digest])[0] for link in links]
         addresses = [split_address(link.url_without_fragment) for link in links]
     except FileNotFoundError:
         links = []
@@ -126,9 +126,9 @@ def ask(
         raise ValueError("what it says of the package cannot be read") from None
     if not links:
         raise FileNotFoundError(f"does not have {package.file}")
-    if digest not in told:
-        raise ValueError(f"has another {package.file}, whose SHA-256 is {told[0]}")
-    address = addresses[told.index(digest)]
+    if digest not in stated:
+        raise ValueError(f"has another {package.file}, whose SHA-256 is {stated[0]}")
+    address = addresses[stated.index(digest)]
     session.auth.add(address)
     return sessions.Offer(address.url, session, None)
 

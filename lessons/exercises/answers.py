@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Answer(NamedTuple):
-    """What is told of an exercise, bit by bit.
+    """What a learner is told about an exercise, step by step.
 
     Attributes:
         hints: three, each saying more.

@@ -640,7 +640,7 @@ def watch_fits(
 
 
 def check_painting(module: ModuleType, config, photo: str, painting: str) -> Verdict:
-    """Measures what the learner's `paint` makes of a photo and a painting, named as in
+    """Measures the picture that the learner's `paint` returns for a photo and a painting, named as in
     `data`.
 
     Raises:

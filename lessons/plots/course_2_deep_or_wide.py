@@ -17,7 +17,7 @@ def describe(name: str, units: tuple[int, ...], errors: list[float]) -> str:
 
 
 def draw_widths(truths: dict, paintings: dict, widths: tuple[int, ...]) -> np.ndarray:
-    """Draws the photograph, and what networks with one hidden layer make of it.
+    """Draws the photograph, and how networks with one hidden layer paint it.
 
     Args:
         truths: pictures by the name of the function.
@@ -36,7 +36,7 @@ def draw_widths(truths: dict, paintings: dict, widths: tuple[int, ...]) -> np.nd
 def draw_depths(
     truths: dict, paintings: dict, deep: dict[int, tuple[int, ...]], epoch: int = -1
 ) -> np.ndarray:
-    """Draws functions, and beside each what networks of different depths make of it.
+    """Draws functions, and beside each how networks of different depths paint it.
 
     Args:
         truths: pictures by the name of the function.

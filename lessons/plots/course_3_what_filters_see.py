@@ -13,7 +13,7 @@ def draw_kernels(kernels: np.ndarray) -> np.ndarray:
 
 
 def draw_maps(image: np.ndarray, names: list[str], maps: list) -> np.ndarray:
-    """Draws an image and what each layer makes of it, a row a layer.
+    """Draws an image and the feature maps of each layer, a row a layer.
 
     Args:
         image: uint8 `(28, 28, 1)`.

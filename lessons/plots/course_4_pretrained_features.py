@@ -53,7 +53,7 @@ def draw_answers(
 
 
 def draw_feature_maps(picture: np.ndarray, maps: dict) -> np.ndarray:
-    """Draws a picture, and what the stages of a network make of it.
+    """Draws a picture, and the feature maps of the stages of a network.
 
     Args:
         picture: uint8 `(height, width, 3)` in [0, 255].

@@ -10,7 +10,7 @@ VIEWS = 15  # of the photograph
 
 
 def draw_augmentation(image: np.ndarray, augmentation: keras.Model) -> np.ndarray:
-    """Draws an image, and what augmentation makes of it.
+    """Draws an image, and randomly augmented copies of it.
 
     Args:
         image: `(height, width, 1 or 3)` in [0, 255].

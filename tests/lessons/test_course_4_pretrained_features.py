@@ -1,4 +1,4 @@
-"""A network that knows ImageNet names what it sees."""
+"""A network that was trained on ImageNet names what it sees."""
 
 SMALL = {"blur": 2.0, "angle": 180.0}
 
