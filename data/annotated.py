@@ -15,7 +15,7 @@ from data.images import read
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 MAX_BYTES = 1_000_000  # of an annotation, and of a list of names
 ORDER = ("test", "validation", "train")  # what was met in one stays out of the next
-NAMED = 3  # files in a message, at most
+NAMED = 3  # files named in a message, at most
 
 
 def pair_listed(folder, lists: str, drawn: dict, what: tuple[str, str, str]) -> dict:

@@ -20,7 +20,7 @@ HEADER = b"Label\tSMS\n"  # that some copies begin with
 MAX_BYTES = 10_000_000  # of the member
 CLASS_NAMES = ("ham", "spam")
 FEWEST = 10  # messages of a class
-NAMED = 5  # letters that cannot be used in a message, at most
+NAMED = 5  # unusable letters named in a message, at most
 
 
 def load_messages() -> Dataset:

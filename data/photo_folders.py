@@ -28,7 +28,7 @@ HELD_OUT = 5  # one photo in so many is drawn for a split that has no folder
 MAX_BYTES = 1_000_000_000
 # Bytes of all files in an archive; a small archive can hold any number.
 MAX_UNPACKED = 1_000_000_000
-NAMED = 5  # files that cannot be used in a message, at most
+NAMED = 5  # unusable files named in a message, at most
 
 
 def load_photos_or_digits(

@@ -15,7 +15,7 @@ SHAKESPEARE = catalog.ENTRIES["shakespeare"]
 MIN_CHARACTERS = 10_000
 # Hundredths of the text at which its parts for training and for the test begin.
 TRAIN, TEST = 5, 90
-NAMED = 10  # characters in a message, at most
+NAMED = 10  # characters named in a message, at most
 
 
 def load_text(name: str, characters: int | None = None) -> Dataset:

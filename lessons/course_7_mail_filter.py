@@ -13,10 +13,10 @@ much ham may be lost, 0.2 %, and then ask how much spam is caught.
 
 A filter gives each message a score, and blocks what lies above a threshold. The
 threshold needs messages that the filter has not learned from: those that it
-memorized have scores that no new message has. So the messages are divided into five parts.
-Three train the filter, the fourth sets its threshold, the fifth tests it; then the
-parts change their roles, until each has been the test once. Spam is sent in variants:
-messages that are nearly alike stay in one part.
+memorized have scores that no new message has. So the messages are divided into five
+parts. Three train the filter, the fourth sets its threshold, the fifth tests it; then
+the parts change their roles, until each has been the test once. Spam is sent in
+variants: messages that are nearly alike stay in one part.
 
 The network reads character by character. Each becomes a vector, a convolution finds
 pieces of six characters that give spam away, such as "FREE!" or a telephone number, and

@@ -640,8 +640,8 @@ def watch_fits(
 
 
 def check_painting(module: ModuleType, config, photo: str, painting: str) -> Verdict:
-    """Measures the picture that the learner's `paint` returns for a photo and a painting, named as in
-    `data`.
+    """Measures the picture that the learner's `paint` returns for a photo and a
+    painting, named as in `data`.
 
     Raises:
         RefusedError: it returns no picture.
