@@ -112,7 +112,9 @@ def ask(
         # The version is a certain one: that it was yanked does no harm.
         found = finder.find_all_packages(package.name, allow_yanked=True)
         links = [one.link for one in found if one.link.filename == package.file]
-        stated = [(link.hash_option or {}).get(algorithm, [digest])[0] for link in links]
+        stated = [
+            (link.hash_option or {}).get(algorithm, [digest])[0] for link in links
+        ]
         addresses = [split_address(link.url_without_fragment) for link in links]
     except FileNotFoundError:
         links = []
