@@ -100,6 +100,13 @@ def decode(numbers: np.ndarray, characters: tuple[str, ...]) -> str:
     return "".join(characters[number] for number in numbers)
 
 
+def to_printable(text: str) -> str:
+    """Returns a text in which nothing is a command to a terminal: control characters
+    but line breaks and tabs become a question mark in a diamond.
+    """
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text)
+
+
 def load_bible() -> tuple[str, str]:
     """Returns the World English Bible without the notes of its translators, a verse in
     each line, and where it is from.

@@ -57,6 +57,11 @@ def test_encodings_and_line_breaks(tmp_path, encoding):
     check(running_text.load_text(str(tmp_path / "三国.txt")), text)
 
 
+def test_no_command_reaches_a_terminal():
+    text = "a\tb\n话\u3000说 \x1b[2J\r\x9b1m\x07"
+    assert running_text.to_printable(text) == "a\tb\n话\u3000说 �[2J��1m�"
+
+
 def test_characters_that_only_the_test_has(own):
     own.write_text(SAMPLE + "!?!")
     dataset = running_text.load_text(str(own))
