@@ -3,11 +3,13 @@
 import importlib
 import re
 import shlex
+import tomllib
 
 from lessons.__main__ import ROOT, find_lessons
 from training import command_line
 
 import pytest
+import yaml
 
 READMES = ("README.md", "README.zh-CN.md")
 # With counterparts that are not in docs/zh/: one page holds both languages, and the
@@ -91,3 +93,12 @@ def test_flags_of_lessons_are_right(page):
         lesson = importlib.import_module(path.replace("/", "."))
         flags = [word for word in shlex.split(words, comments=True) if word != "--help"]
         command_line.parse(lesson.Config, flags, path, None)
+
+
+def test_citation_is_of_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert citation["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= set(citation)
+    for name in ("version", "license"):
+        assert citation[name] == project[name]
