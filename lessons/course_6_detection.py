@@ -8,7 +8,7 @@ Time: 3.7 minutes (2 cores, AVX2 only)
 
 A classifier gives one answer for a picture. Here a picture has one to six digits, and
 nobody says how many. A detector answers with a list: for each object a box around it,
-its class, and a score that says how sure it is.
+its class, and a score that says how confident it is.
 
 The network treats objects as points ("CenterNet": Zhou, Wang and Krähenbühl, "Objects
 as Points", 2019). It turns a scene of 96 x 96 pixels into a grid of 24 x 24 places.

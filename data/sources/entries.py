@@ -87,7 +87,7 @@ class Entry(NamedTuple):
         name: for `python -m data fetch`.
         title: what it is.
         license: its name.
-        lessons: those that look for it as they are.
+        lessons: those that read it by default.
         files: that are looked for in `COURSE_DATA` and in the cache, and fetched if
             they are published.
         shipped: files that come with pip.

@@ -30,7 +30,7 @@ class Config(options.Options):
 
 
 def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
-    """Returns a network that learned to read images of digits as they are, 0 to 255.
+    """Returns a network trained to read images of digits with pixels from 0 to 255.
 
     Args:
         config: the hyperparameters.

@@ -52,7 +52,7 @@ def iou(truth, answer):
 
 
 def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
-    """Returns a network that learned to find a digit, from scenes as they are, 0 to
+    """Returns a network trained to find a digit in scenes with pixels from 0 to
     255, to left, top, right, bottom in fractions of width and height `(n, 4)`.
 
     Args:

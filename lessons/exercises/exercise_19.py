@@ -2,7 +2,7 @@
 
     python -m lessons exercise run 19
 
-A network says for each of 32 x 32 places of a scene how sure it is that the center of a
+A network says for each of 32 x 32 places of a scene how confident it is that the center of a
 digit is there: its heat. A digit counts as found where the heat is at least 0.5, and
 nowhere higher within two places. A scene has one digit or two. The loss is 0.01 after
 the first epoch and 0.006 after the last; the hottest place of a scene has 0.17 on
@@ -49,7 +49,7 @@ def make_heat(boxes: np.ndarray) -> np.ndarray:
 
 
 def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
-    """Returns a network that learned to find digits, from scenes as they are, 0 to 255,
+    """Returns a network trained to find digits in scenes with pixels from 0 to 255,
     to the logits of their heat `(n, 32, 32, 1)`.
 
     Args:
