@@ -100,6 +100,28 @@ def decode(numbers: np.ndarray, characters: tuple[str, ...]) -> str:
     return "".join(characters[number] for number in numbers)
 
 
+def cut_rows(split: Split, rows: int, window: int) -> Split:
+    """Cuts a text into rows of the same length, which can be read side by side, x and y
+    `(rows, length)`. What is left at its end, fewer characters than rows, is dropped.
+
+    Args:
+        split: x and y `(n,)`.
+        rows: how many.
+        window: how many characters a row must have.
+
+    Raises:
+        ValueError: they have fewer.
+    """
+    length = len(split.y) // rows
+    if length < window:
+        raise ValueError(
+            f"the text is cut into {rows:,} rows (--batch-size), which have {length} "
+            f"characters each, expected at least {window} (--window): take smaller "
+            "values, or a longer text"
+        )
+    return Split(*(part[: rows * length].reshape(rows, length) for part in split))
+
+
 def to_printable(text: str) -> str:
     """Returns a text in which nothing is a command to a terminal: control characters
     but line breaks and tabs become a question mark in a diamond.

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 import numpy as np
 import pytest
 
-from data import books, running_text
+from data import Split, books, running_text
 from models import text_measures
 
 WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dogs", "while")
@@ -55,6 +55,14 @@ def test_encodings_and_line_breaks(tmp_path, encoding):
     content = (mark + text.replace("\n", "\r\n")).encode(encoding)
     (tmp_path / "三国.txt").write_bytes(content)
     check(running_text.load_text(str(tmp_path / "三国.txt")), text)
+
+
+def test_rows_side_by_side():
+    x, y = running_text.cut_rows(Split(np.arange(11), np.arange(1, 12)), 3, 3)
+    assert x.tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    assert y.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    with pytest.raises(ValueError, match=r"3 rows .* 3 characters .* at least 4"):
+        running_text.cut_rows(Split(np.arange(11), np.arange(1, 12)), 3, 4)
 
 
 def test_no_command_reaches_a_terminal():
