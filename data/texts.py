@@ -248,6 +248,6 @@ def group_alike(texts: list[str], alike: float = 0.5) -> np.ndarray:
 
 
 def prepare(text: str) -> str:
-    """Returns a text in the form to be compared, with marks of its beginning and end."""
+    """Returns a text in the form to be compared, with marks at its start and end."""
     text = re.sub(r"\s+", " ", text[:COMPARED].lower().strip())
     return "\x02" * (PIECE - 1) + re.sub(r"\d", "0", text) + "\x03"

@@ -14,10 +14,11 @@ digit. The largest logit is the answer; the softmax function turns all ten into
 probabilities that sum to 1.
 
 The loss is the cross-entropy, -log of the probability of the true digit: 0 where the
-network is confident and right, large where it is confident and wrong. Adam (Kingma and Ba, 2015)
-changes the weights so that the loss falls: gradient descent that averages the last
-gradients and lets all weights move at about the same pace. Dropout leaves out random
-units in training, never afterwards, so that the network cannot rely on a few of them.
+network is confident and right, large where it is confident and wrong. Adam (Kingma and
+Ba, 2015) changes the weights so that the loss falls: gradient descent that averages the
+last gradients and lets all weights move at about the same pace. Dropout leaves out
+random units in training, never afterwards, so that the network cannot rely on a few of
+them.
 
 The network learns from the training images alone. The validation images are for
 choosing hyperparameters, and the test images are looked at once, at the end.

@@ -52,8 +52,8 @@ def iou(truth, answer):
 
 
 def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
-    """Returns a network trained to find a digit in scenes with pixels from 0 to
-    255, to left, top, right, bottom in fractions of width and height `(n, 4)`.
+    """Returns a network trained to find a digit: from scenes with pixels from 0 to 255
+    to left, top, right, bottom in fractions of width and height `(n, 4)`.
 
     Args:
         config: the hyperparameters.

@@ -2,10 +2,10 @@
 
     python -m lessons exercise run 19
 
-A network says for each of 32 x 32 places of a scene how confident it is that the center of a
-digit is there: its heat. A digit counts as found where the heat is at least 0.5, and
-nowhere higher within two places. A scene has one digit or two. The loss is 0.01 after
-the first epoch and 0.006 after the last; the hottest place of a scene has 0.17 on
+A network says for each of 32 x 32 places of a scene how confident it is that the center
+of a digit is there: its heat. A digit counts as found where the heat is at least 0.5,
+and nowhere higher within two places. A scene has one digit or two. The loss is 0.01
+after the first epoch and 0.006 after the last; the hottest place of a scene has 0.17 on
 average.
 
 In TensorBoard: under Time Series, the loss of "scenes". What would it be for a network
@@ -49,8 +49,8 @@ def make_heat(boxes: np.ndarray) -> np.ndarray:
 
 
 def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
-    """Returns a network trained to find digits in scenes with pixels from 0 to 255,
-    to the logits of their heat `(n, 32, 32, 1)`.
+    """Returns a network trained to find digits: from scenes with pixels from 0 to 255 to
+    the logits of their heat `(n, 32, 32, 1)`.
 
     Args:
         config: the hyperparameters.
