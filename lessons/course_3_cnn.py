@@ -14,11 +14,11 @@ connected layer must learn it for each place anew. The filter does not go beyond
 image (no padding), so 28 x 28 pixels give a feature map of 26 x 26 places. Pooling
 keeps the largest sum of each 2 x 2 places, which halves height and width.
 
-The filters of the first convolution find edges and strokes. Those of the second have
-3 x 3 weights for each feature map of the first, sum over all of them, and find corners
-and arcs made of strokes. A hidden layer, whose weights do differ from place to place,
-turns what was found where into ten logits. Compare the file with `course_2_mlp.py` by
-`diff`: the layers, the hyperparameters and `add_moved` differ.
+The filters of the first convolution find edges and strokes. Each of the second has
+weights for 3 by 3 places of all feature maps of the first, adds up the products, and
+finds corners and arcs made of strokes. Two dense layers, whose weights do differ from
+place to place, turn the feature maps into ten logits. Compare the file with
+`course_2_mlp.py` by `diff`: the layers, the hyperparameters and `add_moved` differ.
 
 Where all of MNIST cannot be downloaded, the lesson learns from 4,000 images that came
 with the installation. For so few, `add_moved` adds four moved copies of each (data
@@ -73,7 +73,7 @@ def build_cnn(filters: tuple[int, ...], units: int, dropout: float) -> keras.Mod
     for count in filters:
         # (batch, 26, 26, 32), then (batch, 11, 11, 64): places where the filter fits
         model.add(keras.layers.Conv2D(count, 3, activation="relu"))
-        # (batch, 13, 13, 32), then (batch, 5, 5, 64): the last of 11 is left out
+        # (batch, 13, 13, 32), then (batch, 5, 5, 64): row and column 11 are left out
         model.add(keras.layers.MaxPooling2D())
     model.add(keras.layers.Flatten())  # (batch, 1600)
     model.add(keras.layers.Dense(units, activation="relu"))  # (batch, 256)
@@ -84,7 +84,7 @@ def build_cnn(filters: tuple[int, ...], units: int, dropout: float) -> keras.Mod
 
 
 def add_moved(split: Split) -> Split:
-    """Adds each image four times, moved by two pixels up, down, left and right.
+    """Adds four copies of each image, moved by two pixels up, down, left and right.
 
     A moved 3 is still a 3. This is data augmentation: few images become more, and show
     the network that the place of a digit does not matter.

@@ -96,7 +96,7 @@ def move_in_ten_steps(model: keras.Model, images, labels, epsilon: float) -> tf.
     moved = images
     for _ in range(10):
         signs = find_signs(model, moved, labels)
-        # Ten such steps could go twice as far as epsilon: a pixel may turn back once.
+        # Ten such steps could end twice as far away as epsilon; the clip prevents that.
         moved = move(moved, signs, epsilon / 5)
         moved = tf.clip_by_value(moved, images - 255 * epsilon, images + 255 * epsilon)
     return moved

@@ -11,16 +11,16 @@ Run `course_3_cnn.py` first: its network is opened here. Each feature map of the
 convolution shows where one filter found its pattern, such as a corner or an arc.
 Grad-CAM (Selvaraju et al., 2017) gives each map a weight: the slope of the answer's
 logit with respect to the map's values, averaged over all places of the map. A map with
-a large weight speaks for the answer. The sum of the maps, each times its weight, is
-enlarged to the size of the image and shows where the network looked. Where the sum is
-negative, what was found there speaks against the answer; the picture leaves this out,
-so that a digit with nothing but negative sums has no red at all.
+a large positive weight speaks for the answer. The sum of the maps, each times its
+weight, is enlarged to the size of the image and shows where the network looked. Where
+the sum is negative, what was found there speaks against the answer; the picture leaves
+this out, so that a digit with nothing but negative sums has no red at all.
 
 The maps of the last convolution have 11 x 11 places, those of the first 26 x 26. So
 Grad-CAM is coarser than the saliency of `course_3_saliency.py`: it shows a region, not
 pixels. It is measured in the same way: how many answers change when a fifth of the ink
 is painted over in black? A random fifth changes few answers, but it is scattered, and
-losing pixels side by side hurts more. So the fair baseline is the fifth where the sum
+losing pixels side by side hurts more. So the harder baseline is the fifth where the sum
 is lowest, which also lies side by side. In networks that were trained on the sample of
 4,000 images, which is at hand without a download, this fifth changes a third as many
 answers (500 test images). In networks of all of MNIST the difference is smaller: the
@@ -112,8 +112,8 @@ def paint_over(images: np.ndarray, values: np.ndarray, fraction: float) -> np.nd
     ink = images[..., 0] > 0
     # Pixels in the order in which they are painted over: ink, the largest value first.
     keys = np.where(ink, -values, np.inf).reshape(len(images), -1)
-    order = keys.argsort(axis=1, stable=True)  # order[:, 0] is the first pixel
-    ranks = order.argsort(axis=1)  # ranks[:, 0] is when the first pixel's turn is
+    order = keys.argsort(axis=1, stable=True)  # order[:, 0] is painted over first
+    ranks = order.argsort(axis=1)  # ranks[:, 0]: the turn of the upper left pixel
     covered = ranks < fraction * ink.sum(axis=(1, 2))[:, np.newaxis]
     return np.where(covered.reshape(images.shape), 0, images)
 

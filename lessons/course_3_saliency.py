@@ -88,8 +88,8 @@ def paint_over(images: np.ndarray, values: np.ndarray, fraction: float) -> np.nd
     ink = images[..., 0] > 0
     # Pixels in the order in which they are painted over: ink, the largest value first.
     keys = np.where(ink, -values, np.inf).reshape(len(images), -1)
-    order = keys.argsort(axis=1, stable=True)  # order[:, 0] is the first pixel
-    ranks = order.argsort(axis=1)  # ranks[:, 0] is when the first pixel's turn is
+    order = keys.argsort(axis=1, stable=True)  # order[:, 0] is painted over first
+    ranks = order.argsort(axis=1)  # ranks[:, 0]: the turn of the upper left pixel
     covered = ranks < fraction * ink.sum(axis=(1, 2))[:, np.newaxis]
     return np.where(covered.reshape(images.shape), 0, images)
 

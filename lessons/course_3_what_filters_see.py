@@ -3,7 +3,7 @@
     python lessons/course_3_what_filters_see.py
 
 Result: 99 % mean probability for pictures that climbed from noise, one for each digit
-        (94 to 100 over 5 seeds); 29 to 42 % after the first of 100 steps
+        (94 to 100 over 5 networks); 29 to 42 % after the first of 100 steps
 Time: 0.1 minutes (2 cores)
 
 Run `course_3_cnn.py` first: its network is opened here. Three looks into it:
@@ -19,8 +19,8 @@ The network is almost sure of each of the ten pictures. We recognize some of the
 and see only strokes in the others: what the network responds to is not just what we
 read, and `course_3_fooling_a_cnn.py` makes use of that. A single step along the slope
 of all pixels already raises the probability of the wanted digit to about a third, where
-guessing would give it 10 %. What the network is asked about, and what is drawn, are the
-pixels made so bright that the largest is 255.
+guessing would give it 10 %. For drawing and for these probabilities, the pixels are
+brightened until the largest is 255.
 
 In TensorBoard: the slider of "digits" shows the pixels climb, with the network's
 answers; "units" what the filters of the last convolution like, in the few pixels that

@@ -110,7 +110,7 @@ NEAR = 0.2  # heat in the target from which on a place learns class and box
 NARROWEST = 0.3  # standard deviation of a target's Gaussian, places
 PHOTO_SIZE = (240, 320)  # height and width of photos, pixels
 # Of EfficientNet-Lite0, the last layers at strides of 4, 8 and 16.
-STAGES = ("_blocks.2.add", "_blocks.4.add", "_blocks.10.add")
+STAGES = ("blocks.2.add", "blocks.4.add", "blocks.10.add")
 
 MOST = 100  # detections in a picture
 THRESHOLDS = np.linspace(0.5, 0.95, 10)  # of the IoU
@@ -698,9 +698,8 @@ def label_pieces(pieces: Pieces, truth: dict, classes: int) -> np.ndarray:
 
 
 def build_reader(classes: int) -> keras.Model:
-    """Builds the baseline's network, not yet trained, on the plan of
-    `course_3_cnn.py`: from pieces uint8 (batch, 28, 28, 4) to the probability of each
-    class, and of none.
+    """Builds the baseline's network, not yet trained: from pieces uint8 (batch, 28, 28,
+    4) to the probability of each class, and of none.
     """
     model = keras.Sequential(name="reader")
     model.add(keras.Input((28, 28, 4)))
