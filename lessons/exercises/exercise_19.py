@@ -49,8 +49,8 @@ def make_heat(boxes: np.ndarray) -> np.ndarray:
 
 
 def train(config: Config, dataset, callbacks=None, verbose=0) -> keras.Model:
-    """Returns a network trained to find digits: from scenes with pixels from 0 to 255 to
-    the logits of their heat `(n, 32, 32, 1)`.
+    """Returns a network trained to find digits: from scenes with pixels from 0 to 255
+    to the logits of their heat `(n, 32, 32, 1)`.
 
     Args:
         config: the hyperparameters.
