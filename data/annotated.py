@@ -12,7 +12,8 @@ import numpy as np
 from data import photo_folders
 from data.images import read
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+ENDINGS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp")
+ENDINGS += (".avif", ".heic", ".heif")
 MAX_BYTES = 1_000_000  # of an annotation, and of a list of names
 ORDER = ("test", "validation", "train")  # what was met in one stays out of the next
 NAMED = 3  # files named in a message, at most

@@ -327,7 +327,7 @@ def spoil(voc, yolo, what):
         labels.write_text("0 0.5 0.5 0.1 0.1\n0 30 40 40 40")
     elif what == "unknown photos":
         for path in (yolo / "images").iterdir():
-            path.rename(path.with_suffix(".heic"))
+            path.rename(path.with_suffix(".psd"))
     elif what == "labels only":
         (yolo / "images/3.jpg").unlink()
     elif what == "no labels":

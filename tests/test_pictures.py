@@ -6,6 +6,7 @@ import struct
 import keras
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageOps
 
 from data.images import drawing, read
@@ -95,6 +96,95 @@ def test_16_bits_keep_their_contrast(tmp_path):
     ramp = np.linspace(0, 65535, 600).reshape(20, 30).astype(np.uint16)
     picture = save(tmp_path / "deep.png", Image.fromarray(ramp))
     np.testing.assert_allclose(picture[..., 0], ramp / 257, atol=1)
+
+
+RAMP = np.linspace(0, 1, 600).reshape(20, 30)
+DEEP = {
+    "float": np.float32(RAMP),
+    "float_that_overshoots": np.float32(RAMP * 1.04 - 0.01),
+    "float_to_255": np.float32(RAMP * 255),
+    "light_measured": np.float32(RAMP * 7),
+    "int32": np.int32(RAMP * 255),
+    "int32_of_100000": np.int32(RAMP * 100_000),
+    "uint32": np.uint32(RAMP * (2**32 - 1)),
+    "tomogram": np.int16(RAMP * 4000 - 1000),
+    "10_bits": np.uint16(RAMP * 1023),
+    "12_bits": np.uint16(RAMP * 4095),
+    "14_bits": np.uint16(RAMP * 16383),
+    "16_bits": np.uint16(RAMP * 65535),
+}
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("name", DEEP)
+def test_more_than_8_bits_are_neither_black_nor_noise(name, order, tmp_path):
+    """As TIFF; what Pillow cannot read of it is refused by name."""
+    path = tmp_path / f"{name}.tif"
+    tifffile.imwrite(path, DEEP[name], byteorder=order)
+    if (name, order) == ("uint32", ">"):
+        with pytest.raises(ValueError, match=r"uint32.tif is a TIFF of a rare kind"):
+            read.read_picture(path)
+        return
+    picture = read.read_picture(path)
+    assert picture.shape == (20, 30, 3)
+    assert np.abs(picture[..., 0] / 255 - RAMP).max() < 0.04
+
+
+def test_deep_pictures_of_odd_numbers(tmp_path):
+    """Zero may be white; a pixel may be no number; a black picture stays black."""
+    path = tmp_path / "odd.tif"
+    tifffile.imwrite(path, DEEP["16_bits"], photometric="miniswhite")
+    inverted = read.read_picture(path)
+    assert np.abs(inverted[..., 0] / 255 - (1 - RAMP)).max() < 0.01
+    broken = DEEP["float"].copy()
+    broken[0, 10] = np.nan
+    tifffile.imwrite(path, broken)
+    picture = read.read_picture(path)
+    assert picture[0, 10, 0] == 0
+    assert picture[-1, -1, 0] == 255
+    tifffile.imwrite(path, np.zeros((20, 30), np.int32))
+    assert (read.read_picture(path) == 0).all()
+    colors = np.uint16(4095 * np.repeat(RAMP[..., np.newaxis], 3, axis=2))
+    tifffile.imwrite(path, np.full((20, 30), np.nan, np.float32))
+    with pytest.raises(ValueError, match="without one pixel that is a finite number"):
+        read.read_picture(path)
+    tifffile.imwrite(path, colors, photometric="rgb")
+    with pytest.raises(ValueError, match="is almost black, 12 bits in 16: save it as"):
+        read.read_picture(path)
+    small = {"photometric": "rgb", "subfiletype": 1}
+    tifffile.imwrite(tmp_path / "raw.nef", RED, **small)
+    with pytest.raises(ValueError, match="is the preview of a camera's raw picture"):
+        read.read_picture(tmp_path / "raw.nef")
+
+
+@pytest.mark.parametrize(
+    ("beginning", "said"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", r"HEIC.*pip install.*as JPEG|damaged"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "a video"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL: save it as JPEG"),
+        (b"%PDF-1.7\n", "a PDF: save it as JPEG"),
+        (b'<?xml version="1.0"?>\n<svg width="9">', "an SVG drawing: save it"),
+        (b"\n<!DOCTYPE html><html>", "a web page.*fetch it again"),
+        (b"II*\0\x08\0\0\0", "a TIFF of a rare kind, or damaged"),
+    ],
+)
+def test_what_is_no_picture_is_named_whatever_its_name(beginning, said, tmp_path):
+    """What phones, cameras and failed downloads leave, named .jpg."""
+    path = tmp_path / "IMG_2042.jpg"
+    path.write_bytes(beginning + bytes(300))
+    with pytest.raises(ValueError, match=rf"IMG_2042.jpg is (a )?({said})") as error:
+        read.read_picture(path)
+    assert len(str(error.value).removeprefix(str(path))) < 120
+
+
+def test_photos_of_iphones_are_read_with_pillow_heif(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    heif.from_pillow(Image.fromarray(RED)).save(tmp_path / "IMG_2041.HEIC", quality=95)
+    (tmp_path / "IMG_2041.HEIC").rename(tmp_path / "IMG_2042.jpg")
+    picture = read.read_picture(tmp_path / "IMG_2042.jpg")
+    assert picture.shape == RED.shape
+    assert np.abs(picture.astype(int) - RED).max() <= 12
 
 
 def test_transparent_is_white(tmp_path):

@@ -4,6 +4,7 @@ scanner, and scales them.
 
 import contextlib
 import os
+import re
 import threading
 import warnings
 import zipfile
@@ -12,6 +13,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+with contextlib.suppress(ImportError):  # of the learner's own choice: photos of iPhones
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 
 # read_picture refuses large and damaged ones itself.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -35,8 +41,31 @@ TURNS = {
 LIBTIFF = threading.Lock()
 
 
+class UnusableError(ValueError):
+    """A picture that can be read, but is not what it should be; says what it is."""
+
+
+# What people have that Pillow does not read, by its beginning, and what to do.
+AS_JPEG = "save it as JPEG"
+KINDS = {
+    rb"....ftyp(hei|hev|mif1|msf1)": (
+        "HEIC, a format of iPhones, whatever its name: pip install pillow-heif, or "
+        + AS_JPEG
+    ),
+    rb"....ftyp": f"a video: {AS_JPEG}, the picture that is wanted",
+    rb"(\xff\n|....JXL )": f"JPEG XL: {AS_JPEG}",
+    rb"(II[*+]\0|MM\0[*+])": f"a TIFF of a rare kind, or damaged: {AS_JPEG}",
+    rb"%PDF": f"a PDF: {AS_JPEG}",
+    rb"\s*(<\?xml[^>]*>\s*)?<svg": f"an SVG drawing: {AS_JPEG}",
+    rb"\s*<(!doctype )?html": "a web page, as a failed download leaves: fetch it again",
+}
+# What white is in pictures of more than 8 bits, or of floats. Cameras and microscopes
+# write 10, 12 or 14 bits into files of 16.
+WHITES = {"i": (255, 1023, 4095, 16383, 65535), "f": (1, 255, 65535)}
+
+
 def read_picture(path: Path | zipfile.Path) -> np.ndarray:
-    """Reads a picture: PNG, JPEG and what else Pillow knows.
+    """Reads a picture: PNG, JPEG and what else Pillow knows; with pillow-heif, HEIC.
 
     It is turned as its EXIF data say, transparency becomes white, and every color model
     becomes RGB.
@@ -76,9 +105,9 @@ def read_picture(path: Path | zipfile.Path) -> np.ndarray:
             f"{path} has far too many pixels, expected at most 50 million"
         ) from None
     except UnidentifiedImageError:
-        raise ValueError(
-            f"{path} is not a picture, expected a PNG or JPEG file"
-        ) from None
+        raise ValueError(f"{path} is {name_kind(path)}") from None
+    except UnusableError as error:
+        raise ValueError(f"{path} is {error}") from None
     except (
         Exception
     ) as error:  # each of Pillow's decoders raises something else for a damaged file
@@ -95,23 +124,81 @@ def read_picture(path: Path | zipfile.Path) -> np.ndarray:
     raise ValueError(f"{path} has {width} x {height} pixels, expected {expected}")
 
 
+def name_kind(path: Path | zipfile.Path) -> str:
+    """Returns what a file is that is no picture for Pillow, and what to do."""
+    with path.open("rb") as file:
+        beginning = file.read(1000)
+    for pattern, kind in KINDS.items():
+        if re.match(pattern, beginning, re.IGNORECASE | re.DOTALL):
+            return kind
+    return "not a picture, expected a PNG or JPEG file"
+
+
 def convert(image: Image.Image) -> np.ndarray:
     """Returns a picture upright, on white and in RGB: uint8 `(height, width, 3)` in [0,
     255].
+
+    Raises:
+        UnusableError: it is the preview of a camera's raw picture, or in colors of
+            which less than 12 of 16 bits are used; Pillow keeps 8 of these.
     """
     turn = TURNS.get(image.getexif().get(0x0112))
+    tags = dict(image.tag_v2) if image.format == "TIFF" else {}
+    if tags.get(254) == 1:
+        raise UnusableError(f"the preview of a camera's raw picture: {AS_JPEG}")
+    has_16_bits = ";16" in repr(image.tile)
     image = image if turn is None else image.transpose(turn)
-    if image.mode.startswith(
-        "I"
-    ):  # 16 bits, which Pillow's own conversion would cut off at 255
-        return np.repeat(
-            np.uint8(np.asarray(image, np.float64)[..., np.newaxis] / 257), 3, axis=2
-        )
+    if image.mode.startswith(("I", "F")):  # which Pillow would cut off at 255
+        values = np.asarray(image)
+        if tags.get(258) == (32,) and tags.get(339, (1,)) == (1,):
+            values = values.view(np.uint32)
+        gray = to_bytes(values)
+        if tags.get(262) == 0:  # white is zero
+            gray = 255 - gray
+        return np.repeat(gray[..., np.newaxis], 3, axis=2)
     if image.has_transparency_data:
         image = Image.alpha_composite(
             Image.new("RGBA", image.size, "white"), image.convert("RGBA")
         )
-    return np.asarray(image.convert("RGB"))
+    picture = np.asarray(image.convert("RGB"))
+    if has_16_bits and 0 < picture.max() < 16:
+        raise UnusableError(f"almost black, 12 bits in 16: {AS_JPEG} with 8 bits")
+    return picture
+
+
+def to_bytes(values: np.ndarray) -> np.ndarray:
+    """Scales gray values that may have any range to bytes.
+
+    White is the first of `WHITES` of which the brightest pixel is a sixteenth or more,
+    and which it does not exceed (floats may, by a tenth); otherwise it is that pixel.
+    Black is 0, or the darkest pixel where some are far below; white is the brightest
+    one then.
+
+    Args:
+        values: integers or floats `(height, width)`.
+
+    Returns:
+        uint8 `(height, width)` in [0, 255].
+
+    Raises:
+        UnusableError: no value is a finite number.
+    """
+    is_float = values.dtype.kind == "f"
+    whites, most = WHITES["f" if is_float else "i"], 1.1 if is_float else 1
+    values = np.asarray(values, np.float64)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        raise UnusableError("without one pixel that is a finite number")
+    black, high = finite.min(), finite.max()
+    if black < -0.1 * high:
+        white = high
+    else:
+        black = 0
+        white = next((w for w in whites if w / 16 <= high <= most * w), high)
+    # What is no number becomes black.
+    values = np.nan_to_num(values, nan=black, posinf=high, neginf=black)
+    gray = np.clip((values - black) / ((white - black) or 1), 0, 1)
+    return np.uint8(np.rint(255 * gray))
 
 
 @contextlib.contextmanager
