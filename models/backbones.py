@@ -14,14 +14,14 @@ from models import efficientnet_lite
 # The last layer of each stage, at which a network can be cut.
 DEPTHS = {
     "efficientnet_lite0": (
-        "_conv_stem_relu6",
-        "_blocks.0._bn2",
-        "_blocks.2.add",
-        "_blocks.4.add",
-        "_blocks.7.add",
-        "_blocks.10.add",
-        "_blocks.14.add",
-        "_blocks.15._bn2",
+        "conv_stem_relu6",
+        "blocks.0._bn2",
+        "blocks.2.add",
+        "blocks.4.add",
+        "blocks.7.add",
+        "blocks.10.add",
+        "blocks.14.add",
+        "blocks.15._bn2",
     ),
     "mobilenet_v2": (
         "Conv1_relu",

@@ -55,14 +55,14 @@ def build_efficientnet_lite0(
     inputs = keras.Input((size, size, 3), name="images")
     x = keras.layers.Rescaling(1 / 128, offset=-127 / 128)(inputs)
     x = convolve(
-        x, "_conv_stem", "_bn0", 32, kernel=3, stride=2
+        x, "conv_stem", "bn0", 32, kernel=3, stride=2
     )  # (batch, size / 2, size / 2, 32)
     block = 0
     for expansion, filters, blocks, first_stride, kernel in STAGES:
         for index in range(blocks):
             stride, name, before = (
                 (first_stride if index == 0 else 1),
-                f"_blocks.{block}.",
+                f"blocks.{block}.",
                 x,
             )
             if expansion > 1:
@@ -78,10 +78,10 @@ def build_efficientnet_lite0(
             if before.shape == x.shape:
                 x = keras.layers.Add(name=f"{name}add")([before, x])
             block += 1
-    x = convolve(x, "_conv_head", "_bn1", 1280)  # (batch, size / 32, size / 32, 1280)
+    x = convolve(x, "conv_head", "bn1", 1280)  # (batch, size / 32, size / 32, 1280)
     x = keras.layers.GlobalAveragePooling2D(name="features")(x)
     x = keras.layers.Dropout(0.2)(x)
-    outputs = keras.layers.Dense(1000, dtype="float32", name="_fc")(x)
+    outputs = keras.layers.Dense(1000, dtype="float32", name="fc")(x)
     model = keras.Model(inputs, outputs, name="efficientnet_lite0")
     if weights is not None:
         load_weights(model, weights)
@@ -153,22 +153,24 @@ def load_weights(model: keras.Model, path: Path) -> None:
             ) from None
         return
     tensors = torch_file.read_tensors(path)
-    try:  # PyTorch's kernels are (filters, channels, height, width)
+    # Their names are those of the layers behind "_", with which no name in a SavedModel
+    # may begin. PyTorch's kernels are (filters, channels, height, width).
+    try:
         for layer in model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 parts = ("weight", "bias", "running_mean", "running_var")
-                layer.set_weights([tensors[f"{layer.name}.{part}"] for part in parts])
+                layer.set_weights([tensors[f"_{layer.name}.{part}"] for part in parts])
             elif isinstance(layer, keras.layers.DepthwiseConv2D):
                 layer.set_weights(
-                    [tensors[f"{layer.name}.weight"].transpose(2, 3, 0, 1)]
+                    [tensors[f"_{layer.name}.weight"].transpose(2, 3, 0, 1)]
                 )
             elif isinstance(layer, keras.layers.Conv2D):
                 layer.set_weights(
-                    [tensors[f"{layer.name}.weight"].transpose(2, 3, 1, 0)]
+                    [tensors[f"_{layer.name}.weight"].transpose(2, 3, 1, 0)]
                 )
             elif isinstance(layer, keras.layers.Dense):
                 layer.set_weights(
-                    [tensors[f"{layer.name}.weight"].T, tensors[f"{layer.name}.bias"]]
+                    [tensors[f"_{layer.name}.weight"].T, tensors[f"_{layer.name}.bias"]]
                 )
     except (KeyError, ValueError) as error:
         raise ValueError(
