@@ -9,11 +9,9 @@ from collections import Counter
 
 import numpy as np
 
-from data import photo_folders
+from data import folders, photo_folders
 from data.images import read
 
-ENDINGS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp")
-ENDINGS += (".avif", ".heic", ".heif")
 MAX_BYTES = 1_000_000  # of an annotation, and of a list of names
 ORDER = ("test", "validation", "train")  # what was met in one stays out of the next
 NAMED = 3  # files named in a message, at most
@@ -37,9 +35,15 @@ def pair_listed(folder, lists: str, drawn: dict, what: tuple[str, str, str]) -> 
     Raises:
         ValueError: photographs and drawings do not match, or the lists are wrong.
     """
-    photos = list_files(folder / "JPEGImages", ENDINGS)
-    found = choose_splits(list_files(folder / lists, (".txt",)))
-    found = {split: read_names(path) for split, path in found.items()}
+    photos = list_files(folder / "JPEGImages", photo_folders.ENDINGS)
+    listed = list_files(folder / lists, (".txt",))
+    # Pascal's own lists of a class have names such as "cat_train".
+    names = [name for name in listed if "_" not in name]
+    found = photo_folders.find_splits(folder / lists, names)
+    if "trainval" in listed:
+        found.setdefault("train", "trainval")
+    found = choose_splits(found)
+    found = {split: read_names(listed[name]) for split, name in found.items()}
     found = found or {"train": sorted(photos | drawn)}
     used = Counter(name for names in found.values() for name in names)
     twice = [name for name, count in used.items() if count > 1]
@@ -66,17 +70,35 @@ def pair_listed(folder, lists: str, drawn: dict, what: tuple[str, str, str]) -> 
 def find_places(folder, photos: str, drawn: str) -> dict[str, tuple]:
     """Returns for each split the folders of its photographs and of its drawings:
     `photos/train` and `drawn/train`, or `train/photos` and `train/drawn`; if there is
-    no split to learn from, `photos` and `drawn` for "train". They may be missing.
+    no split to learn from, `photos` and `drawn` for "train". They may be missing. Says
+    which folders are not used.
     """
-    names = [name for names in photo_folders.NAMES.values() for name in names]
-    places = {name: (folder / photos / name, folder / drawn / name) for name in names}
-    places |= {
-        name: (folder / name / photos, folder / name / drawn)
-        for name in names
-        if not places[name][0].is_dir()
+    names = list_names(folder, photos)
+    places = {
+        split: (folder / name / photos, folder / name / drawn)
+        for split, name in photo_folders.find_splits(folder, names).items()
     }
-    places = {name: pair for name, pair in places.items() if pair[0].is_dir()}
+    used = [place.parent.name for place, _ in places.values()]
+    photo_folders.report_unused(folder, [name for name in names if name not in used])
+    names, drawn_names = list_names(folder / photos), list_names(folder / drawn)
+    inside = photo_folders.find_splits(folder / photos, names)
+    drawn_inside = photo_folders.find_splits(folder / drawn, drawn_names)
+    for split, name in inside.items():
+        drawn_name = drawn_inside.get(split, name)
+        places[split] = (folder / photos / name, folder / drawn / drawn_name)
+    unused = [name for name in names if name not in inside.values()]
+    photo_folders.report_unused(folder / photos, unused)
     return choose_splits(places) or {"train": (folder / photos, folder / drawn)}
+
+
+def list_names(folder, holding: str = "") -> list[str]:
+    """Returns the names of the folders in a folder that hold another of a name; if the
+    folder is not there, none.
+    """
+    if not folder.is_dir():
+        return []
+    inside = folders.list_folders(folder)
+    return [child.name for child in inside if (child / holding).is_dir()]
 
 
 def list_files(folder, endings: tuple[str, ...]) -> dict:
@@ -89,7 +111,7 @@ def list_files(folder, endings: tuple[str, ...]) -> dict:
     if not folder.is_dir():
         return {}
     files = {}
-    for path in photo_folders.list_children(folder):
+    for path in folders.list_children(folder):
         if path.name.lower().endswith(endings):
             if path.stem in files:
                 raise ValueError(
@@ -101,22 +123,14 @@ def list_files(folder, endings: tuple[str, ...]) -> dict:
 
 
 def choose_splits(found: dict) -> dict:
-    """Returns what there is for "train", "validation" and "test", by the names that
-    they go by; nothing if there is none to learn from. A single one that is held out is
-    the test.
+    """Returns what there is for "train", "validation" and "test"; nothing if there is
+    none to learn from. A single one that is held out is the test.
     """
-    splits = {}
-    for split, names in photo_folders.NAMES.items():
-        for name in names:
-            if name in found and split not in splits:
-                splits[split] = found[name]
-    if "train" not in splits and "trainval" in found:
-        splits["train"] = found["trainval"]
-    if "train" not in splits:
+    if "train" not in found:
         return {}
-    if "validation" in splits and "test" not in splits:
-        splits["test"] = splits.pop("validation")
-    return splits
+    if "validation" in found and "test" not in found:
+        found["test"] = found.pop("validation")
+    return found
 
 
 def complain(folder, wrong: dict[str, list[str]], expected: str) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from data import Dataset, Split, annotated, photo_folders
+from data import Dataset, Split, annotated, folders, photo_folders
 from data.images import read
 from data.sources import catalog, downloads
 
@@ -61,7 +61,7 @@ SAME_CELLS = (
 MOST = 500  # objects in a picture
 # In widths and heights of the photo. A larger number in a file of YOLO is in pixels.
 MOST_RELATIVE = 2
-PHOTO = f"NAME{', '.join(annotated.ENDINGS[:-1])} or {annotated.ENDINGS[-1]}"
+PHOTO = f"NAME{', '.join(photo_folders.ENDINGS[:-1])} or {photo_folders.ENDINGS[-1]}"
 
 
 class Annotation(NamedTuple):
@@ -127,7 +127,7 @@ def check_cells(path: Path, file: catalog.File) -> None:
         for name in FOLDERS:
             if not (folder / name).is_dir():
                 raise ValueError(f"{path} has no folder {name}: delete or replace it")
-            for part in photo_folders.walk(folder / name):
+            for part in folders.walk(folder / name):
                 content = hashlib.sha256(
                     annotated.read_bytes(part, read.MAX_BYTES)
                 ).hexdigest()
@@ -209,7 +209,7 @@ def load_box_folder(
     most = check_boxes(folder, photos, class_names)
     made = {split: pad(part, size, most) for split, part in photos.items()}
     counts = ", ".join(
-        f"{len(made[split].x)} for {split}" for split in photo_folders.NAMES
+        f"{len(made[split].x)} for {split}" for split in photo_folders.SPLITS
     )
     boxes = sum(int((split.y["labels"] >= 0).sum()) for split in made.values())
     source = f"photos with {boxes:,} boxes of {len(class_names)} classes in {folder}: "
@@ -250,7 +250,7 @@ def list_yolo(folder) -> tuple[dict[str, list[tuple]], tuple[str, ...]]:
         )
     splits = {}
     for split, (images, labels) in chosen.items():
-        photos = annotated.list_files(images, annotated.ENDINGS)
+        photos = annotated.list_files(images, photo_folders.ENDINGS)
         drawn = annotated.list_files(labels, (".txt",))
         drawn.pop("classes", None)
         lonely = [name for name in drawn if name not in photos]
@@ -593,7 +593,7 @@ def check_boxes(folder, photos: dict[str, list], class_names: tuple[str, ...]) -
     }
     if not any(map(any, counts.values())):
         raise ValueError(f"{folder} has not one box: draw some, or choose another one")
-    for split in photo_folders.NAMES:
+    for split in photo_folders.SPLITS:
         if not any(counts[split]):
             raise ValueError(
                 f"{folder} has no box on its photos for {split} (there are "

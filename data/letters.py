@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
 
-from data import texts
+from data import folders, texts
 
 # Of a letter; what follows is not looked at. Attachments come after the text.
 MAX_BYTES = 2_000_000
@@ -77,15 +77,19 @@ def read_letters(place: Path) -> tuple[list[Letter], list[str]]:
     return letters, left_out
 
 
-def walk(place: Path) -> Iterator[tuple[str, bytes]]:
-    """Yields the name and the first 2 MB of each letter of a place."""
+def walk(place: Path, above: tuple[Path, ...] = ()) -> Iterator[tuple[str, bytes]]:
+    """Yields the name and the first 2 MB of each letter of a place; `above` are the
+    folders that it is in, to which no link is followed.
+    """
     if place.is_dir():
         if (place / "cur").is_dir() and (place / "new").is_dir():
             yield from open_box(mailbox.Maildir(place, create=False), place)
             return
-        for child in sorted(place.iterdir()):
-            if not child.name.startswith("."):
-                yield from walk(child)
+        real = place.resolve()
+        above = (real, *(above or real.parents))
+        for child in folders.list_children(place):
+            if child.resolve() not in above:
+                yield from walk(child, above)
         return
     with place.open("rb") as file:
         content = file.read(MAX_BYTES)

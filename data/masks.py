@@ -222,9 +222,15 @@ def list_pairs(folder) -> dict[str, list[tuple]]:
             "SegmentationClass/NAME.png for JPEGImages/NAME.jpg",
         )
         return annotated.pair_listed(folder, "ImageSets/Segmentation", drawn, what)
-    names = [name for names in photo_folders.NAMES.values() for name in names]
-    places = {name: (folder / name, folder / f"{name}annot") for name in names}
-    places = {name: pair for name, pair in places.items() if pair[1].is_dir()}
+    names = [
+        name
+        for name in annotated.list_names(folder)
+        if (folder / f"{name}annot").is_dir()
+    ]
+    places = {
+        split: (folder / name, folder / f"{name}annot")
+        for split, name in photo_folders.find_splits(folder, names).items()
+    }
     places = annotated.choose_splits(places)
     places = places or annotated.find_places(folder, "images", "masks")
     if not all(path.is_dir() for both in places.values() for path in both):
@@ -242,7 +248,7 @@ def pair(folder, photos, masks) -> list[tuple]:
     Raises:
         ValueError: a mask or a photograph is missing.
     """
-    taken = annotated.list_files(photos, annotated.ENDINGS)
+    taken = annotated.list_files(photos, photo_folders.ENDINGS)
     drawn = list_masks(masks)
     annotated.complain(
         folder,
@@ -261,7 +267,7 @@ def list_masks(folder) -> dict:
     Raises:
         ValueError: some are no PNG.
     """
-    files = annotated.list_files(folder, annotated.ENDINGS)
+    files = annotated.list_files(folder, photo_folders.ENDINGS)
     wrong = [path.name for path in files.values() if path.suffix.lower() != ".png"]
     if wrong:
         raise ValueError(
@@ -468,7 +474,7 @@ def make_dataset(
         for index, (_, image, mask) in enumerate(part):
             images[index], masks[index] = image, mask
         splits[split] = Split(images, masks)
-    counts = (f"{len(splits[split].x)} for {split}" for split in photo_folders.NAMES)
+    counts = (f"{len(splits[split].x)} for {split}" for split in photo_folders.SPLITS)
     return Dataset(
         **splits, source=f"{title}: {', '.join(counts)}", class_names=class_names
     )

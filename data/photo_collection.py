@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data import photo_folders, photo_index
+from data import folders, photo_folders, photo_index
 from data.sources import catalog, locate
 
 SHIPPED = ("scikit-image-photographs", "photographs", "portrait")  # of the catalog
@@ -87,7 +87,7 @@ def list_ants_and_bees(root) -> dict[tuple[str, int, int], Path | zipfile.Path]:
         root: their folder, in a file system or an archive, whose files have the time 0.
     """
     files = {}
-    for path in photo_folders.walk(root):
+    for path in folders.walk(root):
         name = photo_folders.place(path)  # such as "train/ants/0013035.jpg"
         if isinstance(path, zipfile.Path):
             files[name, path.root.getinfo(path.at).file_size, 0] = path

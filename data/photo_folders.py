@@ -4,7 +4,9 @@ of the course.
 
 import contextlib
 import hashlib
+import itertools
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,16 +15,21 @@ from pathlib import Path
 
 import numpy as np
 
-from data import Dataset, Split, digits
+from data import Dataset, Split, digits, folders
 from data.images import read
 from data.sources import catalog, downloads
 
 ANTS_AND_BEES = catalog.ENTRIES["ants-and-bees"]
-NAMES = {
-    "train": ("train", "training"),
-    "validation": ("val", "valid", "validation"),
-    "test": ("test",),
-}  # of the folders that hold a split
+# By which words a folder says that it holds a split, such as "Testing", "seg_train" or
+# "training_set (1)".
+SPLITS = {
+    "train": "train|training|训练集?",
+    "validation": "val|valid|validation|dev|eval|验证集?",
+    "test": "test|testing|测试集?",
+}
+WITH_MORE = r"(.*[\W_])?({})[\W_]*(set|data|dataset|images?|imgs?|photos?)?[\W_\d]*"
+ENDINGS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp")
+ENDINGS += (".avif", ".heic", ".heif")
 HELD_OUT = 5  # one photo in so many is drawn for a split that has no folder
 # Of all photos; they are copied when they are split and when they are used.
 MAX_BYTES = 1_000_000_000
@@ -155,7 +162,7 @@ def check_photos(path: Path, file: catalog.File) -> None:
     """
     digest = hashlib.sha256()
     with open_folder(path, file) as folder:
-        for photo in walk(folder):
+        for photo in folders.walk(folder):
             try:
                 content = photo.read_bytes()
             except (zlib.error, EOFError, RuntimeError) as error:
@@ -175,12 +182,15 @@ def check_photos(path: Path, file: catalog.File) -> None:
 def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
     """Loads the photographs of a folder that has a subfolder for each class.
 
-    The classes are in `folder`, or in its subfolders "train", "val" and "test". If
-    there is one of the last two, it is the test. What is missing of validation and test
-    is drawn from the others, a fifth of each class, always the same. A file that is no
-    usable photograph is left out, and so is a picture that was met before, in the order
-    test, validation, train: no picture that is identical to one of the test is learned
-    from. What was left out is printed.
+    The classes are in `folder`, or in its subfolders "train", "val" and "test", which
+    may go by other names that say this. If there is one of the last two, it is the
+    test. What is missing of validation and test is drawn from the others, a fifth of
+    each class, always the same. A file that is no usable photograph is left out, and so
+    is a picture that was met before, in the order test, validation, train: no picture
+    that is identical to one of the test is learned from. What was left out is printed,
+    also photographs beside the folders of classes, and folders beside those of splits.
+
+    A folder that holds but one folder, as unpacked archives often do, stands for that.
 
     Args:
         folder: in a file system or a zip archive.
@@ -193,7 +203,7 @@ def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
 
     Raises:
         ValueError: there are fewer than two classes, too few photographs of one, or
-            more than fit into memory.
+            more than fit into memory; or it cannot be told which folders are classes.
         OSError: the folder is missing or cannot be read.
     """
     if not folder.is_dir():
@@ -201,10 +211,9 @@ def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
             f"{folder} is not a folder, expected one with a subfolder of photos for "
             "each class"
         )
+    folder = unwrap(folder)
     roots = find_roots(folder)
-    class_names = tuple(
-        child.name for child in list_children(roots["train"]) if child.is_dir()
-    )
+    class_names = tuple(child.name for child in folders.list_folders(roots["train"]))
     if len(class_names) < 2:
         raise ValueError(
             f"{roots['train']} holds {len(class_names)} subfolders {class_names}, "
@@ -212,8 +221,14 @@ def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
             "one for each class, with its photos in it (a folder named train, val or "
             "test holds classes itself)"
         )
+    check_classes(roots["train"], class_names)
     listed = {split: list_photos(root, class_names) for split, root in roots.items()}
-    count = sum(map(len, listed.values()))
+    beside = [
+        path
+        for root in dict.fromkeys([folder, *roots.values()])
+        for path in list_beside(root)
+    ]
+    count = sum(map(len, listed.values())) + len(beside)
     if count * size**2 * 3 > MAX_BYTES:
         raise ValueError(
             f"{folder} holds {count} files, expected at most "
@@ -221,7 +236,7 @@ def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
             f"{MAX_BYTES / 1e9:g} GB of memory: move some away, or use smaller images"
         )
     print(f"Reading {count:,} files in {folder}", flush=True)
-    splits = read_splits(listed, size)
+    splits = read_splits(listed, size, beside)
     for split, root in roots.items():
         if not len(splits[split].y):
             raise ValueError(
@@ -247,43 +262,127 @@ def load_photo_folder(folder: Path | zipfile.Path, size: int) -> Dataset:
     return Dataset(**splits, source=source, class_names=class_names)
 
 
+def unwrap(folder):
+    """Returns the folder of folders that is the only one in a folder without pictures,
+    as archives have it, and so on.
+    """
+    while not list_beside(folder):
+        inside = folders.list_folders(folder)
+        if len(inside) != 1 or not folders.list_folders(inside[0]):
+            break
+        (folder,) = inside
+    return folder
+
+
 def find_roots(folder) -> dict:
     """Returns the folders that hold the classes of each split: "train", and
-    "validation" and "test" if they are there.
+    "validation" and "test" if they are there. Says which folders are not used.
 
     A single held-out folder is the test, whatever its name.
 
     Raises:
-        ValueError: there is a held-out folder and none to learn from.
+        ValueError: there is a held-out folder and none to learn from, or there are
+            several for a split.
     """
-    children = {
-        child.name.lower(): child for child in list_children(folder) if child.is_dir()
-    }
-    found = {
-        split: children[name]
-        for split, names in NAMES.items()
-        for name in names
-        if name in children
-    }
+    names = [child.name for child in folders.list_folders(folder)]
+    # A class may be called "diesel_train", but then it is no folder of folders.
+    likely = [
+        name for name in names if is_split(name) or folders.list_folders(folder / name)
+    ]
+    named = [set(fit(split, names)) for split in SPLITS]
+    all_named = sum(map(bool, named)) > 1 and set.union(*named) == set(names)
+    found = find_splits(folder, names if all_named and not likely else likely)
     if "train" not in found:
-        for root in found.values():
+        for name in found.values():
             raise ValueError(
-                f"{folder} has a folder {root.name!r} and none named 'train', expected "
+                f"{folder} has a folder {name!r} and none named 'train', expected "
                 "both with a folder for each "
                 "class in each, or folders of classes only"
             )
         return {"train": folder}
+    report_unused(folder, [name for name in names if name not in found.values()])
     if "validation" in found and "test" not in found:
         found["test"] = found.pop("validation")
+    return {split: unwrap(folder / name) for split, name in found.items()}
+
+
+def find_splits(folder, names: list[str]) -> dict[str, str]:
+    """Returns of some names those that stand for "train", "validation" and "test".
+
+    Args:
+        folder: that they are in, for the error.
+        names: to look in. One that is just the word, as "train", comes before one that
+            only has it, as "seg_train".
+
+    Raises:
+        ValueError: several names stand for one split.
+    """
+    found = {}
+    for split in SPLITS:
+        fitting = fit(split, names)
+        fitting = list(filter(is_split, fitting)) or fitting
+        if len(fitting) > 1:
+            raise ValueError(
+                f"{folder} has {' and '.join(map(repr, fitting))}, expected one of them"
+                f" for the {split}: rename or remove the others"
+            )
+        if fitting:
+            (found[split],) = fitting
     return found
 
 
-def list_children(folder) -> list:
-    """Returns the files and folders in `folder` by name, without hidden ones."""
-    return sorted(
-        (child for child in folder.iterdir() if not child.name.startswith(".")),
-        key=lambda child: child.name,
-    )
+def fit(split: str, names: list[str]) -> list[str]:
+    """Returns the names that say they stand for a split."""
+    pattern = re.compile(WITH_MORE.format(SPLITS[split]), re.IGNORECASE)
+    return [name for name in names if pattern.fullmatch(name)]
+
+
+def is_split(name: str) -> bool:
+    """True for a name that is the word for a split and nothing more."""
+    return re.fullmatch("|".join(SPLITS.values()), name, re.IGNORECASE) is not None
+
+
+def report_unused(folder, names: list[str]) -> None:
+    """Prints the names of folders in a folder that are not used, if there are any."""
+    if names:
+        print(
+            f"Not used: the folders {', '.join(names[:NAMED])}"
+            f"{', ...' * (len(names) > NAMED)} in {folder}, which is split by others"
+        )
+
+
+def check_classes(root, class_names: tuple[str, ...]) -> None:
+    """Makes sure that folders which are taken for classes are no splits.
+
+    Raises:
+        ValueError: two of them hold folders of the same names.
+    """
+    held = {
+        name: {child.name.lower() for child in folders.list_folders(root / name)}
+        for name in class_names
+    }
+    for first, second in itertools.combinations(class_names, 2):
+        common = sorted(held[first] & held[second])
+        if len(common) > 1:
+            raise ValueError(
+                f"{root} holds {first!r} and {second!r} with the same folders in both, "
+                f"such as {common[0]!r} and {common[1]!r}: if those are the classes, "
+                "name what holds them train, val or test; otherwise move all photos of "
+                f"{first!r} right into it"
+            )
+
+
+def list_beside(root) -> list:
+    """Returns the pictures in a folder of classes that are in none of them, and links
+    to a folder that it is in.
+    """
+    names = {child.name for child in folders.list_folders(root)}
+    others = [child for child in folders.list_children(root) if child.name not in names]
+    return [
+        child
+        for child in others
+        if child.is_dir() or child.name.lower().endswith(ENDINGS)
+    ]
 
 
 def list_photos(root, class_names: tuple[str, ...]) -> list[tuple]:
@@ -292,42 +391,31 @@ def list_photos(root, class_names: tuple[str, ...]) -> list[tuple]:
     Raises:
         ValueError: there is a folder of another class.
     """
-    strange = [
-        child.name
-        for child in list_children(root)
-        if child.is_dir() and child.name not in class_names
-    ]
+    names = [child.name for child in folders.list_folders(root)]
+    strange = [name for name in names if name not in class_names]
     if strange:
         raise ValueError(
             f"{root} has a folder {strange[0]!r}, expected the classes to learn: "
             f"{', '.join(class_names)}"
         )
-    folders = [(label, root / name) for label, name in enumerate(class_names)]
     return [
         (path, label)
-        for label, folder in folders
-        if folder.is_dir()
-        for path in walk(folder)
+        for label, name in enumerate(class_names)
+        if name in names
+        for path in folders.walk(root / name)
     ]
 
 
-def walk(folder) -> Iterator:
-    """Yields the files in a folder and its subfolders."""
-    for child in list_children(folder):
-        if child.is_dir():
-            yield from walk(child)
-        else:
-            yield child
-
-
-def read_splits(listed: dict, size: int) -> dict[str, Split]:
+def read_splits(listed: dict, size: int, beside: list) -> dict[str, Split]:
     """Reads the files of each split, and prints which ones cannot be used.
 
     Args:
         listed: by split, files with their labels.
         size: of the images, pixels.
+        beside: files that are in no class.
     """
-    splits, left_out, met = {}, [], {}
+    splits, met = {}, {}
+    left_out = [f"{place(path)} (is in no folder of a class)" for path in beside]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for split in reversed(listed):
             images, labels = [], []
@@ -352,7 +440,7 @@ def read_splits(listed: dict, size: int) -> dict[str, Split]:
                 np.reshape(np.asarray(images, np.uint8), shape),
                 np.asarray(labels, np.int32),
             )
-    report(left_out, sum(map(len, listed.values())))
+    report(left_out, sum(map(len, listed.values())) + len(beside))
     return splits
 
 
@@ -372,6 +460,8 @@ def read_square(path, size: int) -> np.ndarray | str:
     """
     if path.name.lower().endswith(".gif"):
         return "a GIF is no photograph"
+    if path.is_dir():  # see `folders.walk`
+        return "is a link in a circle"
     try:
         return read.cut_out_square(read.read_picture(path), size)
     except (ValueError, OSError) as error:

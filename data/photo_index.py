@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from data import photo_folders
+from data import folders, photo_folders
 
 BATCH = 64  # photographs that are read and described at a time
 THUMBNAIL = 32  # pixels
@@ -71,7 +71,7 @@ def list_files(folder: Path) -> dict[tuple[str, int, int], Path]:
             f"{folder} is not a folder, expected one with the photos to search in"
         )
     files = {}
-    for path in photo_folders.walk(folder):
+    for path in folders.walk(folder):
         name = path.relative_to(folder).as_posix()
         try:
             status = path.stat()

@@ -153,6 +153,27 @@ def test_yolo(yolo, layout):
     check_drawn(dataset)
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_splits_by_other_names_and_folders_of_systems(yolo, inside, capsys):
+    """As people download them; what is not used is named."""
+    for index in range(10):
+        split = "Training" if index < 6 else ("dev_set", "TEST")[index % 2]
+        for kind, ending in (("images", "jpg"), ("labels", "txt")):
+            parts = (kind, split) if inside else (split, kind)
+            target = yolo.joinpath(*parts, f"{index}.{ending}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (yolo / kind / f"{index}.{ending}").rename(target)
+    for name in ("__MACOSX", "extra"):
+        parts = ("images", name) if inside else (name, "images")
+        yolo.joinpath(*parts).mkdir(parents=True)
+    dataset = load(yolo)
+    assert counts(dataset) == [6, 2, 2]
+    check_drawn(dataset)
+    said = capsys.readouterr().out
+    assert "Not used: the folders extra in" in said
+    assert "__MACOSX" not in said
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -322,3 +322,16 @@ def test_collection_of_the_package(fetched, monkeypatch):
     y = mail.load_messages().train.y
     assert len(y) == 4534
     assert y.sum() == 561
+
+
+def test_folders_of_systems_and_links_in_a_circle_hold_no_letters(tmp_path):
+    for name in ("spam", "spam/@eaDir", "__MACOSX", "spam/more"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "1.eml").write_text(f"Subject: in {name}\n\nHello")
+    (tmp_path / "spam/more/up").symlink_to(tmp_path, target_is_directory=True)
+    found, left_out = letters.read_letters(tmp_path)
+    assert [letter.text.split("\n")[0] for letter in found] == [
+        "in spam",
+        "in spam/more",
+    ]
+    assert left_out == []

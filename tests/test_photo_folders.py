@@ -81,6 +81,123 @@ def test_three_folders(folder):
     assert counts(load(folder)) == [[7, 7], [1, 1], [2, 2]]
 
 
+LAYOUTS = {
+    # Dogs and cats, as courses pass them on.
+    "cats": ("training_set", None, "test_set", "single_prediction/cat_or_dog_1"),
+    # Tumors on Kaggle.
+    "tumors": ("Training", None, "Testing", None),
+    # Landscapes of Intel, in an archive's folder.
+    "intel": (
+        "archive/seg_train/seg_train",
+        None,
+        "archive/seg_test/seg_test",
+        "archive/seg_pred/seg_pred",
+    ),
+    "roboflow": ("train", "valid", "test", None),
+    "upper": ("TRAIN", "Dev", "TEST", None),
+    "unlabeled": ("train", "validation", None, "test1"),
+    "chinese": ("训练集", "验证集", "测试集", None),
+    "years": ("train2017", "val2017", "test_images (1)", None),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_folders_are_recognized_as_they_are_downloaded(
+    folder, layout, capsys, tmp_path
+):
+    """Split by whatever name says so; what is not used is named."""
+    train, validation, test, unlabeled = LAYOUTS[layout]
+    root = tmp_path / "downloaded"
+    places = {train: (0, 5), validation or test: (5, 8), test or validation: (8, 10)}
+    for place, numbers in places.items():
+        for name in ("temples", "flowers"):
+            (root / place / name).mkdir(parents=True)
+            for index in range(*numbers):
+                photo = folder / name / f"照片 {index}.png"
+                shutil.copy(photo, root / place / name / f"{index}.png")
+    if unlabeled:
+        (root / unlabeled).mkdir(parents=True)
+        shutil.copy(folder / "flowers/照片 9.png", root / unlabeled / "1.png")
+    for name in ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found", ".cache"):
+        for place in ("", train):
+            (root / place / name / "flowers").mkdir(parents=True)
+            shutil.copy(folder / "temples/照片 9.png", root / place / name / "1.png")
+    dataset = load(root)
+    assert dataset.class_names == ("flowers", "temples")
+    if validation and test:
+        assert counts(dataset) == [[5, 5], [3, 3], [2, 2]]
+    else:
+        assert counts(dataset)[0] == [4, 4], "a fifth is drawn for validation"
+    lines = capsys.readouterr().out.splitlines()
+    unused = [line for line in lines if line.startswith("Not used: ")]
+    assert len(unused) == bool(unlabeled)
+    if unlabeled:
+        name = unlabeled.split("/")[1 if layout == "intel" else 0]
+        assert f"the folders {name} in " in unused[0]
+
+
+def test_folders_that_only_look_like_splits_are_classes(folder):
+    """Also two that end in the same word; a class may hold folders."""
+    (folder / "temples").rename(folder / "diesel_train")
+    (folder / "flowers").rename(folder / "steam_train")
+    (folder / "steam_train/2019").mkdir()
+    (folder / "steam_train/照片 1.png").rename(folder / "steam_train/2019/1.png")
+    with pytest.raises(ValueError, match=r"holds 1 subfolders"):
+        load(folder)
+    (folder / "steam_train/2019/1.png").rename(folder / "steam_train/1.png")
+    (folder / "steam_train/2019").rmdir()
+    dataset = load(folder)
+    assert dataset.class_names == ("diesel_train", "steam_train")
+    assert counts(dataset) == [[6, 6], [2, 2], [2, 2]]
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        (("one/a", "one/b", "two/a", "two/b"), r"holds 'one' and 'two' with the same"),
+        (("a/a", "a/b", "b/a", "b/b", "b/c"), r"name what holds them train, val or"),
+        (("train/a", "train/b", "Training/a"), r"'Training' and 'train', expected one"),
+        (("train/a", "train/b", "val/a", "valid/b"), r"one of them for the validation"),
+        (("test_set/a", "test_set/b", "c"), r"has a folder 'test_set' and none named"),
+        (("seg_train", "seg_test"), r"seg_train holds 0 subfolders .*, expected at"),
+        (("train", "car", "plane"), r"holds 0 subfolders .*named train, val or test"),
+        (("train/a", "train/b", "test"), r"test holds no usable photos, expected a"),
+    ],
+)
+def test_folders_that_can_mean_two_things_are_asked_about(
+    folder, places, said, tmp_path
+):
+    """Never learned as classes in silence."""
+    for number, place in enumerate(places):
+        (tmp_path / "odd" / place).mkdir(parents=True)
+        for index in range(6):
+            photo = folder / ("flowers", "temples")[number % 2] / f"照片 {index}.png"
+            shutil.copy(photo, tmp_path / "odd" / place / f"{index}.png")
+    with pytest.raises(ValueError, match=said):
+        load(tmp_path / "odd")
+
+
+def test_photos_beside_the_classes_and_links_in_a_circle_are_counted(folder, capsys):
+    shutil.copy(folder / "flowers/照片 1.png", folder / "beside.JPG")
+    (folder / "labels.csv").write_text("1,2\n")
+    (folder / "round").symlink_to(folder, target_is_directory=True)
+    for name in ("flowers", "temples"):
+        (folder / name / "up").symlink_to(folder, target_is_directory=True)
+        (folder / name / "here").symlink_to(folder / name, target_is_directory=True)
+    dataset = load(folder)
+    assert dataset.class_names == ("flowers", "temples")
+    assert counts(dataset) == [[6, 6], [2, 2], [2, 2]]
+    (line,) = [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("Left out")
+    ]
+    assert line.startswith("Left out 6 of 26 files: ")
+    assert "photos/beside.JPG (is in no folder of a class)" in line
+    assert "photos/flowers/here (is a link in a circle)" in line
+    assert len(photo_index.list_files(folder)) == 27, "20, 2 beside them, 5 links"
+
+
 def test_files_that_cannot_be_used_are_counted_and_named(folder, capsys):
     flowers = folder / "flowers"
     (flowers / "notes.txt").write_text("not a picture")
