@@ -1,0 +1,104 @@
+"""Takes the pictures of the gallery from runs of the lessons.
+
+    python -m tools.gallery RUN...
+
+RUN is the folder of a finished run. The picture of its lesson is the first one that the
+docstring names under "In TensorBoard:", or another one where `CHOSEN` says so. It goes
+into `docs/pictures`; `python -m tools.tables` shows it in the galleries.
+"""
+
+import ast
+import io
+import re
+import sys
+from pathlib import Path
+
+from lessons.__main__ import find_lessons
+from training import run_folder
+
+from PIL import Image
+
+from tools import tables
+
+WIDTH = 960  # pixels, at most
+# Other figures than the first one that the docstring names: those that show more at a
+# glance, and only material that may be shown to everybody. Neither the photographs of
+# ants and bees nor the reviews name a license, and one of three photographs is a
+# portrait.
+CHOSEN = {
+    "course_1_tf_lr": "fit",
+    "course_1_neuron_xor": "overview",
+    "course_2_mlp": "mistakes",
+    "course_2_overfitting": "capacity",
+    "course_2_deep_or_wide": "networks",
+    "course_3_convolution": "edges",
+    "course_3_cnn": "feature_maps",
+    "course_4_pretrained_features": "answers_flower",
+    "course_4_similar_clothes": "neighbors_own_network",
+    "course_5_transfer_learning": "ways",
+    "course_7_mail_filter": "tradeoff",
+    "course_7_text_classification": "learning_curve",
+    "course_9_style_transfer": "side_by_side",
+}
+# All of its pictures show people.
+NOT_SHOWN = {"course_4_photo_search"}
+
+
+def choose_figure(record: run_folder.Record) -> Path | None:
+    """Returns the figure of a run that stands for its lesson; None if there is none."""
+    if record.lesson in NOT_SHOWN:
+        return None
+    page = (record.folder / f"{record.lesson}.py").read_text(encoding="utf-8")
+    docstring = ast.get_docstring(ast.parse(page)) or ""
+    named = re.findall(r'"(\w+)"', docstring.partition("In TensorBoard:")[2])
+    for name in [CHOSEN.get(record.lesson, ""), *named]:
+        path = record.folder / "figures" / f"{name}.png"
+        if path.is_file():
+            return path
+    return next(iter(sorted((record.folder / "figures").glob("*.png"))), None)
+
+
+def save_picture(figure: Path, lesson: str) -> Path:
+    """Saves a figure for the gallery, as PNG or JPEG, whichever is smaller."""
+    image = Image.open(figure).convert("RGB")
+    image.thumbnail((WIDTH, 10 * WIDTH))
+    contents = {}
+    for ending, options in (
+        (".png", {"format": "PNG", "optimize": True}),
+        (".jpg", {"format": "JPEG", "quality": 85, "optimize": True}),
+    ):
+        file = io.BytesIO()
+        image.save(file, **options)
+        contents[ending] = file.getvalue()
+    ending = min(contents, key=lambda ending: len(contents[ending]))
+    tables.PICTURES.mkdir(exist_ok=True)
+    for old in tables.PICTURES.glob(f"{lesson}.*"):
+        old.unlink()
+    path = tables.PICTURES / f"{lesson}{ending}"
+    path.write_bytes(contents[ending])
+    return path
+
+
+def main() -> None:
+    """Takes the pictures of the runs that are named on the command line.
+
+    Raises:
+        ValueError: there is no run in a folder, or it is of no lesson, or not finished.
+    """
+    lessons = {lesson.path.stem for lesson in find_lessons()}
+    for folder in map(Path, sys.argv[1:]):
+        record = run_folder.read(folder)
+        if record.lesson not in lessons:
+            raise ValueError(f"{folder} is a run of {record.lesson}, expected a lesson")
+        if record.metrics["status"] != "finished":
+            raise ValueError(f"{folder} is {record.metrics['status']}, not finished")
+        figure = choose_figure(record)
+        if figure is None:
+            print(f"{record.lesson}: no picture")
+            continue
+        path = save_picture(figure, record.lesson)
+        print(f"{path} from {figure}, {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
