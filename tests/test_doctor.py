@@ -3,8 +3,10 @@ are.
 """
 
 import random
+import re
 
 from training import doctor
+from training.doctor import case, network, rules
 
 import keras
 import numpy as np
@@ -163,21 +165,33 @@ def test_large_networks_are_looked_at_in_parts(monkeypatch):
         [keras.Input((64,)), keras.layers.Dense(30, activation="relu")]
     )
     model = keras.Sequential([keras.Input((64,)), inner, keras.layers.Dense(10)])
-    assert doctor.count_numbers(model) == 1 + (1 + 30) + 10
+    assert network.count_values(model) == 1 + (1 + 30) + 10
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     watcher = doctor.TrainingDoctor(x, y, report=None)
     model.fit(x, y, epochs=1, verbose=0, callbacks=[watcher])
 
     def look():
-        examination = doctor.Examination(watcher)
-        return examination.together, [
-            examination.predict(x[:50]),
-            *examination.gradients,
-        ]
+        looked_at = case.Case(watcher.record())
+        return looked_at.chunk, [looked_at.predict(x[:50]), *looked_at.gradients]
 
-    together, whole = look()
-    monkeypatch.setattr(doctor, "HELD", 42 * 7)
+    chunk, whole = look()
+    monkeypatch.setattr(case, "MAX_ACTIVATIONS_AT_A_TIME", 42 * 7)
     few, parts = look()
-    assert (together, few) == (250, 7)
+    assert (chunk, few) == (250, 7)
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-7)
+
+
+def test_every_rule_has_its_place_and_its_reason():
+    topics = (rules.data, rules.labels, rules.loss, rules.outcome, rules.steps)
+    written = {
+        rule
+        for topic in (*topics, rules.weights)
+        for name, rule in vars(topic).items()
+        if re.match("find_|describe_(over|under)fitting", name)
+        and rule.__module__ == topic.__name__
+    }
+    ordered = [rule for rule, _ in rules.RULES]
+    assert set(ordered) == written
+    assert len(ordered) == len(written)
+    assert all(rule.__doc__ for rule in ordered)
