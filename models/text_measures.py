@@ -78,6 +78,29 @@ def score_xz(learned: str, text: str) -> float:
     return (len(packed[1]) - len(packed[0])) * 8 * np.log(2) / len(text)
 
 
+def score_others(dataset) -> tuple[dict[str, float], int, np.ndarray]:
+    """Predicts the test text of a `data.Dataset` without a network, by n-grams and xz
+    that have seen the training text.
+
+    Returns:
+        What a character costs on average, nats by name; the order of the n-grams that
+        are best on the validation text; and what each character costs with these,
+        float64 `(n,)`.
+    """
+    learned, names = dataset.train.y, dataset.class_names
+    validation, test = (
+        score_ngrams(learned, split.y, len(names))
+        for split in (dataset.validation, dataset.test)
+    )
+    scores = {
+        f"{order}-grams": float(nats.mean()) for order, nats in enumerate(test, start=1)
+    }
+    texts = ["".join(names[n] for n in part) for part in (learned, dataset.test.y)]
+    scores["xz"] = float(score_xz(*texts))
+    best = int(validation.mean(axis=1).argmin())
+    return scores, best + 1, test[best]
+
+
 def find_longest_copy(written: str, learned: str) -> str:
     """Returns the longest passage of a text that stands in another one, letter by
     letter; the first of several.

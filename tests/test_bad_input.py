@@ -27,6 +27,7 @@ from lessons import (
     course_6_localization,
     course_7_mail_filter,
     course_7_text_classification,
+    course_7_writing,
     course_9_style_transfer,
 )
 from lessons.__main__ import ROOT
@@ -252,6 +253,33 @@ def test_stride(stride, capsys, monkeypatch, nothing_left):
             ["--cost-of-lost-ham", "-1"],
             ["--cost-of-lost-ham is -1", "above 0"],
         ),
+        (
+            course_7_writing,
+            [],
+            ["t_web.csv.gz is neither in COURSE_DATA", "python -m data fetch bible"],
+        ),
+        (
+            course_7_writing,
+            ["--text", "nowhere.txt"],
+            ["nowhere.txt is neither bible, sanguo, shakespeare nor a file"],
+        ),
+        (course_7_writing, ["--text", PICTURE], ["grace_hopper.jpg is no text"]),
+        (
+            course_7_writing,
+            ["--text", __file__, "--prompt", "\u4e16"],
+            ["has no '\u4e16'"],
+        ),
+        (
+            course_7_writing,
+            ["--text", __file__, "--batch-size", "1000"],
+            ["1,000 rows (--batch-size)", "at least 32 (--window)"],
+        ),
+        (
+            course_7_writing,
+            ["--characters", "5"],
+            ["--characters is 5", "from 10000"],
+        ),
+        (course_7_writing, ["--window", "1"], ["--window is 1", "from 2"]),
         (course_3_what_filters_see, ["--decay", "1"], ["--decay is 1", "below 1"]),
         (course_3_saliency, ["--fraction", "0"], ["--fraction is 0", "above 0"]),
         (course_3_grad_cam, ["--fraction", "1.5"], ["--fraction is 1.5", "to 1"]),

@@ -1009,7 +1009,11 @@ def run_of_the_cnn(tmp_path_factory):
 
 
 # Lessons whose data come through the package index at best.
-PACKAGED = ("course_7_mail_filter", "course_7_text_classification")
+PACKAGED = (
+    "course_7_mail_filter",
+    "course_7_text_classification",
+    "course_7_writing",
+)
 
 
 @SWALLOWED

