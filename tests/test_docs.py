@@ -1,9 +1,14 @@
-"""The READMEs and the pages of docs/: links lead somewhere, and commands are right."""
+"""The READMEs and the pages of docs/, also as a site: links lead somewhere, commands
+are right.
+"""
 
 import importlib
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
+from urllib.parse import unquote
 
 from lessons.__main__ import ROOT, find_lessons
 from training import command_line
@@ -102,3 +107,51 @@ def test_citation_is_of_this_version():
     assert {"message", "title", "authors"} <= set(citation)
     for name in ("version", "license"):
         assert citation[name] == project[name]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site that `make docs` builds; it refuses Markdown's links to nowhere."""
+    pytest.importorskip("material", reason="needs requirements-docs.txt")
+    folder = tmp_path_factory.mktemp("site")
+    process = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+    assert process.returncode == 0, process.stderr
+    return folder
+
+
+def test_site_has_a_page_for_each_lesson(site):
+    for lesson in find_lessons():
+        for folder in ("lessons", "zh/lessons"):
+            text = (site / folder / f"{lesson.path.stem}.html").read_text("utf-8")
+            assert lesson.command in text
+
+
+def test_site_links_to_its_own_pages_and_pictures(site):
+    pages = {
+        path: path.read_text(encoding="utf-8")
+        for path in site.rglob("*.html")
+        if path.name != "404.html"  # its addresses begin at the root of a host
+    }
+    for page, text in pages.items():
+        for link in re.findall(r'(?:src|href)="([^"]+)"', text):
+            if re.match(r"https?:|data:", link):
+                continue
+            path, _, anchor = unquote(link).partition("#")
+            target = (page.parent / path).resolve() if path else page
+            assert target.exists(), f"{page.relative_to(site)}: {link}"
+            if anchor and target in pages:
+                assert f'id="{anchor}"' in pages[target], link
+
+
+def test_site_needs_no_other_host(site):
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r'<(?:script|link|img|iframe)\b[^>]*"https?://[^"]+', text)
+        assert not loaded

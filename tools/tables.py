@@ -85,7 +85,8 @@ def make_gallery(page: str) -> str:
     lines = []
     lessons = itertools.groupby(find_lessons(), key=lambda lesson: lesson.number)
     for number, part in lessons:
-        lines += ["", f"## {name_part(number, chinese)}", "", "| | |", "| --- | --- |"]
+        head = "| 图 | 课程 |" if chinese else "| picture | lesson |"
+        lines += ["", f"## {name_part(number, chinese)}", "", head, "| --- | --- |"]
         for lesson in part:
             idea, result = describe(lesson, chinese)
             picture = find_picture(lesson)
