@@ -4,7 +4,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 INSTALLED := .venv/installed
 
-.PHONY: demo test test-slow-cpu full lint setup tensorboard
+.PHONY: demo docs test test-slow-cpu full lint setup tensorboard
 
 demo: $(INSTALLED)
 	@.venv/bin/python lessons/course_3_cnn.py
@@ -25,6 +25,12 @@ lint: $(INSTALLED)
 	@.venv/bin/codespell
 
 setup: $(INSTALLED)
+
+# The pages of docs/ as a site, in the folder site.
+docs: $(INSTALLED)
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt -c constraints.txt
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --quiet
+	@echo "Open site/index.html"
 
 tensorboard: $(INSTALLED)
 	@.venv/bin/tensorboard --logdir runs
