@@ -1,6 +1,8 @@
 """Lists, downloads and checks what the lessons read: python -m data --help."""
 
 import argparse
+import io
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -321,15 +323,20 @@ def main() -> None:
     What the user should know of an error becomes one line on stderr, with exit code 2.
     """
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(
-            errors="replace"
-        )  # for a terminal that cannot show a character
+        # For a terminal that cannot show a character; a notebook has none.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         arguments = make_parser().parse_args()
-        sys.exit(arguments.function(arguments))
+        code = arguments.function(arguments)
+        print(end="", flush=True)
+        sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(130)
     except (ValueError, OSError) as error:
+    except BrokenPipeError:  # nobody reads it, as after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
         print(f"python -m data: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
 

@@ -5,10 +5,9 @@ lessons --help.
 import argparse
 import ast
 import difflib
+import functools
 import importlib
-import os
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -56,12 +55,24 @@ class Lesson(NamedTuple):
     minutes: str
 
 
+@functools.cache
 def find_lessons() -> list[Lesson]:
-    """Reads the docstrings of all lessons, in course order, without importing them."""
-    paths = [*ROOT.glob("course_*.py"), *(ROOT / "lessons").glob("course_*.py")]
+    """Reads the docstrings of all lessons, in course order, without importing them.
+
+    A file of the learner's own beside them that is no lesson is left out, with a line
+    on stderr.
+    """
+    lessons = []
+    for path in [*ROOT.glob("course_*.py"), *(ROOT / "lessons").glob("course_*.py")]:
+        if path.stem not in RENAMED:
+            try:
+                lessons.append(read_lesson(path))
+            except (ValueError, SyntaxError, OSError) as error:
+                reason = " ".join(str(error).split()).removeprefix(f"{path}: ")
+                print(f"left out: {path}: {reason}", file=sys.stderr)
     places = {name: place for place, name in enumerate(COURSE)}
     return sorted(
-        (read_lesson(path) for path in paths if path.stem not in RENAMED),
+        lessons,
         key=lambda lesson: (
             lesson.number,
             places.get(lesson.path.stem, len(COURSE)),
@@ -75,9 +86,11 @@ def read_lesson(path: Path) -> Lesson:
 
     Raises:
         ValueError: the docstring does not begin with the idea, the command, and the
-            result with its time, a paragraph each.
+            result with its time, a paragraph each; or its name has no number.
+        SyntaxError: it is no Python.
+        OSError: it cannot be read.
     """
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    docstring = ast.get_docstring(ast.parse(path.read_bytes(), path.name)) or ""
     paragraphs = [" ".join(paragraph.split()) for paragraph in docstring.split("\n\n")]
     text = "\n".join(paragraphs[:3])
     match = re.match(r"(.+)\n(python .+)\nResult: (.+) Time: ([\d.]+) minutes?\b", text)
@@ -86,8 +99,10 @@ def read_lesson(path: Path) -> Lesson:
             f"{path}: expected a docstring that begins with the idea, the command, and "
             '"Result:" with "Time:", a paragraph each'
         )
-    number = int(re.match(r"course_(\d+)_", path.name)[1])
-    return Lesson(path, number, *match.groups())
+    number = re.match(r"course_(\d+)_", path.name)
+    if number is None:
+        raise ValueError(f"{path}: expected a name such as course_2_mlp.py")
+    return Lesson(path, int(number[1]), *match.groups())
 
 
 def list_lessons() -> None:
@@ -224,14 +239,23 @@ def predict_pictures(record, inputs: list[str]):
 
 def start_tensorboard(arguments: argparse.Namespace) -> None:
     """Runs TensorBoard on the logdir, on this machine only, until it is stopped."""
-    program = Path(sys.executable).with_name("tensorboard")
+    from tensorboard import main as tensorboard
+
+    logdir = arguments.logdir
+    if not logdir.is_dir():
+        raise ValueError(
+            f"{logdir} is not a folder, expected that of the runs: run a lesson first, "
+            "or name it with --logdir"
+        )
+    if next(logdir.rglob("events.out.tfevents.*"), None) is None:
+        print(f"{logdir} holds no runs yet: the page stays empty until a lesson runs")
     print(
         f"TensorBoard on {arguments.logdir}: http://127.0.0.1:{arguments.port}/ "
         "(Ctrl-C stops it)",
         flush=True,
     )
-    words = [
-        str(program),
+    sys.argv = [
+        "tensorboard",
         "--logdir",
         str(arguments.logdir),
         "--host",
@@ -239,11 +263,7 @@ def start_tensorboard(arguments: argparse.Namespace) -> None:
         "--port",
         str(arguments.port),
     ]
-    if os.name == "posix":
-        os.execv(
-            words[0], words
-        )  # no process of ours stays between Ctrl-C and TensorBoard
-    sys.exit(subprocess.run(words, check=False).returncode)
+    tensorboard.run_main()
 
 
 def do_exercise(arguments: argparse.Namespace) -> None:
@@ -334,16 +354,16 @@ def make_parser() -> Parser:
 
 def main() -> None:
     """Runs a command, or lists the lessons."""
-    if len(sys.argv) == 1:
-        list_lessons()
-        return
     from training import command_line
 
     command_line.guard("python -m lessons", lambda: run_command(sys.argv[1:]))
 
 
 def run_command(words: list[str]) -> None:
-    """Parses `words` and runs the command they name."""
+    """Parses `words` and runs the command they name; without one, lists the lessons."""
+    if not words:
+        list_lessons()
+        return
     arguments = make_parser().parse_args(words)
     arguments.function(arguments)
 

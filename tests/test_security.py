@@ -1,6 +1,7 @@
 """What SECURITY.md promises."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -46,15 +47,22 @@ def answers(host, port):
 
 
 @pytest.mark.parametrize("way", ["command", "printed"])
-def test_tensorboard_listens_on_this_machine_only(way, tmp_path):
+def test_tensorboard_listens_on_this_machine_only(way, tmp_path, monkeypatch):
     """A server that listens on all addresses would answer on 127.0.0.2 as well, which
     is one of the machine on Linux.
+
+    The program `tensorboard` is not beside this Python, as in an environment over
+    another.
     """
+    python = tmp_path / "bin/python"
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     port = free_port()
-    words = [sys.executable, "-m", "lessons", "tensorboard", "--logdir", str(tmp_path)]
+    words = [python, "-m", "lessons", "tensorboard", "--logdir", str(tmp_path)]
     if way == "printed":
         words = shlex.split(runs.tensorboard_command(tmp_path))
-        words[0] = str(Path(sys.executable).with_name("tensorboard"))
     process = subprocess.Popen(
         [*words, "--port", str(port)],
         cwd=ROOT,

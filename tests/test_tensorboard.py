@@ -13,7 +13,6 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from pathlib import Path
 
 from lessons import course_3_cnn
 
@@ -37,7 +36,8 @@ class Server:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         words = [
-            Path(sys.executable).with_name("tensorboard"),
+            sys.executable,
+            *("-m", "tensorboard.main"),
             "--logdir",
             logdir,
             "--port",

@@ -131,14 +131,6 @@ def test_stderr_works_after_the_hold(capfd):
     assert capfd.readouterr().err.endswith("shown")
 
 
-def test_backend_is_tensorflow_whatever_keras_is_set_to(tmp_path):
-    process = run_python(
-        "from training import quiet; import keras; print(keras.backend.backend())",
-        env={**quiet.os.environ, "KERAS_BACKEND": "jax"},
-    )
-    assert process.stdout == "tensorflow\n"
-
-
 def test_two_unnamed_runs_never_share_a_folder(tmp_path):
     folders = {run_folder.make(tmp_path, None) for _ in range(5)}
     assert len(folders) == 5

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-import tyro
+from training import streams
 
 OUT_OF_MEMORY = (
     "the memory is too small for this: try less of what was asked for, such as units, "
@@ -31,25 +31,31 @@ def run(main: Callable, config_class: type) -> None:
         config_class: dataclass whose fields become the flags, with their trailing
             comments as help.
     """
-    program = Path(sys.argv[0]).name
-    description = sys.modules[main.__module__].__doc__
-    guard(
-        program, lambda: main(parse(config_class, sys.argv[1:], program, description))
-    )
+    page = sys.modules[main.__module__]
+    # In a cell of a notebook, nobody gave flags: those there are are the kernel's.
+    program, *flags = sys.argv if hasattr(page, "__file__") else ["notebook"]
+    program = Path(program).name
+    guard(program, lambda: main(parse(config_class, flags, program, page.__doc__)))
 
 
 def guard(program: str, function: Callable[[], None]) -> None:
     """Calls `function`; what the user should know of an error becomes one line, and the
     process ends as `run` says.
     """
+    streams.fill()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets a question mark instead of a
-        # crash.
-        stream.reconfigure(errors="replace")
+        # crash. What a notebook or an editor put in its place shows all of them.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         function()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        streams.give_up()
+        sys.exit(1)
     except FloatingPointError as error:
         print(f"{program}: {error}", file=sys.stderr)
         sys.exit(1)
@@ -69,6 +75,8 @@ def parse(
         ValueError: an unknown flag, a value of the wrong kind or out of its range.
         SystemExit: `--help` was asked for and printed.
     """
+    import tyro  # takes a second, which commands without a `Config` need not wait
+
     box = io.StringIO()
     try:
         with contextlib.redirect_stderr(box):

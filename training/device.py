@@ -26,6 +26,13 @@ WITHOUT_BFLOAT16 = (
     "AVX512_CORE_VNNI",
 )
 
+# As Keras comes. A `keras.json` that earlier courses asked for may have others.
+SETTINGS = {
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+}
+
 
 def describe(devices: int = 1) -> str:
     """Returns what computes, such as "CPU (2 cores)" or "GPU (NVIDIA GeForce RTX
@@ -145,7 +152,8 @@ def computing(
     precision: str, debug: bool, strategy: tf.distribute.Strategy | None = None
 ) -> Iterator[None]:
     """Sets the precision of the layers made inside the block, and if `debug` runs them
-    eagerly with numeric checks.
+    eagerly with numeric checks. Whatever else a learner's `keras.json` sets has no
+    effect meanwhile.
 
     Args:
         precision: "float32", or "bfloat16": Keras's `mixed_bfloat16`, which keeps the
@@ -154,10 +162,11 @@ def computing(
         strategy: what `choose_strategy` returned, for the models made inside the block;
             one device if not given.
     """
-    previous = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(
-        "mixed_bfloat16" if precision == "bfloat16" else "float32"
-    )
+    settings = SETTINGS | {
+        "dtype_policy": "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    }
+    previous = {name: getattr(keras.config, name)() for name in settings}
+    set_keras(settings)
     try:
         with contextlib.ExitStack() as stack:
             if strategy is not None and strategy.num_replicas_in_sync > 1:
@@ -166,7 +175,13 @@ def computing(
                 stack.enter_context(debugging())
             yield
     finally:
-        keras.config.set_dtype_policy(previous)
+        set_keras(previous)
+
+
+def set_keras(settings: dict) -> None:
+    """Gives Keras's settings, by their names in `keras.config`, these values."""
+    for name, value in settings.items():
+        getattr(keras.config, f"set_{name}")(value)
 
 
 @contextlib.contextmanager

@@ -1,9 +1,13 @@
 """The options that lessons share, and the ranges of their hyperparameters."""
 
+import inspect
+import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, NamedTuple, get_type_hints
+from typing import Literal, NamedTuple, get_args, get_type_hints
+
+import typeguard
 
 DEVICE = re.compile(
     r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE
@@ -79,9 +83,12 @@ class Options:
     """What every lesson can be asked on its command line. A lesson's `Config` inherits
     it.
 
+    Made in Python, as in a notebook, it takes lists for tuples, numbers and arrays of
+    NumPy, and texts for paths.
+
     Raises:
-        ValueError: a field is out of its range, `name` is not one plain folder name, or
-            `logdir` not UTF-8.
+        ValueError: a field is of the wrong kind or out of its range, `name` is not one
+            plain folder name, or `logdir` not UTF-8.
     """
 
     seed: int = 0  # of every random number in the run
@@ -93,9 +100,14 @@ class Options:
     debug: bool = False  # run line by line: slow, but print and breakpoint() work
 
     def __post_init__(self):
-        hints = get_type_hints(type(self), include_extras=True)
+        hints = get_type_hints(type(self))
+        annotated = get_type_hints(type(self), include_extras=True)
         for field in fields(self):
-            check_range(field.name, getattr(self, field.name), hints[field.name])
+            hint = hints[field.name]
+            value = convert(getattr(self, field.name), hint)
+            check_kind(field.name, value, hint)
+            check_range(field.name, value, annotated[field.name])
+            object.__setattr__(self, field.name, value)  # it is frozen
         if self.name is not None and not is_folder_name(self.name):
             raise ValueError(
                 f"--name is {self.name[:80]!r}, expected one plain folder name, such "
@@ -138,6 +150,42 @@ class DeviceOptions(PrecisionOptions):
 
 
 NAMES = frozenset(field.name for field in fields(DeviceOptions))
+
+
+def convert(value, hint):
+    """Returns the value of a field as the command line would give it."""
+    if hasattr(value, "tolist"):  # of NumPy
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return tuple(convert(part, hint) for part in value)
+    kinds = (hint, *get_args(hint))  # alternatives, or what a tuple is of
+    if isinstance(value, str | Path) and Path in kinds:
+        return find_home(value)
+    if isinstance(value, Path) and str in kinds:
+        return str(value)
+    return value
+
+
+def find_home(name: str | Path) -> Path:
+    """Returns the path of a name that may begin with "~/", for the home folder: in
+    quotes or behind "=", a shell leaves it.
+    """
+    return Path(os.path.expanduser(name))  # noqa: PTH111 (Path's fails at "~$letter")
+
+
+def check_kind(name: str, value, hint) -> None:
+    """Checks of which kind the value of a field is.
+
+    Raises:
+        ValueError: it is of another kind than its type says.
+    """
+    every = typeguard.CollectionCheckStrategy.ALL_ITEMS
+    try:
+        typeguard.check_type(value, hint, collection_check_strategy=every)
+    except typeguard.TypeCheckError:
+        raise ValueError(
+            f"{flag(name)} is {value!r}, expected {inspect.formatannotation(hint)}"
+        ) from None
 
 
 def check_range(name: str, value, hint) -> None:

@@ -16,6 +16,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from training import streams
+
 
 @contextlib.contextmanager
 def hold_stderr() -> Iterator[None]:
@@ -60,12 +62,15 @@ def prepare_devices() -> None:
     tf.function(lambda x: x / tf.sqrt(x), jit_compile=True)(tf.constant(1.0))
 
 
+streams.fill()
+# Keras 3 on TensorFlow, whatever the learner's settings of older days say.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.pop("TF_USE_LEGACY_KERAS", None)
 # Otherwise, Matplotlib tells on stderr where it keeps its fonts if the home folder
 # cannot be written.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 if "tensorflow" not in sys.modules:
-    os.environ["KERAS_BACKEND"] = "tensorflow"
     # Of an error that it raises as well, TensorFlow logs a warning; in a cluster, of
     # another worker's end, an error.
     os.environ.setdefault(
@@ -77,7 +82,7 @@ if "tensorflow" not in sys.modules:
     gc.disable()
     try:
         with hold_stderr():
-            import keras  # noqa: F401 (with TensorFlow it takes seconds, in which Ctrl-C may come)
+            import keras  # with TensorFlow it takes seconds, in which Ctrl-C may come
             import tensorflow as tf
 
             # Memory growth must be set before the GPU is first used.
@@ -89,7 +94,22 @@ if "tensorflow" not in sys.modules:
                 prepare_devices()
     except KeyboardInterrupt:
         sys.exit(130)
+    except ValueError as error:
+        if "configuration" not in str(error):
+            raise
+        home = os.environ.get("KERAS_HOME", "~/.keras")
+        reason = " ".join(str(error).split())
+        print(f"{home}/keras.json: {reason} Correct or delete it", file=sys.stderr)
+        sys.exit(2)
     finally:
         gc.freeze()
         if collecting:
             gc.enable()
+
+import keras  # noqa: E402 (where TensorFlow was imported before)
+
+if keras.config.backend() != "tensorflow":
+    raise ImportError(
+        f"Keras was imported with {keras.config.backend()}, expected TensorFlow: start "
+        "Python or the notebook's kernel anew, and import `training` first"
+    )

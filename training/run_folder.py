@@ -27,24 +27,30 @@ and checked.
     Whatever else a lesson measures, under its own name.
 
 Beside them: a copy of the lesson's page as it was run, such as `course_3_cnn.py`;
-`model.keras` (the trained model), `test_predictions.npz` (of each test example an id,
-what was predicted and what is true), `figures/*.png`, `projector/` (vectors, labels and
-pictures), `index.npz` (of photographs that were searched), `state/` (of an unfinished
-run, for `--resume`), and TensorBoard's event files: `train/`, `validation/` and `test/`
-hold curves, `final/` hyperparameters with final metrics, the folder itself texts and
-pictures. A file is complete or absent. Runs of earlier versions have no page.
+`model.keras` (the trained model), `export/` (the same as a SavedModel, which needs
+neither Keras nor the page; only of a model with layers that the page defines),
+`test_predictions.npz` (of each test example an id, what was predicted and what is
+true), `figures/*.png`, `projector/` (vectors, labels and pictures), `index.npz` (of
+photographs that were searched), `state/` (of an unfinished run, for `--resume`), and
+TensorBoard's event files: `train/`, `validation/` and `test/` hold curves, `final/`
+hyperparameters with final metrics, the folder itself texts and pictures. A file is
+complete or absent. Runs of earlier versions have no page.
 """
 
 import contextlib
 import json
 import os
+import shutil
 import sys
 import time
 import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-CONFIG, METRICS, MODEL = "config.json", "metrics.json", "model.keras"
+from training import options
+
+CONFIG, METRICS = "config.json", "metrics.json"
+MODEL, EXPORT = "model.keras", "export"
 PREDICTIONS = "test_predictions.npz"
 SPLITS = ("train", "validation", "test")
 
@@ -351,12 +357,18 @@ def write_json(path: Path, content: dict) -> None:
 
 @contextlib.contextmanager
 def written(path: Path):
-    """Yields a path beside `path` to write to, which is renamed after the block, or
-    removed if the block fails: so a file is complete or absent.
+    """Yields a path beside `path` to write a file or a folder to, which is renamed
+    after the block, or removed if the block fails: so it is complete or absent.
     """
     partial = path.with_name(f"{path.stem}.partial{path.suffix}")
     try:
         yield partial
         partial.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)  # it may be gone by now
+        if partial.is_dir():
+            shutil.rmtree(path, ignore_errors=True)

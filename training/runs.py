@@ -5,6 +5,7 @@
 
 import ast
 import contextlib
+import inspect
 import json
 import logging
 import math
@@ -21,7 +22,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib import metadata
-from inspect import getfile
 from pathlib import Path
 
 from training import (
@@ -34,6 +34,7 @@ from training import (
     recorder,
     resume,
     run_folder,
+    streams,
     tensorboard,
 )
 
@@ -145,10 +146,53 @@ def count_examples(y) -> int:
     return len(next(iter(y.values())) if isinstance(y, dict) else y)
 
 
+def read_page(config_class: type) -> tuple[str, str]:
+    """Returns the name and the text of the lesson that a `Config` stands in.
+
+    A lesson that was pasted into a notebook has the text of its cell, and the name that
+    the command in its docstring gives it.
+
+    Raises:
+        ValueError: the lesson is another clone's.
+    """
+    module = sys.modules[config_class.__module__]
+    if hasattr(module, "__file__"):
+        page = Path(module.__file__)
+        check_clone(page)
+        return page.stem, page.read_text("utf-8", "replace")
+    text = ""
+    # A plain Python console keeps no text.
+    with contextlib.suppress(AttributeError, OSError):
+        text = "".join(inspect.findsource(module.main)[0])
+    command = re.search(r"^    python (?:\S*/)?(\w+)\.py$", text, re.MULTILINE)
+    return command[1] if command else "notebook", text
+
+
+def check_clone(page: Path) -> None:
+    """Makes sure that a lesson runs with the `training`, `models` and `data` beside it.
+
+    Raises:
+        ValueError: this is the `training` of another clone of the project.
+    """
+    own = Path(__file__).resolve().parents[1]
+    for folder in page.resolve().parents[:3]:
+        if (folder / "training/runs.py").is_file() and not folder.samefile(own):
+            raise ValueError(
+                f"{page} would run with the folders training, models and data of "
+                f"{own}: start Python anew, with PYTHONPATH={folder}"
+            )
+
+
+def find_docstring(page: str) -> str:
+    """Returns the docstring of a lesson; "" if it has none."""
+    with contextlib.suppress(SyntaxError):  # of a cell with commands of the notebook
+        return ast.get_docstring(ast.parse(page)) or ""
+    return ""
+
+
 def find_time(page: str) -> str:
     """Returns what the docstring of a lesson says of the time that it takes, or ""."""
-    docstring = ast.get_docstring(ast.parse(page)) or ""
-    match = re.search(r"^Time: (.+(?:\n .+)*)", docstring, re.MULTILINE)
+    match = re.search(r"^Time: (.+(?:\n .+)*)", find_docstring(page), re.MULTILINE)
     return " ".join(match[1].split()) if match else ""
 
 
@@ -213,8 +257,7 @@ class Run:
         self.config = config
         self.dataset = dataset
         self.class_names = getattr(dataset, "class_names", None)
-        page = Path(getfile(type(config)))
-        self.lesson = page.stem
+        self.lesson, self.page = read_page(type(config))
         if "TF_CONFIG" in os.environ:  # where `quiet` leaves it to what joins a cluster
             with quiet.hold_stderr():
                 quiet.prepare_devices()
@@ -233,15 +276,14 @@ class Run:
         keras.utils.clear_session()
         keras.utils.set_random_seed(config.seed)
 
-        description = self.describe([dataset, *sources] if dataset else sources)
-        text = page.read_text("utf-8", "replace")
+        self.description = self.describe([dataset, *sources] if dataset else sources)
         parent = config.logdir / self.lesson
         self.folder = (
             resume.find_run(parent, self.lesson, config.name) if config.resume else None
         )
         resumed = self.folder is not None
         if resumed:
-            resume.check(self.folder, description, text)
+            resume.check(self.folder, self.description, self.page)
         else:
             self.folder = run_folder.make(parent, config.name)
         self.states = resume.States(self.folder, resumed)
@@ -255,14 +297,7 @@ class Run:
         self.started = time.perf_counter() - self.states.seconds
         self.writers = tensorboard.Writers(self.states)
         try:
-            if not resumed:
-                with run_folder.written(self.folder / page.name) as partial:
-                    partial.write_text(text, "utf-8")
-                run_folder.write_json(self.folder / run_folder.CONFIG, description)
-            resume.occupy(self.folder)
-            self.figures.mkdir(exist_ok=True)
-            self.write_metrics(status="running")
-            self.write_texts(dict(description))
+            self.begin_folder()
         except BaseException:
             with contextlib.suppress(tf.errors.OpError):  # as writing did
                 for writer in self.writers.values():
@@ -279,11 +314,11 @@ class Run:
             )
             saved = "what was saved" if self.states.saved else f"nothing: {nothing}"
             print(f"  resumes    {saved}")
-        print(f"  data       {description['source']}")
-        print(f"  computes   on {description['device']} in {self.precision}")
+        print(f"  data       {self.description['source']}")
+        print(f"  computes   on {self.description['device']} in {self.precision}")
         if self.faster:
             print(f"  faster by  {keras_patches.NAMES} (not with --plain-keras)")
-        needed = find_time(text)
+        needed = find_time(self.page)
         if needed:
             print(f"  takes      {needed} as shipped{estimate_time(needed)}")
         print()
@@ -315,6 +350,30 @@ class Run:
             | {package: metadata.version(package) for package in packages},
         }
 
+    def begin_folder(self) -> None:
+        """Writes what a run has from its start: what it is, and that it is going on."""
+        if not (self.folder / run_folder.CONFIG).exists():
+            with run_folder.written(self.folder / f"{self.lesson}.py") as partial:
+                partial.write_text(self.page, "utf-8")
+            run_folder.write_json(self.folder / run_folder.CONFIG, self.description)
+        resume.occupy(self.folder)
+        self.figures.mkdir(exist_ok=True)
+        self.write_metrics(status="running")
+        self.write_texts(dict(self.description))
+
+    def keep_folder(self) -> None:
+        """Makes the folder anew if somebody removed it while the run goes on: so its
+        end is not lost.
+        """
+        if (self.folder / run_folder.CONFIG).exists():
+            return
+        print(f"\n{self.folder} was removed: it is made anew, without what it held")
+        for writer in self.writers.values():  # they would write into removed files
+            writer.close()
+        self.writers.clear()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.begin_folder()
+
     def clear(self) -> None:
         """Removes what only a run that is going on needs: on a full disk, that makes
         room for `metrics.json`.
@@ -329,7 +388,7 @@ class Run:
         """Keras's `verbose`: a progress bar on a terminal, a line an epoch in a file or
         pipe.
         """
-        return 1 if sys.stdout.isatty() else 2
+        return 1 if streams.is_terminal() else 2
 
     def callbacks(
         self,
@@ -433,6 +492,7 @@ class Run:
 
     def save_state(self, key: str, told: dict, /, **state) -> None:
         """Saves where a `fit` or a loop is, and the present values of its state."""
+        self.keep_folder()
         for writer in self.writers.values():
             writer.flush()
         seconds = time.perf_counter() - self.started
@@ -475,6 +535,7 @@ class Run:
         Raises:
             FloatingPointError: a value named "loss" is no finite number.
         """
+        self.keep_folder()
         numbers = {}
         for name, value in values.items():
             drawn = isinstance(value, Figure) or np.ndim(value) >= 2
@@ -515,8 +576,8 @@ class Run:
                 with a first axis of length 1.
             step: in the slider.
         """
+        self.keep_folder()
         path = self.figures / f"{name}.png"
-        path.parent.mkdir(exist_ok=True)
         if isinstance(figure, Figure):
             figures.save_figure(figure, path)
         else:
@@ -576,6 +637,7 @@ class Run:
             images: uint8 `(n, height, width, 1 or 3)` in [0, 255].
             names: of the images.
         """
+        self.keep_folder()
         with self.writers["."].as_default():  # the page needs an event file
             tensorboard.write_projector(self.folder, title, vectors, images, names)
 
@@ -622,6 +684,7 @@ class Run:
             truth: `(n, ...)`.
             **more: of each example, `(n, ...)`, such as a probability.
         """
+        self.keep_folder()
         arrays = {"id": ids, "prediction": prediction, "truth": truth, **more}
         with run_folder.written(self.folder / run_folder.PREDICTIONS) as partial:
             np.savez_compressed(partial, **arrays)
@@ -635,8 +698,7 @@ class Run:
             for name in ("hyperparameters", "options", "versions")
         }
         with self.writers["."].as_default(step=0):
-            page = sys.modules[type(self.config).__module__].__doc__ or self.lesson
-            tf.summary.text("lesson", page)
+            tf.summary.text("lesson", find_docstring(self.page) or self.lesson)
             for name, table in {**tables, "environment": description}.items():
                 rows = [[key, str(value)] for key, value in table.items()]
                 tensorboard.write_table(name, [["name", "value"], *rows])
@@ -654,7 +716,8 @@ class Run:
         """Saves the model, writes `metrics.json`, and prints the result table.
 
         Args:
-            model: the trained model, for `model.keras`.
+            model: the trained model, for `model.keras`; if the page defines layers of
+                its own, also for `export/`.
             **metrics: the final metrics. `train`, `validation` and `test` are tables of
                 Keras metric names, as `model.evaluate(..., return_dict=True)` returns
                 them.
@@ -665,9 +728,13 @@ class Run:
         Raises:
             FloatingPointError: a loss is no finite number.
         """
+        self.keep_folder()
         if model is not None:
             with run_folder.written(self.folder / run_folder.MODEL) as partial:
                 model.save(partial)
+            if has_own_layers(model):
+                with run_folder.written(self.folder / run_folder.EXPORT) as partial:
+                    model.export(partial, verbose=False)
         if self.doctor:
             metrics["findings"] = [
                 finding._asdict() for finding in self.doctor.findings
@@ -703,6 +770,7 @@ class Run:
 
     def write_metrics(self, status: str, **metrics) -> dict:
         """Writes `metrics.json` and returns what it holds."""
+        self.keep_folder()
         seconds = round(time.perf_counter() - self.started, 2)
         metrics = {
             "lesson": self.lesson,
@@ -714,9 +782,19 @@ class Run:
         return metrics
 
 
+def has_own_layers(model: keras.Model) -> bool:
+    """True if a model is made of more than Keras's own layers."""
+    modules = {type(layer).__module__ for layer in model._flatten_layers()}
+    return any(not module.startswith("keras.") for module in modules)
+
+
 def bar_options() -> dict:
     """Returns how tqdm draws a bar: on stdout, and on a terminal only."""
-    return {"file": sys.stdout, "disable": not sys.stdout.isatty(), "unit": "step"}
+    return {
+        "file": sys.stdout,
+        "disable": not streams.is_terminal(),
+        "unit": "step",
+    }
 
 
 def to_cells(rows: dict[str, dict[str, float]], digits: int = 4) -> list[list[str]]:
@@ -746,13 +824,16 @@ def align(cells: list[list[str]]) -> str:
 def tensorboard_command(logdir: Path) -> str:
     """Returns the command that shows `logdir`, as it must be typed in the current
     folder.
+
+    It starts TensorBoard's module: the program `tensorboard` may be missing, or be of
+    another Python.
     """
-    program = Path(sys.executable).with_name("tensorboard")
-    if shutil.which("tensorboard") == str(program):
-        program = "tensorboard"
-    elif program.is_relative_to(Path.cwd()):
-        program = program.relative_to(Path.cwd())
-    return join_words([str(program), "--logdir", str(logdir)])
+    python = Path(sys.executable)
+    if shutil.which(python.name) == str(python):
+        python = python.name
+    elif python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    return join_words([str(python), "-m", "tensorboard.main", "--logdir", str(logdir)])
 
 
 def join_words(words: list[str]) -> str:

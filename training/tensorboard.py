@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 from tensorboard.plugins import projector
-from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.hparams import summary_v2 as hparams
 from tensorboard.plugins.pr_curve import summary as pr_curve
 
 PROJECTED = 1000
