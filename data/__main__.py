@@ -333,10 +333,10 @@ def main() -> None:
         sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except (ValueError, OSError) as error:
     except BrokenPipeError:  # nobody reads it, as after `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except (ValueError, OSError) as error:
         print(f"python -m data: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
 
