@@ -256,6 +256,30 @@ def test_text_classification_as_its_docstring_says(tmp_path, fetched):
 
 
 @pytest.mark.full
+@pytest.mark.parametrize(
+    ("text", "figures"),
+    [
+        ("bible", {"network": 1.31, "6-grams": 1.35, "xz": 1.36}),
+        ("shakespeare", {"network": 1.525, "5-grams": 1.671, "xz": 1.748}),
+    ],
+)
+def test_writing_as_its_docstring_says(text, figures, tmp_path, course_data):
+    lesson = load("course_7_writing")
+    runs = [
+        lesson.main(lesson.Config(text=text, seed=seed, logdir=tmp_path))
+        for seed in range(3)
+    ]
+    for name, figure in figures.items():
+        costs = [run["costs"][name] for run in runs]
+        print(
+            f"\n| course_7_writing --text {text}, {name} | "
+            f"{statistics.mean(costs):.3f} | {min(costs):.3f} to {max(costs):.3f} | "
+            f"{statistics.median(run['seconds'] for run in runs):.0f} |"
+        )
+        assert statistics.mean(costs) == pytest.approx(figure, abs=0.02)
+
+
+@pytest.mark.full
 def test_style_transfer_as_its_docstring_says(tmp_path):
     """Of which nothing is random."""
     lesson = load("course_9_style_transfer")
