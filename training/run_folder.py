@@ -47,8 +47,6 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from training import options
-
 CONFIG, METRICS = "config.json", "metrics.json"
 MODEL, EXPORT = "model.keras", "export"
 PREDICTIONS = "test_predictions.npz"
