@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from data import folders
 from data.sources import catalog, locate
 
 WIDTH = 118  # of the list, characters
@@ -309,7 +310,7 @@ def make_parser() -> Parser:
     )
     command.add_argument(
         "--to",
-        type=Path,
+        type=folders.find_home,
         metavar="DIR",
         help="a folder, to be named in COURSE_DATA (the cache)",
     )

@@ -227,7 +227,7 @@ def read_photo(path) -> np.ndarray | str:
     try:
         return read.read_picture(path)
     except (ValueError, OSError) as error:
-        return str(error).removeprefix(str(path)).strip()
+        return photo_folders.find_reason(path, error)
 
 
 def find_reason(

@@ -1,11 +1,36 @@
 """What is in the folders that people have, in a file system or a zip archive."""
 
-from collections.abc import Iterator
+import glob
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # What systems and programs put beside photos; what begins with a dot is hidden anyway.
 NOT_OURS = {"__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found"}
 NOT_OURS |= {"system volume information", "thumbs.db", "desktop.ini"}
+
+
+def find_home(name: str | Path) -> Path:
+    """Returns the path of a name that may begin with "~/", for the home folder: in
+    quotes or behind "=", a shell leaves it.
+    """
+    return Path(os.path.expanduser(name))  # noqa: PTH111 (Path's fails at "~$letter")
+
+
+def expand(names: Iterable[str | Path]) -> list[str]:
+    """Returns names with the files that they stand for in place of patterns such as
+    *.jpg, which some shells leave, and with the home folder in place of "~". What is no
+    file, such as a sentence, is returned as it is.
+    """
+    found = []
+    for name in map(str, names):
+        path = find_home(name)
+        try:
+            matching = [str(path)] if path.exists() else sorted(glob.glob(str(path)))  # noqa: PTH207
+        except (OSError, ValueError):  # a text that cannot be a name
+            matching = []
+        found += matching or [name]
+    return found
 
 
 def list_children(folder) -> list:

@@ -204,7 +204,7 @@ def read_inputs(inputs: list[str]) -> list[Letter]:
         OSError: a place cannot be read.
     """
     found = []
-    for text in inputs:
+    for text in folders.expand(inputs):
         place = texts.find_path(text)
         if place is not None:
             letters, left_out = read_letters(place)

@@ -3,14 +3,13 @@ brush, and stained glass.
 """
 
 import functools
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from data import photos
+from data import folders, photos
 
 WIDTH, HEIGHT = 640, 480
 FINE = 2  # drawn twice as large, then made smaller
@@ -60,8 +59,9 @@ def load_styles(names: tuple[str, ...]) -> list[photos.Photo]:
     drawn = {"swirls": draw_swirls, "glass": draw_glass}
     styles = []
     for name in names:
-        if Path(name).is_file():
-            styles.append(photos.load_photo(Path(name)))
+        path = folders.find_home(name)
+        if path.is_file():
+            styles.append(photos.load_photo(path))
         elif name in drawn:
             styles.append(photos.Photo(drawn[name](), f"the drawn painting {name}"))
         else:

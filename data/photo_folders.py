@@ -465,12 +465,13 @@ def read_square(path, size: int) -> np.ndarray | str:
     try:
         return read.cut_out_square(read.read_picture(path), size)
     except (ValueError, OSError) as error:
-        reason = (
-            error.strerror
-            if isinstance(error, OSError) and error.strerror
-            else str(error)
-        )
-        return reason.removeprefix(str(path)).strip()
+        return find_reason(path, error)
+
+
+def find_reason(path, error: ValueError | OSError) -> str:
+    """Returns why a file cannot be used, without its name."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return reason.removeprefix(str(path)).strip()
 
 
 def place(path) -> str:

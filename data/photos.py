@@ -8,6 +8,7 @@ from matplotlib import cbook
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
+from data import folders, own_pictures
 from data.images import read
 
 
@@ -53,8 +54,9 @@ def choose_photo(name: str) -> Photo:
             no picture that can be used.
         OSError: the file cannot be opened.
     """
-    if Path(name).is_file():
-        return load_photo(Path(name))
+    path = folders.find_home(name)
+    if path.is_file():
+        return load_photo(path)
     own = dict(
         zip(("temple", "flower", "portrait"), load_photos().values(), strict=True)
     )
@@ -71,14 +73,17 @@ def load_photos(paths: tuple[Path, ...] = ()) -> dict[str, Photo]:
     flower and Grace Hopper.
 
     Args:
-        paths: of files; none for the photographs.
+        paths: as `own_pictures.read_pictures` takes them; none for the photographs.
 
     Raises:
-        ValueError: a file is no picture that can be used.
-        OSError: a file is missing or cannot be opened.
+        ValueError, OSError: as `own_pictures.read_pictures`.
     """
     if paths:
-        return {path.name: load_photo(path) for path in paths}
+        own = {}
+        for path, pixels in own_pictures.read_pictures(paths):
+            name = str(path) if path.name in own else path.name
+            own[name] = Photo(pixels, f"the picture {path}")
+        return own
     flower = Photo(
         load_sample_image("flower.jpg"),
         "the photograph flower.jpg of the package scikit-learn",

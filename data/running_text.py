@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data import Dataset, Split, books, texts
+from data import Dataset, Split, books, folders, texts
 from data.sources import catalog, checksums, downloads
 
 SHAKESPEARE = catalog.ENTRIES["shakespeare"]
@@ -46,7 +46,9 @@ def load_text(name: str, characters: int | None = None) -> Dataset:
             names no folder.
         OSError: a file cannot be read.
     """
-    text, source = LOADERS[name]() if name in LOADERS else read_own(Path(name))
+    text, source = (
+        LOADERS[name]() if name in LOADERS else read_own(folders.find_home(name))
+    )
     if characters is not None and characters < MIN_CHARACTERS:
         raise ValueError(
             f"{characters:,} characters of a text, expected at least {MIN_CHARACTERS:,}"

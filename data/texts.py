@@ -13,6 +13,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import CountVectorizer
 
+from data import folders
+
 MAX_BYTES = 100_000_000  # of a file
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -122,7 +124,7 @@ def read_sentences(inputs: list[str]) -> list[Sentence]:
         OSError: a file cannot be read.
     """
     found = []
-    for given in inputs:
+    for given in folders.expand(inputs):
         name, _, column = given.rpartition(":")
         file, table = find_path(given), find_path(name)
         if file and file.is_file() and file.suffix.lower() == ".csv":
@@ -150,7 +152,8 @@ def find_path(name: str) -> Path | None:
     there is none.
     """
     try:
-        return Path(name) if Path(name).exists() else None
+        path = folders.find_home(name)
+        return path if path.exists() else None
     except (OSError, ValueError):  # a text that cannot be a name
         return None
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import h5py
 
+from data import folders
 from data.sources import catalog, downloads, locate
 
 CLASS_NAMES = tuple(
@@ -105,12 +106,13 @@ def find_convolutions(weights: str) -> Weights:
             None,
             f"{entry.title}, from the package {entry.shipped[0].package}",
         )
-    if not Path(weights).is_file():
+    path = folders.find_home(weights)
+    if not path.is_file():
         raise ValueError(
             f"--weights is {weights!r}, expected auto, vgg19, vgg16, hed or a file "
             "that exists"
         )
-    return Weights(Path(weights), None, f"weights of VGG from {weights}")
+    return Weights(path, None, f"weights of VGG from {weights}")
 
 
 def find_efficientnet_lite0() -> Weights:

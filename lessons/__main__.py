@@ -149,10 +149,12 @@ def compare_runs(arguments: argparse.Namespace) -> None:
     """Prints a table of the runs of each lesson."""
     from training import compare, run_folder
 
-    name = arguments.lesson
+    name, logdir = arguments.lesson, arguments.logdir
+    if name and len(Path(name).parts) > 1 and Path(name).is_dir():
+        name, logdir = Path(name).name, Path(name).parent  # as runs/course_3_cnn
     if name and name not in RENAMED:  # runs under an old name are still shown
         name = name_lesson(name)
-    records = run_folder.read_all(arguments.logdir, name)
+    records = run_folder.read_all(logdir, name)
     for lesson in dict.fromkeys(record.config["lesson"] for record in records):
         print(f"\n{lesson}")
         same = [record for record in records if record.lesson == lesson]
@@ -199,42 +201,49 @@ def predict_pictures(record, inputs: list[str]):
     `training.predictions` says.
 
     Raises:
-        ValueError: the run is of another kind of network, or a file is no picture.
-        OSError: a file is missing or cannot be read.
+        ValueError: the run is of another kind of network, or no file is a picture, or
+            has a drawing where one is expected.
+        OSError: the only file is missing or cannot be read.
     """
     from training import predictions, run_folder
 
     import numpy as np
 
+    from data import own_pictures
     from data.images import drawing, read
 
     run_folder.check_classifier(record)
-    originals = [read.read_picture(Path(path)) for path in inputs]
     model = record.load_model()
-    seen, grounds = [], []
-    for path, picture in zip(inputs, originals, strict=True):
+    shown, seen, grounds, empty = [], [], {}, []
+    for path, picture in own_pictures.read_pictures(inputs):
         if model.input_shape[-1] == 3:  # photographs
             seen.append(read.cut_out_square(picture, model.input_shape[1]))
-            grounds.append("")
-            continue
-        try:
-            found = drawing.cut_out_drawing(picture)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
-        seen.append(found.image)
-        ground = "dark on light" if found.dark_on_light else "light on dark"
-        grounds.append(f"   (taken for {ground})")
+            grounds[path] = ""
+        else:
+            try:
+                found = drawing.cut_out_drawing(picture)
+            except ValueError as error:
+                empty.append(f"{path}: {error}")
+                continue
+            seen.append(found.image)
+            ground = "dark on light" if found.dark_on_light else "light on dark"
+            grounds[path] = f"   (taken for {ground})"
+        if len(shown) < predictions.SHOWN:
+            shown.append(picture)
+    if not seen:
+        raise ValueError(empty[0])
     images = np.stack(seen)
     probabilities = predictions.classify(model, images)
     class_names = record.config["class_names"]
     lines = []
-    for path, ground, row in zip(inputs, grounds, probabilities, strict=True):
+    for (path, ground), row in zip(grounds.items(), probabilities, strict=True):
         likely = "   ".join(predictions.name_likely(row, class_names))
         lines.append(f"{path}: {likely}{ground}")
+    count = len(shown)
     picture = predictions.draw_predictions(
-        originals, images, probabilities, class_names
+        shown, images[:count], probabilities[:count], class_names
     )
-    return predictions.Answers(lines, picture)
+    return predictions.Answers(lines + empty, picture)
 
 
 def start_tensorboard(arguments: argparse.Namespace) -> None:
@@ -290,6 +299,8 @@ class Parser(argparse.ArgumentParser):
 
 def make_parser() -> Parser:
     """Returns the command line of `python -m lessons`."""
+    from training import options
+
     parser = Parser(
         prog="python -m lessons", description="Without a command: lists the lessons."
     )
@@ -300,7 +311,7 @@ def make_parser() -> Parser:
         command.set_defaults(function=function)
         command.add_argument(
             "--logdir",
-            type=Path,
+            type=options.find_home,
             default=Path("runs"),
             help="folder of the runs (runs)",
         )
@@ -317,7 +328,10 @@ def make_parser() -> Parser:
     )
     command.add_argument("lesson", metavar="LESSON")
     command.add_argument(
-        "values", nargs="+", metavar="NAME=VALUE,VALUE", help="such as seed=0,1,2"
+        "values",
+        nargs="+",
+        metavar="NAME=VALUE,VALUE",
+        help="such as seed=0,1,2, or units=32,64x64 where a run takes several values",
     )
     command = add(
         "predict",

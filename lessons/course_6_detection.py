@@ -98,8 +98,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage import filters, measure
 
-from data import Dataset, Split, boxes, scenes, weights
-from data.images import read
+from data import Dataset, Split, boxes, own_pictures, scenes, weights
 from models import backbones
 
 STRIDE = 4  # pixels from one place of the grid to the next
@@ -845,20 +844,18 @@ def predict(run, inputs: list[str]) -> predictions.Answers:
     """Says which objects a trained network finds in pictures of one's own. Each is
     stretched to the size that the network takes.
     """
-    pictures = [read.read_picture(Path(path)) for path in inputs]
     model = run.load()
     class_names = run.config["class_names"]
     _, height, width, _ = model.input_shape
-    images = np.stack(
-        [
-            np.asarray(Image.fromarray(picture).resize((width, height)))
-            for picture in pictures
-        ]
-    )
-    found = detect(model, images, run.config["hyperparameters"]["window"])
+    images, scales, pictures = [], {}, []
+    for path, picture in own_pictures.read_pictures(inputs):
+        images.append(np.asarray(Image.fromarray(picture).resize((width, height))))
+        scales[path] = [picture.shape[1] / width, picture.shape[0] / height] * 2
+        if len(pictures) < predictions.SHOWN:
+            pictures.append(picture)
+    found = detect(model, np.stack(images), run.config["hyperparameters"]["window"])
     lines = []
-    for index, (path, picture) in enumerate(zip(inputs, pictures, strict=True)):
-        scale = np.array([picture.shape[1] / width, picture.shape[0] / height] * 2)
+    for index, (path, scale) in enumerate(scales.items()):
         found.boxes[index] *= scale
         shown = found.scores[index] >= SHOWN
         lines.append(f"{path}: {np.count_nonzero(shown)} found")
@@ -868,8 +865,9 @@ def predict(run, inputs: list[str]) -> predictions.Answers:
             left, top, right, bottom = (round(float(side)) for side in box)
             corners = f"from ({left}, {top}) to ({right}, {bottom})"
             lines.append(f"  {class_names[label]} {score:4.0%} {corners}")
+    first = Detections(*(part[: len(pictures)] for part in found))
     return predictions.Answers(
-        lines, plots.draw_boxes(pictures, found, class_names, SHOWN)
+        lines, plots.draw_boxes(pictures, first, class_names, SHOWN)
     )
 
 

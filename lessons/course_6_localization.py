@@ -67,7 +67,6 @@ Try:
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from lessons.plots import course_6_localization as plots
@@ -78,8 +77,7 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
-from data import Split, scenes
-from data.images import read
+from data import Split, own_pictures, scenes
 
 SIZE = 64  # height and width of a scene, pixels
 GRID = 8  # height and width of the last feature maps, places
@@ -242,23 +240,27 @@ def predict(run, inputs: list[str]) -> predictions.Answers:
     """Says which digit a trained network sees in pictures of one's own, and where. Each
     is stretched to a square; boxes are those of the picture as it was.
     """
-    pictures = [read.read_picture(Path(path)) for path in inputs]
-    model = run.load()
-    size = (SIZE, SIZE)
-    images = [np.asarray(Image.fromarray(picture).resize(size)) for picture in pictures]
-    answers = model.predict(np.stack(images), verbose=0)
-    lines, captions, boxes = [], [], []
-    for index, (path, picture) in enumerate(zip(inputs, pictures, strict=True)):
-        probabilities, box = answers["digit"][index], answers["box"][index]
+    images, sizes, pictures = [], {}, []
+    for path, picture in own_pictures.read_pictures(inputs):
+        images.append(np.asarray(Image.fromarray(picture).resize((SIZE, SIZE))))
         height, width, _ = picture.shape
-        box = np.clip(box, 0, 1) * [width, height, width, height]
+        sizes[path] = (width, height)
+        if len(pictures) < predictions.SHOWN:
+            pictures.append(picture)
+    answers = run.load().predict(np.stack(images), verbose=0)
+    lines, captions, boxes = [], [], []
+    for index, (path, size) in enumerate(sizes.items()):
+        probabilities, box = answers["digit"][index], answers["box"][index]
+        box = np.clip(box, 0, 1) * [*size, *size]
         left, top, right, bottom = (round(float(side)) for side in box)
         digit = probabilities.argmax()
         said = f"{scenes.CLASS_NAMES[digit]} {probabilities[digit]:.1%}"
         lines.append(f"{path}: {said}   from ({left}, {top}) to ({right}, {bottom})")
         captions.append(said)
         boxes.append(box)
-    return predictions.Answers(lines, plots.draw_pictures(pictures, boxes, captions))
+    shown = len(pictures)
+    drawn = plots.draw_pictures(pictures, boxes[:shown], captions[:shown])
+    return predictions.Answers(lines, drawn)
 
 
 def main(config: Config) -> dict:

@@ -8,17 +8,23 @@ import sys
 from pathlib import Path
 
 from lessons import __main__ as commands
-from lessons import course_2_mlp, course_5_transfer_learning
-from training import run_folder, sweep
+from lessons import (
+    course_2_mlp,
+    course_3_cnn,
+    course_4_pretrained_features,
+    course_5_transfer_learning,
+)
+from training import command_line, predictions, run_folder, sweep
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
+from tensorboard import main as tensorboard_main
 
 import course_1_tf_lr
-from data import digits
+from data import digits, paintings, photos, texts
 from tests.photos import photograph
 from tests.test_pictures import bad_files
 
@@ -294,6 +300,67 @@ def test_sweep_values():
 
 
 @pytest.mark.parametrize(
+    "word",
+    [
+        "filters=4x8,16x32",
+        "filters=4 8,16 32",
+        "filters=(4,8),(16,32)",
+        "filters=[4, 8], [16, 32]",
+        "filters=4x8\uff0c16x32",
+    ],
+)
+def test_sweep_takes_several_values_of_one_run_as_people_write_them(word):
+    grid = sweep.parse_grid(course_3_cnn.Config, [word])
+    configs = sweep.make_configs(course_3_cnn.Config, grid, Path("runs"))
+    assert {config.name: config.filters for config in configs} == {
+        "filters=4x8": (4, 8),
+        "filters=16x32": (16, 32),
+    }
+
+
+def test_sweep_runs_values_that_mean_the_same_once():
+    """Also in another call: the name of a run does not depend on how it is written."""
+    names = []
+    for words in (
+        [
+            "learning-rate=0.001,1e-3,.001",
+            "seed=1,01",
+            "filters=8x16,08 16",
+            "debug=FALSE",
+        ],
+        ["learning_rate=1e-03", "seed=+1", "filters=(8,16,)", "debug=false"],
+    ):
+        grid = sweep.parse_grid(course_3_cnn.Config, words)
+        (config,) = sweep.make_configs(course_3_cnn.Config, grid, Path("runs"))
+        names.append(config.name)
+    assert names[0] == names[1]
+
+
+def test_sweep_of_paths_and_of_many_values_has_names_that_differ(tmp_path):
+    """They have slashes, are long, or end in a dot."""
+    folders = [f"{'照片/' * 30}{number}/a." for number in range(3)]
+    words = [f"data_dir={','.join(folders)}", "epochs=1,2", "weights=~/a b.pth"]
+    grid = sweep.parse_grid(course_5_transfer_learning.Config, words)
+    configs = sweep.make_configs(course_5_transfer_learning.Config, grid, tmp_path)
+    assert len({config.name for config in configs}) == 6
+    for config in configs:
+        (tmp_path / config.name).mkdir()
+
+
+def test_sweep_of_paths_goes_on(monkeypatch, capsys, tmp_path):
+    pictures = []
+    for number in (1, 2):
+        (tmp_path / f"photos/{number}").mkdir(parents=True)
+        photo = np.roll(load_sample_images().images[0][::8, ::8], 9 * number, axis=1)
+        Image.fromarray(photo).save(tmp_path / f"photos/{number}/a.png")
+        pictures.append(str(tmp_path / f"photos/{number}/a.png"))
+    words = ("sweep", "course_3_convolution", f"picture={','.join(pictures)}")
+    words += ("--logdir", tmp_path / "runs")
+    assert "failed" not in call(monkeypatch, capsys, *words).out
+    assert "2 of 2 runs are done already" in call(monkeypatch, capsys, *words).out
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["sweep", "course_3_cn", "seed=1"], "perhaps you meant course_3_cnn"),
@@ -313,6 +380,7 @@ def test_sweep_values():
         ),
         (["sweep", "course_3_cnn", "seed=1", "seed=2"], "seed is named twice"),
         (["sweep", "course_3_cnn", "seed=one"], "not a whole number"),
+        (["sweep", "course_3_cnn", "filters=4-8"], "joined by x, as in units=32,64x64"),
         (["sweep", "course_3_cnn", "epochs=1,0"], "--epochs is 0"),
         (["sweep", "course_3_cnn"], "NAME=VALUE"),
         (["compare", "course_x"], "unknown lesson 'course_x'"),
@@ -356,8 +424,8 @@ def test_predict(monkeypatch, capsys, logdir, tmp_path):
 
 
 def test_predict_refuses_bad_pictures(monkeypatch, capsys, logdir, tmp_path):
-    files = dict(bad_files(tmp_path))
-    for path in [*files, tmp_path / "missing.png", tmp_path]:
+    files = [path for path, _ in bad_files(tmp_path)][:3]
+    for path in [*files, tmp_path / "missing.png", tmp_path / "*.jpeg"]:
         line = call(
             monkeypatch,
             capsys,
@@ -380,6 +448,115 @@ def test_predict_refuses_bad_pictures(monkeypatch, capsys, logdir, tmp_path):
         code=2,
     ).err
     assert "is no classifier" in line
+
+
+@pytest.mark.parametrize("named", ["files", "folder", "pattern", "home"])
+def test_predict_answers_for_the_others_where_a_picture_is_bad(
+    named, monkeypatch, capsys, logdir, tmp_path
+):
+    """However they are named; what cannot be used is counted in a line."""
+    (tmp_path / "own/deeper").mkdir(parents=True)
+    for digit, place in ((1, "1.jpg"), (4, "4.jpg"), (7, "deeper/7.jpg")):
+        photo = Image.fromarray(photograph(digit, 0, digit))
+        photo.save(tmp_path / "own" / place)
+    (tmp_path / "own/2.jpg").write_text("not a picture")
+    (tmp_path / "own/3.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    words, count = {
+        "files": (sorted((tmp_path / "own").rglob("*.jpg")), 5),
+        "folder": ([tmp_path / "own"], 5),
+        "pattern": ([tmp_path / "own/*.jpg"], 4),
+        "home": (["~/own/[1-4].jpg"], 4),
+    }[named]
+    words = ("predict", "course_3_cnn", *words, "--logdir", logdir)
+    lines = call(monkeypatch, capsys, *words).out.splitlines()
+    answers = [line.partition(".jpg: ") for line in lines if ".jpg: " in line]
+    assert [(Path(name).name, said[0]) for name, _, said in answers] == [
+        ("1", "1"),
+        ("4", "4"),
+        ("7", "7"),
+    ][: count - 2]
+    (line,) = (line for line in lines if line.startswith("Left out"))
+    assert line.startswith(f"Left out 2 of {count} files: ")
+    assert "2.jpg (is not a picture, expected a PNG or JPEG file)" in line
+    assert "3.jpg (is " in line
+
+
+def test_predict_with_many_pictures_keeps_few_of_them(
+    monkeypatch, capsys, logdir, tmp_path
+):
+    """They are read one after the other; the figure shows the first ones."""
+    monkeypatch.setattr(predictions, "SHOWN", 3)
+    (tmp_path / "own").mkdir()
+    photo = photograph(4, 0, 4)[::4, ::4]
+    for number in range(7):
+        Image.fromarray(np.roll(photo, number, axis=1)).save(
+            tmp_path / f"own/{number}.png"
+        )
+    words = ("predict", "course_3_cnn", tmp_path / "own", "--logdir", logdir)
+    said = call(monkeypatch, capsys, *words).out
+    assert sum(".png: " in line for line in said.splitlines()) == 7
+    with Image.open(said.strip().rpartition("Figure: ")[2]) as image:
+        assert image.height < 300, "a row of three"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "runs/course_3_cnn",
+        "runs/course_3_cnn/",
+        "./runs/course_3_cnn/reader/model.keras",
+        "course_3_cnn.py",
+        "lessons/course_3_cnn.py",
+        "~/runs/course_3_cnn",
+    ],
+)
+def test_a_run_is_found_as_people_name_it(run, monkeypatch, logdir, tmp_path):
+    shutil.copytree(logdir / "course_3_cnn", tmp_path / "runs/course_3_cnn")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    record = run_folder.find_trained(run, Path("runs"))
+    assert record.folder.resolve() == (tmp_path / "runs/course_3_cnn/reader").resolve()
+
+
+def test_compare_takes_the_folder_of_the_runs(monkeypatch, capsys, logdir, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    said = call(monkeypatch, capsys, "compare", logdir / "course_1_tf_lr").out
+    assert "rate 0.02" in said
+
+
+def test_the_home_folder_may_be_named_as_in_a_shell(monkeypatch, tmp_path):
+    """Where a shell leaves it, in quotes or behind "="."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = command_line.parse(
+        course_5_transfer_learning.Config,
+        ["--logdir=~/x", "--data-dir", "~/photos"],
+        "lesson",
+        None,
+    )
+    assert config.logdir == tmp_path / "x"
+    assert config.data_dir == tmp_path / "photos"
+    pictures = course_4_pretrained_features.Config(pictures=["~/a.jpg", "~$b.jpg"])
+    assert pictures.pictures == (tmp_path / "a.jpg", Path("~$b.jpg"))
+    arguments = commands.make_parser().parse_args(["compare", "--logdir", "~/x"])
+    assert arguments.logdir == tmp_path / "x"
+    Image.fromarray(photograph(1, 0, 1)).save(tmp_path / "a.png")
+    assert photos.choose_photo("~/a.png").pixels.shape == (800, 600, 3)
+    assert len(paintings.load_styles(("~/a.png", "glass"))) == 2
+    (tmp_path / "a.txt").write_text("good\nbad\n")
+    assert len(texts.read_sentences(["~/a.txt", "~/*.txt"])) == 4
+
+
+def test_tensorboard_does_not_open_an_empty_page_in_silence(
+    monkeypatch, capsys, tmp_path
+):
+    words = ("tensorboard", "--logdir", tmp_path / "nowhere")
+    said = call(monkeypatch, capsys, *words, code=2).err
+    assert "nowhere is not a folder, expected that of the runs: run a lesson" in said
+    monkeypatch.setattr(tensorboard_main, "run_main", lambda: None)
+    (tmp_path / "empty/course_3_cnn").mkdir(parents=True)
+    said = call(monkeypatch, capsys, "tensorboard", "--logdir", tmp_path / "empty").out
+    assert "holds no runs yet: the page stays empty until a lesson runs" in said
 
 
 def test_predict_takes_a_run_of_an_earlier_version(

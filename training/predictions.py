@@ -14,6 +14,8 @@ from training import figures, tensorboard
 import keras
 import numpy as np
 
+SHOWN = 18  # pictures in a figure of answers, the first ones
+
 
 class Answers(NamedTuple):
     """What a network says.

@@ -47,6 +47,8 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+from training import options
+
 CONFIG, METRICS = "config.json", "metrics.json"
 MODEL, EXPORT = "model.keras", "export"
 PREDICTIONS = "test_predictions.npz"
@@ -234,18 +236,28 @@ def find_trained(run: str, logdir: Path) -> Record:
     network.
 
     Args:
-        run: folder of a run, or a lesson's name.
+        run: folder of a run, or a file in it; or a lesson's name, its page, or the
+            folder of its runs.
         logdir: folder in which the lessons' runs are.
 
     Raises:
         ValueError: there is no such run, or it has no saved network.
     """
-    if Path(run).name != run:
-        records = [read(Path(run))]
-    elif (logdir / run).is_dir():
+    path = options.find_home(run)
+    is_folder = path.name != run
+    if path.name in (CONFIG, METRICS, MODEL):
+        path, is_folder = path.parent, True
+    elif path.suffix == ".py" and not path.is_dir():
+        path, is_folder = Path(path.stem), False
+    of_a_lesson = not (path / CONFIG).is_file() and any(path.glob(f"*/{CONFIG}"))
+    if of_a_lesson and (is_folder or not (logdir / path).is_dir()):
+        logdir, path, is_folder = path.parent, Path(path.name), False
+    if is_folder:
+        records = [read(path)]
+    elif (logdir / path).is_dir():
         records = [
             record
-            for record in read_all(logdir, run)
+            for record in read_all(logdir, path.name)
             if record.metrics["status"] == "finished"
         ]
     else:

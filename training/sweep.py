@@ -3,21 +3,27 @@
 import contextlib
 import dataclasses
 import difflib
+import hashlib
 import inspect
 import io
 import itertools
+import json
+import re
 import shutil
 import statistics
 import time
 from pathlib import Path
 from types import ModuleType
 
-from training import command_line, compare, figures, run_folder, runs
-from training.options import Options, flag
+from training import command_line, compare, figures, options, run_folder, runs
 
 from matplotlib.figure import Figure
 
 OWN = ("logdir", "name", "resume")  # options that the sweep sets itself
+HOW = (
+    "values between commas, such as seed=0,1,2; where a run takes several at a time, "
+    'joined by x, as in units=32,64x64, or in quotes, as in "units=(32),(64,64)"'
+)
 
 
 def parse_grid(config_class: type, words: list[str]) -> dict[str, list[str]]:
@@ -35,12 +41,14 @@ def parse_grid(config_class: type, words: list[str]) -> dict[str, list[str]]:
     ]
     grid = {}
     for word in words:
-        name, equals, values = word.partition("=")
-        name = name.strip("-").replace("-", "_")
-        if not equals or not values.strip(",") or not all(values.split(",")):
+        name, _, listed = word.partition("=")
+        name = name.strip("- ").replace("-", "_")
+        # Commas in brackets are left; some keyboards have wide ones.
+        values = re.split(r",(?![^(\[]*[)\]])", listed.replace("\uff0c", ","))
+        values = [value.strip() for value in values]
+        if not all(values):
             raise ValueError(
-                f"received {word!r}, expected a hyperparameter and its values, such as "
-                "seed=0,1,2"
+                f"received {word!r}, expected a hyperparameter and its {HOW}"
             )
         if name not in known:
             near = difflib.get_close_matches(name, known) or known
@@ -53,7 +61,7 @@ def parse_grid(config_class: type, words: list[str]) -> dict[str, list[str]]:
                 f"{name} is named twice: give all its values at once, such as "
                 f"{name}=1,2,3"
             )
-        grid[name] = list(dict.fromkeys(values.split(",")))
+        grid[name] = values
     if not grid:
         raise ValueError(
             "expected at least one hyperparameter and its values, such as "
@@ -64,40 +72,62 @@ def parse_grid(config_class: type, words: list[str]) -> dict[str, list[str]]:
 
 def make_configs(
     config_class: type, grid: dict[str, list[str]], logdir: Path
-) -> list[Options]:
-    """Returns a `Config` for each combination; its name says which.
+) -> list[options.Options]:
+    """Returns a `Config` for each different combination; its name says which.
 
     Args:
         config_class: of the lesson.
         grid: the values of each hyperparameter, as on the command line; several values
-            of one run are joined by "x", such as "256x512".
+            of one run as `HOW` says.
         logdir: folder for the runs.
 
     Raises:
         ValueError: a value that is of the wrong kind or out of its range.
     """
-    configs = []
+    configs = {}
+    kinds = {name: str(config_class.__dataclass_fields__[name].type) for name in grid}
+    several = [name for name, kind in kinds.items() if "tuple" in kind]
     for values in itertools.product(*grid.values()):
-        chosen = dict(zip(grid, values, strict=True))
-        arguments = [
-            "--logdir",
-            str(logdir),
-            "--name",
-            ",".join(f"{name}={value}" for name, value in chosen.items()),
-        ]
-        for name, value in chosen.items():
-            option, kind = flag(name), str(config_class.__dataclass_fields__[name].type)
-            if kind == str(bool):
-                if value not in ("true", "false"):
+        arguments = ["--logdir", str(logdir)]
+        for name, value in zip(grid, values, strict=True):
+            option = options.flag(name)
+            if kinds[name] == str(bool):
+                if value.lower() not in ("true", "false"):
                     raise ValueError(f"{name} is {value!r}, expected true or false")
-                arguments.append(option if value == "true" else f"--no-{option[2:]}")
+                no = "no-" * (value.lower() == "false")
+                arguments.append(f"--{no}{option[2:]}")
+            elif name in several:
+                numbers = r"[\s,]+|(?<=[\d.])x(?=[\d.-])"
+                parts = re.split(numbers, value.strip("()[] ,"))
+                arguments += [option, *filter(None, parts)]
             else:
-                arguments += [
-                    option,
-                    *(value.split("x") if "tuple" in kind else [value]),
-                ]
-        configs.append(command_line.parse(config_class, arguments, "sweep", None))
-    return configs
+                arguments += [option, value]
+        try:
+            config = command_line.parse(config_class, arguments, "sweep", None)
+        except ValueError as error:
+            raise ValueError(f"{error}{f'; write {HOW}' * bool(several)}") from None
+        configs[dataclasses.replace(config, name=name_run(config, list(grid)))] = None
+    return list(configs)
+
+
+def name_run(config: options.Options, names: list[str]) -> str:
+    """Returns a name for the folder of a run, of its values of some hyperparameters;
+    the same for values that are the same.
+    """
+    name = ",".join(f"{name}={write(getattr(config, name))}" for name in names)
+    if options.is_folder_name(name):
+        return name
+    # Too long, or with a slash: the beginning, and what tells it from others.
+    plain = re.sub(r"[^\w.=,+-]+", "-", name).encode()[:150].decode(errors="ignore")
+    code = hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{plain},{code}"
+
+
+def write(value) -> str:
+    """Returns the value of a hyperparameter as it is written in a sweep."""
+    if isinstance(value, tuple):
+        return "x".join(map(write, value))
+    return str(value).removesuffix(".0")
 
 
 def run(lesson: ModuleType, words: list[str], logdir: Path) -> None:
@@ -149,7 +179,7 @@ def run(lesson: ModuleType, words: list[str], logdir: Path) -> None:
     )
 
 
-def is_done(folder: Path, config: Options) -> bool:
+def is_done(folder: Path, config: options.Options) -> bool:
     """True if this combination was run to its end before; what is left of one that was
     not is removed.
 
@@ -162,7 +192,7 @@ def is_done(folder: Path, config: Options) -> bool:
     record = run_folder.read(folder)
     used = record.config["hyperparameters"] | record.config["options"]
     for name, value in dataclasses.asdict(config).items():
-        value = list(value) if isinstance(value, tuple) else value
+        value = json.loads(json.dumps(value, default=str))  # as it was written
         if name not in OWN and value is not None and used.get(name, value) != value:
             raise ValueError(
                 f"{folder} holds a run with {name}={used.get(name)}, expected {value}: "
@@ -180,7 +210,7 @@ def is_done(folder: Path, config: Options) -> bool:
     return False
 
 
-def run_one(lesson: ModuleType, config: Options) -> str:
+def run_one(lesson: ModuleType, config: options.Options) -> str:
     """Runs a lesson once, without its output; returns in a few words how it ended."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):

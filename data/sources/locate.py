@@ -12,7 +12,7 @@ def cache_folder(kind: str = "datasets") -> Path:
     """Returns Keras's folder for "datasets" or for the weights of "models", in
     `KERAS_HOME`, else in `~/.keras`.
     """
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / kind
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / kind
 
 
 def search(*names: str, kind: str = "datasets") -> Iterator[Path]:
