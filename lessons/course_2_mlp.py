@@ -128,7 +128,8 @@ def main(config: Config) -> dict:
             metrics[name] = model.evaluate(
                 x, y, batch_size=500, return_dict=True, verbose=0
             )
-        run.classifier(model)  # its filters, mistakes and vectors, for TensorBoard
+        # Its filters, mistakes, and vectors before the logits, for TensorBoard.
+        run.classifier(model)
         return run.finish(model, **metrics)
 
 

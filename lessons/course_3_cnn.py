@@ -8,22 +8,23 @@ Time: 1.3 minutes (2 cores, AVX2 only)
 
 A convolution slides small filters over the image. At each place, a filter multiplies
 its 3 x 3 weights with the pixels below them and sums up: a large sum means that this
-part of the image looks like the filter. The sums of one filter at all places are a new
-image, its feature map. So a pattern is learned once and found in every place; a fully
-connected layer must learn it for each place anew. The filter does not go beyond the
-image (no padding), so 28 x 28 pixels give a feature map of 26 x 26 places. Pooling
-keeps the largest sum of each 2 x 2 places, which halves height and width.
+part of the image looks like the filter. The sums of one filter at all places, plus a
+bias and with 0 for negative ones (relu), are a new image, its feature map. So a pattern
+is learned once and found in every place; a fully connected layer must learn it for each
+place anew. The filter does not go beyond the image (no padding), so 28 x 28 pixels give
+a feature map of 26 x 26 places. Pooling keeps the largest sum of each 2 x 2 places,
+which halves height and width.
 
 The filters of the first convolution find edges and strokes. Each of the second has
 weights for 3 by 3 places of all feature maps of the first, adds up the products, and
-finds corners and arcs made of strokes. Two dense layers, whose weights do differ from
-place to place, turn the feature maps into ten logits. Compare the file with
+finds corners and arcs made of strokes. Two dense layers turn the feature maps into ten
+logits; the first has weights of its own for each place. Compare the file with
 `course_2_mlp.py` by `diff`: the layers, the hyperparameters and `add_moved` differ.
 
 Where all of MNIST cannot be downloaded, the lesson learns from 4,000 images that came
-with the installation. For so few, `add_moved` adds four moved copies of each (data
-augmentation): 98.5 % of 500 other images are read right (98.0 to 98.8 over 5 seeds), in
-half a minute; the fully connected network reads 95.0 % (1 seed).
+with the installation. To fewer than 10,000 images, `add_moved` adds four moved copies
+of each (data augmentation): 98.5 % of 500 other images are read right (98.0 to 98.8
+over 5 seeds), in half a minute; the fully connected network reads 95.0 % (1 seed).
 
 In TensorBoard: loss and accuracy (page Scalars). After a tenth of the training most
 digits are read right, the rest of it removes mistake after mistake. On the page Images,
@@ -89,7 +90,8 @@ def add_moved(split: Split) -> Split:
     A moved 3 is still a 3. This is data augmentation: few images become more, and show
     the network that the place of a digit does not matter.
     """
-    # With a black frame, (n, 32, 32, 1), from which 28 x 28 pixels are cut five times.
+    # With a black frame, (n, 32, 32, 1), from which 28 x 28 pixels are cut five times:
+    # cut lower, the digit is higher.
     framed = np.pad(split.x, [(0, 0), (2, 2), (2, 2), (0, 0)])
     corners = [(2, 2), (4, 2), (0, 2), (2, 4), (2, 0)]  # row and column, upper left
     images = [framed[:, row : row + 28, left : left + 28] for row, left in corners]
@@ -138,7 +140,7 @@ def main(config: Config) -> dict:
             epochs=config.epochs,
             validation_data=validation,
             validation_batch_size=500,
-            # Curves, the doctor, and saving for --resume.
+            # Curves, the doctor (docs/doctor.md), and saving for --resume.
             callbacks=run.callbacks(train=train, validation=validation),
             verbose=run.verbose,
         )
@@ -149,7 +151,8 @@ def main(config: Config) -> dict:
             metrics[name] = model.evaluate(
                 x, y, batch_size=500, return_dict=True, verbose=0
             )
-        run.classifier(model)  # its filters, mistakes and vectors, for TensorBoard
+        # Its filters, mistakes, and vectors before the logits, for TensorBoard.
+        run.classifier(model)
         return run.finish(model, **metrics)
 
 

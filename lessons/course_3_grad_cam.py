@@ -3,8 +3,8 @@
     python lessons/course_3_grad_cam.py
 
 Result: painting over the fifth of the ink where the network looked most changes 19 % of
-        the answers (13 to 24 over 5 seeds), where it looked least 6 % (4 to 7), a
-        random fifth 2 to 5 %
+        the answers to 500 test images (13 to 24 over 5 networks), where it looked least
+        6 % (4 to 7), a random fifth 2 to 5 %
 Time: 0.1 minutes (2 cores)
 
 Run `course_3_cnn.py` first: its network is opened here. Each feature map of the last
@@ -12,22 +12,23 @@ convolution shows where one filter found its pattern, such as a corner or an arc
 Grad-CAM (Selvaraju et al., 2017) gives each map a weight: the slope of the answer's
 logit with respect to the map's values, averaged over all places of the map. A map with
 a large positive weight speaks for the answer. The sum of the maps, each times its
-weight, is enlarged to the size of the image and shows where the network looked. Where
-the sum is negative, what was found there speaks against the answer; the picture leaves
-this out, so that a digit with nothing but negative sums has no red at all.
+weight, is enlarged, here to 22 x 22 of the 28 x 28 pixels, and shows where the network
+looked. Where the sum is negative, what was found there speaks against the answer; the
+picture leaves this out, so that a digit with nothing but negative sums stays gray.
 
 The maps of the last convolution have 11 x 11 places, those of the first 26 x 26. So
 Grad-CAM is coarser than the saliency of `course_3_saliency.py`: it shows a region, not
-pixels. It is measured in the same way: how many answers change when a fifth of the ink
-is painted over in black? A random fifth changes few answers, but it is scattered, and
-losing pixels side by side hurts more. So the harder baseline is the fifth where the sum
-is lowest, which also lies side by side. In networks that were trained on the sample of
-4,000 images, which is at hand without a download, this fifth changes a third as many
-answers (500 test images). In networks of all of MNIST the difference is smaller: the
-fifth where the network looked most changes 12 % (7 to 15 over 5 seeds), that where it
-looked least 8 % (5 to 11), and for one of the five networks it is the other way round.
-The picture of Grad-CAM looks convincing; this test confirms it for some networks, not
-for all.
+pixels. It is measured in the same way, by `paint_over` and `find_changed`: how many
+answers change when a fifth of the ink is painted over in black? A random fifth changes
+few answers, but it is scattered, and losing pixels side by side hurts more. So the
+harder baseline is the fifth where the sum is lowest, which also lies side by side;
+negative sums, which speak against the answer, come first. The figures above are of
+networks that were trained on the sample of 4,000 images, which is at hand without a
+download: this fifth changes a third as many answers. In networks of all of MNIST the
+difference is smaller: the fifth where the network looked most changes 12 % (7 to 15
+over 5 networks), that where it looked least 8 % (5 to 11), and for one of the five
+networks it is the other way round. The picture of Grad-CAM looks convincing; this test
+confirms it for some networks, not for all.
 
 In TensorBoard: "deciding" shows eight digits, and below each in red where the network
 looked (page Images).
@@ -36,9 +37,9 @@ Try:
     --picture photo.jpg your own handwriting comes first
     --layer 0           the maps of the first convolution, before pooling and the second
                         convolution: finer, and less about the answer
-    --fraction 0.05     a twentieth of the ink: with a network of all of MNIST 33 of
-                        1,000 answers change where it looked most, 10 where it looked
-                        least, 7 at random
+    --fraction 0.05     a twentieth of the ink: with a network of all of MNIST 3.3 % of
+                        1,000 answers change where it looked most, 1.0 % where it looked
+                        least, 0.7 % at random (1 network)
 """
 
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ import tensorflow as tf
 from data import digits
 from data.images import drawing, read
 
-TESTED = 1000  # images of the test split
+TESTED = 1000  # images of the test split, at most
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Config(options.Options):
     layer: int = -1  # which convolution, from 0; -1 is the last one
     # Of the ink, to be painted over.
     fraction: Annotated[float, options.between(above=0, high=1)] = 0.2
-    run: str = "course_3_cnn"  # folder of a run of that lesson, or it for the newest
+    # Folder of a run of that lesson, or its name for the newest run.
+    run: str = "course_3_cnn"
     picture: Path | None = None  # photo of one digit, to be shown first
 
 
@@ -93,7 +95,8 @@ def grad_cam(
     weighted = tf.cast(weights * maps, tf.float32)  # the network may be in bfloat16
     evidence = tf.reduce_sum(weighted, axis=3, keepdims=True)  # (n, height, width, 1)
     # Without padding, a map covers less than the image: 11 places, enlarged to 2 pixels
-    # each, are 22 of 28 pixels. The others, around it, get 0.
+    # each, are 22 of 28 pixels. The others, around it, get 0: so each place lies in the
+    # middle of the pixels that it sees.
     places, pixels = evidence.shape[1], images.shape[1]
     size = pixels // places * places
     enlarged = tf.image.resize(evidence, (size, size))
@@ -110,7 +113,7 @@ def paint_over(images: np.ndarray, values: np.ndarray, fraction: float) -> np.nd
         fraction: of each image's ink.
     """
     ink = images[..., 0] > 0
-    # Pixels in the order in which they are painted over: ink, the largest value first.
+    # Sorted by these, ink comes first, and of it the largest values.
     keys = np.where(ink, -values, np.inf).reshape(len(images), -1)
     order = keys.argsort(axis=1, stable=True)  # order[:, 0] is painted over first
     ranks = order.argsort(axis=1)  # ranks[:, 0]: the turn of the upper left pixel

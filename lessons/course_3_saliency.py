@@ -3,7 +3,7 @@
     python lessons/course_3_saliency.py
 
 Result: painting over the fifth of the ink with the largest saliency changes 30 % of the
-        answers to 500 test images (27 to 34 over 5 seeds), a random fifth 2 to 5 %
+        answers to 500 test images (27 to 34 over 5 networks), a random fifth 2 to 5 %
 Time: 0.1 minutes (2 cores)
 
 Run `course_3_cnn.py` first: its network is opened here. For one image, saliency
@@ -15,17 +15,17 @@ A picture of saliency looks plausible whether it is right or not, so the lesson 
 it. If these pixels decide, painting over the most salient fifth of the ink in black
 must change more answers than painting over another fifth. Only ink is painted over: the
 background is black already. The baseline is a fifth of the ink chosen at random. It is
-an easy one, since its pixels are scattered, and losing pixels side by side hurts more;
+easy to beat, since its pixels are scattered, and losing pixels side by side hurts more;
 `course_3_grad_cam.py` has a harder one. What saliency does not tell: whether more ink
-there speaks for or against the answer, and what happens when a pixel changes much,
-since a slope is about small changes.
+there speaks for or against the answer, what it does to the other logits, and what
+happens when a pixel changes much, since a slope is about small changes.
 
 The figures above are of networks that were trained on the sample of 4,000 images, which
 is at hand without a download. Networks trained on all of MNIST change 26 to 35 % of
-1,000 answers (5 seeds).
+1,000 answers (5 networks).
 
-In TensorBoard: "deciding" shows eight digits, and below each in red the pixels that
-mattered (page Images).
+In TensorBoard: "deciding" shows eight digits, and below each its saliency: the redder,
+the larger (page Images).
 
 Try:
     --picture photo.jpg your own handwriting comes first
@@ -48,7 +48,7 @@ import tensorflow as tf
 from data import digits
 from data.images import drawing, read
 
-TESTED = 1000  # images of the test split
+TESTED = 1000  # images of the test split, at most
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def paint_over(images: np.ndarray, values: np.ndarray, fraction: float) -> np.nd
         fraction: of each image's ink.
     """
     ink = images[..., 0] > 0
-    # Pixels in the order in which they are painted over: ink, the largest value first.
+    # Sorted by these, ink comes first, and of it the largest values.
     keys = np.where(ink, -values, np.inf).reshape(len(images), -1)
     order = keys.argsort(axis=1, stable=True)  # order[:, 0] is painted over first
     ranks = order.argsort(axis=1)  # ranks[:, 0]: the turn of the upper left pixel
