@@ -23,35 +23,36 @@ Three heads, each one convolution, say something about every place:
 
 CenterNet has a heat map for each class. Here all classes share one, and a head beside
 it tells them apart: so each digit teaches the network what the center of a digit looks
-like, whichever it is. In a trial with half as many scenes, 24,000, and half of the
+like, whichever it is. In a trial with 24,000 scenes instead of 48,000 and half of the
 learning rate, the shared heat map reached an average precision of 0.65 on validation
 scenes, ten separate ones 0.55 (1 seed).
 
 Nearly all places are empty. So the heat is learned with the focal loss (Lin et al.,
 "Focal Loss for Dense Object Detection", 2017), which hardly counts what the network
 already knows. A place beside a center should be cold as well, but heat there is a small
-mistake: it counts less, by a Gaussian around each center. The other two heads learn
-only from the places near a center, because elsewhere there is nothing to name or to
-measure. These places are weighted by the same Gaussian (Liu et al., "Training-Time-
-Friendly Network for Real-Time Object Detection", 2019), and the weights of an object
-sum to 1: each object counts the same, whatever its size.
+mistake: it counts the less, the higher a Gaussian around the center is there. The other
+two heads learn only from the places near a center, because elsewhere there is nothing
+to name or to measure. These places are weighted by the same Gaussian (Liu et al.,
+"Training-Time-Friendly Network for Real-Time Object Detection", 2019), and the weights
+of an object sum to 1: each object counts the same, whatever its size.
 
 The scenes are drawn: digits of MNIST, turned, scaled and colored, on parts of
 photographs. Their boxes are exact and there is no end of them, so none is seen twice in
 training. Digits and photographs of the test are in no scene to learn from. A figure for
 drawn scenes tells which network or which loss is better, and nothing about photographs.
 
-Average precision is explained at `precision_at_recalls`. The baseline finds what is
-brighter or darker than Otsu's threshold, and a convolutional network reads each piece.
-Only 22 % of the digits in the test are cut out as a piece whose box has an IoU of at
-least 0.5: most are as bright, or as dark, as some part of the photograph beside them. A
-perfect reader would therefore reach 0.22; this one reads 85 % of these pieces right.
+Average precision is explained at `precision_at_recalls`, the IoU at `iou`. The baseline
+finds what is brighter or darker than Otsu's threshold, and a convolutional network
+reads each piece. Only 22 % of the digits in the test are cut out as a piece whose box
+has an IoU of at least 0.5: most are as bright, or as dark, as some part of the
+photograph beside them. A perfect reader would therefore reach 0.22; this one reads 85 %
+of these pieces right.
 
-Where boxes must fit better, IoUs of 0.5 to 0.95, the network's mean is 0.43 and the
-baseline's 0.15. Average precision counts detections of every score. With those of at
-least 0.3 alone, the network finds and names 64 to 66 % of the 6,977 digits of the test,
-overlooks 26 to 28 %, and gives the others a wrong name or place. It hardly ever finds
-one twice.
+Where boxes must fit better, the network's mean over ten IoUs from 0.5 to 0.95 is 0.43,
+the baseline's 0.15. Average precision counts detections of every score. If only scores
+of at least 0.3 count, the network finds and names 64 to 66 % of the 6,977 digits of the
+test, overlooks 26 to 28 %, and gives the others a wrong name or place. It hardly ever
+finds one twice.
 
 `--data cells` learns from real photographs: blood cells under a microscope, red and
 white ones and platelets (BCCD, 189 photographs to learn from). For so few the encoder
@@ -76,8 +77,8 @@ Try:
     --steps 8000        five times as many: 0.85 (1 seed), in 18 minutes
     --spread 0.01 --steps 300
                         hardly any Gaussian around the centers: 0.22 instead of 0.30
-                        (1 seed), since class and box are learned from one place of each
-                        object
+                        (1 seed). Wrong heat beside a center counts in full, and class
+                        and box are learned from one place of each object
     --data-dir folder   your own photos with boxes, as Pascal VOC or YOLO have them
 """
 
@@ -105,7 +106,7 @@ STRIDE = 4  # pixels from one place of the grid to the next
 FILTERS = (16, 32, 64)  # of the encoder at strides of 2, 4 and 8
 REPEATS = (1, 2)  # further convolutions at strides of 4 and 8
 WIDTH = 48  # feature maps that the heads see
-NEAR = 0.2  # heat in the target from which on a place learns class and box
+NEAR = 0.2  # places with more heat in the target learn class and box
 NARROWEST = 0.3  # standard deviation of a target's Gaussian, places
 PHOTO_SIZE = (240, 320)  # height and width of photos, pixels
 # Of EfficientNet-Lite0, the last layers at strides of 4, 8 and 16.
@@ -170,7 +171,8 @@ class Config(options.Options):
 def convolve(x, filters: int, kernel: int = 3, stride: int = 1):
     """Adds a convolution with batch normalization and ReLU."""
     x = keras.layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False)(x)
-    # With 0.99, the default, the moving averages would follow too slowly.
+    # With 0.99, the default, the moving averages of means and variances would follow
+    # too slowly.
     x = keras.layers.BatchNormalization(momentum=0.9)(x)
     return keras.layers.ReLU()(x)
 
@@ -217,7 +219,7 @@ def build_pretrained_encoder(
     size: tuple[int, int], found: weights.Weights
 ) -> keras.Model:
     """Builds an encoder for photos from EfficientNet-Lite0, which was trained on
-    ImageNet: 200 photos are too few to learn from them what edges and textures are.
+    ImageNet: 189 photos of cells are too few to learn what edges and textures are.
 
     Returns:
         A model from uint8 images (batch, 240, 320, 3) to features (batch, 60, 80, 48).
@@ -226,7 +228,8 @@ def build_pretrained_encoder(
     backbone = keras.models.clone_model(square, keras.Input((*size, 3)))
     backbone.set_weights(square.get_weights())
     for layer in backbone.layers:
-        # The whole layer stays as it is: eight photos give poor means and variances.
+        # Its means and variances stay as they are, too: batches of eight photos give
+        # poor ones.
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
     levels = [backbone.get_layer(name).output for name in STAGES]
@@ -261,8 +264,8 @@ def make_targets(
 
     The place that has the center of an object has a heat of 1. Around it the heat falls
     as a Gaussian: in a large object, a place beside the center is nearly as good. The
-    network should answer 1 where the heat is 1, and 0 elsewhere; the more heat there
-    is, the less a wrong answer counts. Class and box are those of the object whose
+    network should answer 1 where the heat is 1, and 0 elsewhere, where a wrong answer
+    counts the less, the more heat there is. Class and box are those of the object whose
     Gaussian is the highest.
 
     Args:
@@ -293,12 +296,12 @@ def make_targets(
     highest = bumps.argmax(axis=1)  # (n, height, width), an object at each place
     image = np.arange(len(boxes))[:, np.newaxis, np.newaxis]
     middles = np.stack(np.meshgrid(columns + 0.5, rows + 0.5), axis=-1)
-    # A place near a center counts as much as it is hot, but the places of an object
-    # count 1 in all: otherwise large objects, with more places, would count more.
+    # Places near a center are weighted by their heat, and the weights of an object sum
+    # to 1: otherwise large objects, with more places, would count more.
     own = (
         highest[:, np.newaxis] == np.arange(labels.shape[1])[:, np.newaxis, np.newaxis]
     )
-    weights = np.where(own & (bumps > NEAR), bumps, 0.0)
+    weights = np.where(own & (bumps > NEAR), bumps, 0.0)  # (n, most, height, width)
     weights /= np.maximum(weights.sum(axis=(2, 3), keepdims=True), 1e-9)
 
     offsets = centers[image, highest] - middles
@@ -314,10 +317,10 @@ def make_targets(
 def focal_loss(logits: tf.Tensor, heat: tf.Tensor) -> tf.Tensor:
     """Returns how wrong heat is: CenterNet's form of the focal loss.
 
-    It is the cross-entropy, multiplied by two factors. The first is (1 - p)^2 at a
-    center and p^2 elsewhere. It makes small what is nearly right: otherwise hundreds of
-    easy empty places would outweigh a few hard ones. The second, (1 - heat)^4, makes
-    small what the network wrongly answers near a center.
+    It is the cross-entropy, multiplied by one factor at a center, by two elsewhere. The
+    first is (1 - p)^2 at a center and p^2 elsewhere. It makes small what is nearly
+    right: otherwise hundreds of easy empty places would outweigh a few hard ones. The
+    second, (1 - heat)^4, makes small what the network wrongly answers near a center.
 
     Args:
         logits: of the network, (n, height, width, 1).
@@ -682,8 +685,8 @@ def center_piece(pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 def label_pieces(pieces: Pieces, truth: dict, classes: int) -> np.ndarray:
-    """Returns of each piece the class of the object whose box it has, with an IoU of at
-    least 0.5; `classes` for a piece that is none: int (n,).
+    """Returns the class of each piece: that of the object with which it has the highest
+    IoU, if this is at least 0.5, else `classes`. Int (n,).
     """
     labels = np.full(len(pieces.boxes), classes)
     for index, (box, picture) in enumerate(
@@ -893,9 +896,10 @@ def main(config: Config) -> dict:
         # The baseline.
         split = dataset.train
         if not config.has_photos:
-            # Batches for the detector are drawn with the numbers of their steps.
+            # No step's batch has this seed: theirs are (seed, step).
             random = np.random.default_rng((config.seed, 2**32))
             split = draw(READER_SCENES, random)
+        # Of scenes, these are 2,000 that are the same in every run.
         sides = find_sides(dataset.train.y)
         reader = train_reader(
             split,
