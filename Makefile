@@ -33,7 +33,7 @@ docs: $(INSTALLED)
 	@echo "Open site/index.html"
 
 tensorboard: $(INSTALLED)
-	@.venv/bin/tensorboard --logdir runs
+	@.venv/bin/python -m lessons tensorboard
 
 $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python from 3.11 to 3.13 found: install one, or name it with make PYTHON=..." >&2; exit 2; }

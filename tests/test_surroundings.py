@@ -3,6 +3,7 @@ Keras's settings of older days, files of the learner's own.
 """
 
 import contextlib
+import importlib
 import json
 import linecache
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from lessons import __main__ as commands
 from lessons import course_1_gradient_descent, course_3_cnn
-from training import device, options, run_folder, runs
+from training import device, options, quiet, run_folder, runs
 
 import keras
 import numpy as np
@@ -337,6 +338,13 @@ def test_keras_of_older_days(tmp_path):
         text=True,
     )
     assert (process.stdout, process.stderr) == ("tensorflow\n", "")
+
+
+def test_keras_on_another_backend_is_refused(monkeypatch):
+    """As where a notebook has imported it before, and cannot change it any more."""
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(ImportError, match="with jax, expected TensorFlow: start"):
+        importlib.reload(quiet)
 
 
 def test_settings_that_keras_refuses(tmp_path):
