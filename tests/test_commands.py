@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from lessons import __main__ as commands
 from lessons import (
@@ -13,6 +14,8 @@ from lessons import (
     course_3_cnn,
     course_4_pretrained_features,
     course_5_transfer_learning,
+    course_6_detection,
+    course_6_localization,
 )
 from training import command_line, predictions, run_folder, sweep
 
@@ -598,3 +601,49 @@ def test_reloaded_model_gives_the_same_bits(logdir):
     np.testing.assert_array_equal(
         first.predict(images, verbose=0), again.predict(images, verbose=0)
     )
+
+
+@pytest.mark.parametrize("lesson", [course_6_localization, course_6_detection])
+def test_pages_that_read_pictures_answer_for_those_that_can_be_used(
+    lesson, monkeypatch, capsys, tmp_path
+):
+    """As `predict_pictures` does, and in the pixels of each picture."""
+    if lesson is course_6_localization:
+        model = lesson.add_softmax(lesson.build_network(False))
+    else:
+        model = lesson.add_heads(lesson.build_encoder((96, 96)), 10)
+        for name, bias in (("heat", [5]), ("classes", [9, *9 * [0]])):
+            model.get_layer(name).bias.assign(bias)
+    monkeypatch.setattr(predictions, "SHOWN", 1)
+    run = SimpleNamespace(
+        load=lambda: model,
+        config={
+            "class_names": list("0123456789"),
+            "hyperparameters": {"window": 3},
+        },
+    )
+    for name, size in (("wide.png", (300, 100)), ("high.png", (80, 160))):
+        Image.effect_noise(size, 90).save(tmp_path / name)
+    (tmp_path / "bad.png").write_text("not a picture")
+    answers = lesson.predict(run, [str(tmp_path), str(tmp_path / "wide.png")])
+    assert "Left out 1 of 3 files" in capsys.readouterr().out
+    heads = [line for line in answers.lines if ".png: " in line]
+    assert [Path(line.split(": ")[0]).name for line in heads] == [
+        "high.png",
+        "wide.png",
+    ]
+    assert answers.picture.shape[2] == 3
+    boxes = {}
+    for line in answers.lines:
+        if ".png: " in line:
+            found = boxes.setdefault(Path(line.split(": ")[0]).name, [])
+        found += [
+            tuple(map(int, pair)) for pair in re.findall(r"\((\d+), (\d+)\)", line)
+        ]
+    for name, (width, height) in {
+        "high.png": (80, 160),
+        "wide.png": (300, 100),
+    }.items():
+        assert boxes[name]
+        assert all(x <= width and y <= height for x, y in boxes[name])
+    assert max(x for x, _ in boxes["wide.png"]) > 100
