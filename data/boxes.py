@@ -1,5 +1,5 @@
 """Photographs with boxes around their objects: blood cells under a microscope (BCCD,
-Shenggan, 2017), or a folder of one's own as Pascal VOC or YOLO have it.
+Shenggan, 2017), or a user's folder in the layout of Pascal VOC or YOLO.
 """
 
 import hashlib

@@ -1,5 +1,5 @@
 """Messages that are spam, or ham as what is not spam is called: the SMS Spam Collection
-(Almeida, Gómez Hidalgo and Yamakami, 2011), or mail of one's own.
+(Almeida, Gómez Hidalgo and Yamakami, 2011), or the user's own mail.
 """
 
 import hashlib
@@ -88,7 +88,7 @@ def read_collection(path: Path, file: catalog.File) -> bytes:
 
 
 def load_mail(ham: Path, spam: Path) -> Dataset:
-    """Loads letters of one's own from two places, as `letters.read_letters` finds them.
+    """Loads the user's letters from two places, as `letters.read_letters` finds them.
 
     What cannot be used is counted in a line that names the first ones.
 

@@ -1,5 +1,5 @@
 """Photographs with the class of each pixel: road scenes (CamVid; Brostow, Fauqueur and
-Cipolla, 2009), or a folder of one's own.
+Cipolla, 2009), or a user's folder.
 """
 
 import itertools

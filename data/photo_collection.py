@@ -43,7 +43,7 @@ def open_collection(folder: Path | None = None) -> Iterator[Collection]:
     downloaded.
 
     Args:
-        folder: of one's own photographs.
+        folder: the user's photographs.
 
     Raises:
         ValueError: `folder` is no folder, or empty; the archive of the ants and bees is

@@ -1,4 +1,4 @@
-"""Folders of photographs, a subfolder for each class: one's own, or the ants and bees
+"""Folders of photographs, a subfolder for each class: the user's, or the ants and bees
 of the course.
 """
 
@@ -45,7 +45,7 @@ def load_photos_or_digits(
     there are none.
 
     Args:
-        folder: of one's own photographs; None for the ants and bees.
+        folder: the user's photographs; None for the ants and bees.
         size: height and width of the images, pixels.
 
     Returns:
@@ -66,10 +66,10 @@ def load_photos_or_digits(
 
 
 def load_photos(folder: Path | None, size: int) -> Dataset | None:
-    """Loads one's own photographs, or the ants and bees.
+    """Loads the user's photographs, or the ants and bees.
 
     Args:
-        folder: of one's own photographs; None for the ants and bees.
+        folder: the user's photographs; None for the ants and bees.
         size: height and width of the images, pixels.
 
     Returns:

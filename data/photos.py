@@ -25,7 +25,7 @@ class Photo(NamedTuple):
 
 
 def load_photo(path: Path | None = None) -> Photo:
-    """Loads a picture of one's own, or scikit-learn's photograph of a temple in China,
+    """Loads the user's picture, or scikit-learn's photograph of a temple in China,
     427 x 640 pixels.
 
     Args:
@@ -44,7 +44,7 @@ def load_photo(path: Path | None = None) -> Photo:
 
 
 def choose_photo(name: str) -> Photo:
-    """Loads a picture of one's own, or one of those that come with pip.
+    """Loads the user's picture, or one of those that come with pip.
 
     Args:
         name: of a file, or "temple", "flower" or "portrait".
@@ -69,7 +69,7 @@ def choose_photo(name: str) -> Photo:
 
 
 def load_photos(paths: tuple[Path, ...] = ()) -> dict[str, Photo]:
-    """Loads pictures of one's own by their names, or the photographs of a temple, a
+    """Loads the user's pictures by their names, or the photographs of a temple, a
     flower and Grace Hopper.
 
     Args:

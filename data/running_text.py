@@ -1,5 +1,5 @@
 """Texts to read on in, character after character: a bible in English, a novel in
-Chinese, some of Shakespeare (Karpathy's "tiny Shakespeare", 2015), or one's own.
+Chinese, some of Shakespeare (Karpathy's "tiny Shakespeare", 2015), or the user's.
 """
 
 import itertools

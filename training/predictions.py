@@ -1,4 +1,4 @@
-"""What a saved network says of input of one's own: `python -m lessons predict`.
+"""What a saved network answers to the user's input: `python -m lessons predict`.
 
 A lesson whose network takes pictures and gives classes need not do anything. Any other
 defines on its page `predict(run, inputs) -> Answers`, where `run` is the
