@@ -936,6 +936,111 @@ def infinite_target(seed):
     )
 
 
+# What people ran into.
+
+
+def prices():
+    """The diabetes targets, as large as the prices of houses: 25,000 to 346,000."""
+    (x, y), (v, w) = table("diabetes")
+    return (x, 1000 * y), (v, 1000 * w)
+
+
+def squares(noise=0.5):
+    """Pictures of 16 x 16 pixels with noise and a square of 3 x 3, and its mask."""
+    random = np.random.default_rng(13)
+    masks = np.zeros((400, 16, 16, 1), "float32")
+    for mask in masks:
+        row, column = random.integers(0, 13, 2)
+        mask[row : row + 3, column : column + 3] = 1
+    pictures = np.float32(masks + random.normal(0, noise, masks.shape))
+    return split(pictures, masks)
+
+
+def pixel_network(out=1, last="sigmoid", activation="relu"):
+    return keras.Sequential(
+        [
+            keras.Input((16, 16, 1)),
+            layers.Conv2D(8, 3, padding="same", activation=activation),
+            layers.Conv2D(8, 3, padding="same", activation=activation),
+            layers.Conv2D(out, 1, activation=last),
+        ]
+    )
+
+
+def xor():
+    x = np.float32([[0, 0], [0, 1], [1, 0], [1, 1]])
+    return (x, np.int64([0, 1, 1, 0])), None
+
+
+@case("target_not_normalized")
+def prices_as_they_are(seed):
+    return fit(mlp(10, 16, out=1), prices(), "mse", metrics=("mae",), epochs=15)
+
+
+@case("dead_relu")
+def dead_output(seed):
+    (x, y), (v, w) = table("diabetes")
+    model = mlp(10, 16)
+    model.pop()
+    model.add(layers.Dense(1, "relu", bias_initializer=keras.initializers.Constant(-9)))
+    return fit(model, ((x, y / 77), (v, w / 77)), "mse", metrics=())
+
+
+@case("class_imbalance_collapse")
+def masks_of_background_alone(seed):
+    (x, y), (v, w) = squares()
+    random = np.random.default_rng(2)
+    far = [np.float32(part + random.normal(0, 2, part.shape)) for part in (x, v)]
+    return fit(pixel_network(), ((far[0], y), (far[1], w)), "binary_crossentropy")
+
+
+def several_labels(noise=0.0, rare=False):
+    """Digits, and what holds of each."""
+    splits = []
+    for x, y in digits():
+        labels = [y == 3, y == 5] if rare else [y % 2 == 1, y > 4, y % 3 == 0]
+        moved = x + np.random.default_rng(len(x)).normal(0, noise, x.shape)
+        splits.append((np.float32(moved), np.float32(np.stack(labels, axis=1))))
+    return tuple(splits)
+
+
+@case("class_imbalance_collapse")
+def several_labels_of_which_none_is_named(seed):
+    data = several_labels(noise=1.0, rare=True)
+    model = mlp(64, 8, out=2, last="sigmoid")
+    return fit(model, data, "binary_crossentropy", metrics=(), epochs=4)
+
+
+@case("learning_rate_too_low")
+def callback_that_ends_the_training(seed):
+    falling = keras.callbacks.LearningRateScheduler(lambda epoch: 1e-3 * 0.01**epoch)
+    return fit(mlp(64, 32), digits(), logits(), callbacks=[falling], epochs=6)
+
+
+@case("underfitting")
+def xor_by_a_line(seed):
+    data, optimizer = xor(), keras.optimizers.SGD(0.1)
+    return fit(mlp(2, out=1), data, logits(classes=False), optimizer, epochs=20)
+
+
+@case("learning_rate_too_low")
+def lists_of_one_and_a_metric_of_ones_own(seed):
+    def size(truth, answers):
+        return keras.ops.mean(keras.ops.abs(answers))
+
+    (x, y), (v, w) = digits()
+    data = ([x], [y]), ([v], [w])
+    optimizer = keras.optimizers.Adam(1e-6)
+    return fit(mlp(64, 64), data, [logits()], optimizer, [size], epochs=3)
+
+
+@case("unreadable_data")
+def words_as_labels(seed):
+    (x, y), (v, w) = digits()
+    names = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven"])
+    return fit(mlp(64, 16), ((x, names[y % 8]), (v, names[w % 8])), logits())
+
+
 # Set aside: looked at only once, when the rules were done. Other data, other networks.
 
 aside = functools.partial(case, collection=SET_ASIDE)
@@ -1314,6 +1419,83 @@ def missing_in_a_table(seed):
     x = x.copy()
     x[::40, 5] = np.nan
     return fit(mlp(13, 16, out=3), ((x, y), validation), logits(), epochs=10)
+
+
+@aside("target_not_normalized")
+def prices_at_which_steps_explode(seed):
+    return fit(mlp(10, 16, out=1), prices(), "mse", keras.optimizers.SGD(0.01), ())
+
+
+@aside("target_not_normalized")
+def millionths(seed):
+    (x, y), (v, w) = table("diabetes")
+    return fit(mlp(10, 16, out=1), ((x, y / 1e8), (v, w / 1e8)), "mse", metrics=())
+
+
+@aside("target_not_normalized")
+def prices_and_inputs_as_they_are(seed):
+    (x, y), (v, w) = prices()
+    data = (500 + 300 * x, y), (500 + 300 * v, w)
+    return fit(mlp(10, 16, out=1), data, "mse", keras.optimizers.SGD(1e-3), ())
+
+
+@aside(None)
+def output_with_a_rectifier(seed):
+    (x, y), (v, w) = table("diabetes")
+    data = (x, y / 77), (v, w / 77)
+    model = mlp(10, 16, out=1, last="relu")
+    model.layers[-1].set_weights([abs(model.layers[-1].kernel.numpy()), np.zeros(1)])
+    return fit(model, data, "mse", keras.optimizers.Adam(5e-3), (), epochs=20)
+
+
+@aside(None)
+def masks_that_are_learned(seed):
+    return fit(
+        pixel_network(activation="tanh"),
+        squares(noise=0.2),
+        "binary_crossentropy",
+        keras.optimizers.Adam(0.01),
+        epochs=15,
+    )
+
+
+@aside("class_imbalance_collapse")
+def class_of_each_pixel_is_background(seed):
+    (x, y), (v, w) = squares()
+    random = np.random.default_rng(2)
+    far = [np.float32(part + random.normal(0, 2, part.shape)) for part in (x, v)]
+    data = (far[0], np.int64(y[..., 0])), (far[1], np.int64(w[..., 0]))
+    return fit(pixel_network(out=2, last=None), data, logits())
+
+
+@aside("class_imbalance_collapse")
+def masks_with_a_loss_of_ones_own(seed):
+    def distance(truth, answers):
+        return keras.ops.mean(keras.ops.square(truth - answers), axis=(1, 2, 3))
+
+    (x, y), (v, w) = squares()
+    random = np.random.default_rng(2)
+    far = [np.float32(part + random.normal(0, 2, part.shape)) for part in (x, v)]
+    return fit(pixel_network(), ((far[0], y), (far[1], w)), distance, epochs=4)
+
+
+@aside(None)
+def several_labels_that_are_learned(seed):
+    model = mlp(64, 64, out=3, last="sigmoid")
+    return fit(model, several_labels(), "binary_crossentropy", metrics=(), epochs=15)
+
+
+@aside(None)
+def callback_that_lowers_the_rate_at_the_end(seed):
+    falling = keras.callbacks.LearningRateScheduler(lambda epoch: 5e-3 * 0.8**epoch)
+    return fit(mlp(64, 64), digits(), logits(), callbacks=[falling], epochs=15)
+
+
+@aside(None)
+def xor_that_is_learned(seed):
+    data, optimizer = xor(), keras.optimizers.Adam(0.1)
+    model = mlp(2, 16, out=1, last="sigmoid", activation="tanh")
+    return fit(model, data, "mse", optimizer, (), epochs=60)
 
 
 def run(name: str, seed: int) -> tuple[str | None, list[doctor.Finding], float]:

@@ -147,6 +147,12 @@ NUDGES = {
     "input_not_normalized": (
         "what enters the first layer: which numbers are these, and of what size?"
     ),
+    "target_not_normalized": (
+        "what the network should answer: which numbers are these, and of what size?"
+    ),
+    "unreadable_data": (
+        "what `fit` is given: of which type, and of what shape, are x and y?"
+    ),
     "activation_loss_mismatch": (
         "the way from the last layer to the loss: what does each of the two take "
         "numbers for?"

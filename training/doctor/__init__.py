@@ -18,6 +18,7 @@ Where things are, each file using only those above it:
   how good answers are, what simple rules reach, which learning rates are usual, what
   the layers are.
 - `record`: a training in plain values. `case`: what is measured of it.
+- `outputs`: several outputs, as a training for each.
 - `experiments`: trials on a copy. `judgment`: whether the training is bad at all.
 - `rules`: what may be wrong, by topic; `rules/__init__.py` has them in their order.
 - `examination`: applies the rules. `callback`: watches a `fit`.

@@ -9,7 +9,6 @@ from training.doctor.record import Record
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 HEALTHY = "The doctor finds nothing wrong."
 
@@ -30,7 +29,7 @@ class TrainingDoctor(keras.callbacks.Callback):
             None for silence.
     """
 
-    KEPT = ("history", "epoch", "step", "broken_at")
+    KEPT = ("history", "epoch", "step", "broken_at", "rates")
 
     def __init__(
         self,
@@ -55,14 +54,18 @@ class TrainingDoctor(keras.callbacks.Callback):
         self.epoch = self.step = 0
         self.broken_at: tuple[int, int] | None = None
         self.initial = None
-        self.rate = math.nan
+        self.rates: list[float] = []
+        self.error: Exception | None = None
 
     def on_train_begin(self, logs=None):
-        """Keeps the first weights and the first learning rate."""
-        self.rate = float(
-            keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
-        )
+        """Keeps the first weights."""
         self.initial = [np.copy(value) for value in self.model.get_weights()]
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Keeps the learning rate of each epoch, which a callback may have changed."""
+        if batch == 0:
+            rate = self.model.optimizer.learning_rate
+            self.rates.append(float(keras.ops.convert_to_numpy(rate)))
 
     def on_train_batch_end(self, batch, logs=None):
         """Notes where the loss stopped being a number."""
@@ -110,7 +113,7 @@ class TrainingDoctor(keras.callbacks.Callback):
         return Record(
             model=self.model,
             initial=self.initial,
-            rate=self.rate,
+            rates=self.rates,
             x=self.data[0],
             y=self.data[1],
             validation_data=self.validation_data,
@@ -122,6 +125,7 @@ class TrainingDoctor(keras.callbacks.Callback):
             epoch=self.epoch,
             step=self.step,
             broken_at=self.broken_at,
+            error=self.error,
         )
 
 
@@ -146,7 +150,10 @@ def diagnose(model: keras.Model, **fit_arguments) -> list[Finding]:
     callbacks = [*(fit_arguments.pop("callbacks", None) or []), doctor]
     try:
         model.fit(**fit_arguments, callbacks=callbacks)
-    except (FloatingPointError, tf.errors.InvalidArgumentError, ValueError):
+    except examination.UNUSUAL as error:
+        if doctor.model is None:  # it came to no training
+            doctor.set_model(model)
+        doctor.error = error
         doctor.examine()
         if not doctor.findings:
             raise

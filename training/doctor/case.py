@@ -6,14 +6,15 @@ import math
 from training import device
 from training.doctor import baselines, network, rates, scores, task
 from training.doctor.finding import Finding
-from training.doctor.record import Record, take
+from training.doctor.record import Record, take, unwrap
+from training.doctor.task import class_ids, decide, decide_each, place_ids
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 MAX_EXAMPLES = 1000  # that are looked at
-MIN_EXAMPLES = 40
+MIN_EXAMPLES = 40  # of large ones
 MAX_INPUT_VALUES = 30_000_000  # of the examples that are looked at
 PROBE = 200  # of them for gradients and activations
 # Values that the layers compute for the examples that are looked at.
@@ -60,7 +61,7 @@ class Case:
             self.ordered = self.y[: 40 * record.batch_size]
             self.batch_size, self.order_kept = record.batch_size, not record.shuffle
         else:
-            first = np.asarray(next(iter(x))[0])
+            first = np.asarray(unwrap(next(iter(x))[0]))
             epoch = len(first) * (record.steps_per_epoch or MAX_EXAMPLES)
             most = MAX_INPUT_VALUES // max(1, first[0].size)
             self.x, self.y = take(x, y, max(PROBE, min(epoch, most)))
@@ -119,7 +120,7 @@ class Case:
         outputs = [
             model(tf.constant(rows[part]), training=False) for part in self.parts(rows)
         ]
-        return np.concatenate([np.asarray(values) for values in outputs])
+        return np.concatenate([np.asarray(unwrap(values)) for values in outputs])
 
     def parts(self, rows: np.ndarray) -> list[slice]:
         """Returns the parts of rows that the network can be given at a time."""
@@ -129,9 +130,14 @@ class Case:
         ]
 
     @functools.cached_property
+    def outputs(self) -> np.ndarray:
+        """What the trained network says of the training examples that are looked at."""
+        return self.predict(self.rows)
+
+    @functools.cached_property
     def train_skill(self) -> float:
         """The network's skill on the training examples that are looked at."""
-        return scores.measure_skill(self.predict(self.rows), self.targets, self.task)
+        return scores.measure_skill(self.outputs, self.targets, self.task)
 
     @functools.cached_property
     def validation_skill(self) -> float | None:
@@ -146,6 +152,43 @@ class Case:
         """The skill of a simple rule on training examples that it has not seen."""
         features = self.make_features(self.rows)
         return baselines.learn_simply(features, self.targets, self.task)
+
+    @property
+    def has_simple_rule(self) -> bool:
+        """Whether `simple_skill` says something: quantities, or a class an example."""
+        kind = self.task.kind
+        return kind == "squared" or class_ids(self.targets, kind) is not None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there are so few examples that a network should know them all."""
+        return len(self.rows) < baselines.MIN_EXAMPLES
+
+    def answers(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Returns the classes of the looked-at examples, or of all their places or
+        labels, and what the network says of each; None if there are no classes.
+        """
+        if self.task.kind == "squared":
+            return None
+        outputs = self.outputs
+        if self.task.kind == "other":
+            # Yes or no, as in a mask with a loss of one's own.
+            truth = self.targets.ravel()
+            is_sigmoid = network.name_last_activation(self.model) == "sigmoid"
+            if (
+                not is_sigmoid
+                or truth.size != outputs.size
+                or set(np.unique(truth)) - {0, 1}
+            ):
+                return None
+            return np.int64(truth), np.int64(outputs.ravel() > 0.5)
+        truth = place_ids(self.targets, self.task)
+        if truth is not None:
+            return truth, decide(outputs, self.task)
+        if self.task.kind == "binary":
+            answers = decide_each(outputs, self.task)
+            return np.int64(self.targets.ravel() > 0.5), np.int64(answers.ravel())
+        return None
 
     def ask_neighbors(self, rows, y, others=None, other_y=None) -> float:
         """Returns the skill of a nearest-neighbor rule on a third of the rows, or on
@@ -163,26 +206,41 @@ class Case:
         return baselines.make_features(rows, network.takes_words(self.model))
 
     def relative_loss(
-        self, model: keras.Model | None = None, rows: np.ndarray | None = None
+        self,
+        model: keras.Model | None = None,
+        rows: np.ndarray | None = None,
+        targets: np.ndarray | None = None,
     ) -> float:
-        """Returns a model's loss on the looked-at rows, or their standardized form, as
-        a fraction of the best constant's.
+        """Returns a model's loss on the looked-at rows and targets, or their
+        standardized form, as a fraction of the best constant's.
         """
-        outputs = self.predict(self.rows if rows is None else rows, model)
+        if model is None:
+            outputs = self.outputs
+        else:
+            outputs = self.predict(self.rows if rows is None else rows, model)
+        targets = self.targets if targets is None else targets
         if not np.isfinite(outputs).all():
             return math.inf
-        best = scores.constant_cost(self.targets, self.task)
-        return scores.cost(outputs, self.targets, self.task) / max(1e-9, best)
+        best = scores.constant_cost(targets, self.task)
+        # Of a task that a constant solves; quantities may be as small as they like.
+        least = 1e-9 if self.task.kind != "squared" else np.finfo(float).tiny
+        return scores.cost(outputs, targets, self.task) / max(least, best)
 
     # The learning rate.
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate, of a schedule the highest so far."""
+        """The learning rate; if a schedule or a callback changes it, the highest."""
+        return float(max(self.rates_over_time(50), default=math.nan))
+
+    def rates_over_time(self, count: int = 100) -> np.ndarray:
+        """Returns the learning rates that a schedule had over the training, `(count,)`,
+        else those at the start of each epoch, `(epochs,)`.
+        """
         schedule = rates.get_schedule(self.model.optimizer)
         if schedule is None:
-            return self.record.rate
-        return float(max(rates.read_schedule(schedule, max(1, self.record.step), 50)))
+            return np.array(self.record.rates)
+        return rates.read_schedule(schedule, max(1, self.record.step), count)
 
     @property
     def usual_rates(self) -> tuple[float, float]:
@@ -197,7 +255,13 @@ class Case:
         Raises:
             ValueError: Keras cannot copy it.
         """
-        model = keras.models.clone_model(self.model)
+        # As if it were not compiled: the copy needs no metrics, which Keras does not
+        # find again if they are one's own.
+        compiled, self.model.compiled = self.model.compiled, False
+        try:
+            model = keras.models.clone_model(self.model)
+        finally:
+            self.model.compiled = compiled
         if not model.built:
             model(tf.constant(self.rows[:2]), training=False)
         for layer, own in zip(model.layers, self.model.layers, strict=True):
@@ -239,6 +303,15 @@ class Case:
         values = self.entering()
         return None if values is None else float(np.sqrt(np.mean(values**2)))
 
+    def target_scale(self) -> float | None:
+        """Returns the larger of standard deviation and distance from 0 of the targets,
+        None if they are no quantities.
+        """
+        if self.task.kind != "squared":
+            return None
+        y = np.float64(self.targets).reshape(len(self.targets), -1)
+        return float(max(y.std(axis=0).max(), np.abs(y.mean(axis=0)).max()))
+
     def input_spread(self) -> float:
         """Returns how many times larger the largest feature is than the smallest that
         is not always 0.
@@ -264,7 +337,7 @@ class Case:
 
     def mean_loss(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Returns the mean of the network's own loss."""
-        loss = task.get_loss(self.model)
+        loss, outputs = task.get_loss(self.model), unwrap(outputs)
         flat = self.task.kind != "sparse" and len(y.shape) == len(outputs.shape) - 1
         mean = tf.reduce_mean(loss(y[..., tf.newaxis] if flat else y, outputs))
         if isinstance(loss, keras.losses.Loss):
@@ -316,10 +389,10 @@ class Case:
 
     def dead_units(self, weights: list[np.ndarray]) -> dict[str, float]:
         """Returns for each layer with a rectifier the fraction of its units that are 0
-        for every looked-at row.
+        for every looked-at row. Outputs count if they should not be 0.
         """
         model = self.copy(weights)
-        rectified = network.find_rectified(model.layers[:-1])
+        rectified = network.find_rectified(model.layers)
         if not rectified:
             return {}
         watched = keras.Model(model.inputs[0], [layer.output for layer in rectified])
@@ -335,6 +408,9 @@ class Case:
                 seen | (values > 0).any(axis=0)
                 for seen, values in zip(alive, flat, strict=True)
             ]
+        if rectified[-1] is model.layers[-1]:
+            wanted = self.targets[:PROBE].reshape(-1, self.task.outputs)
+            alive[-1] = alive[-1] | ~(wanted > 0).any(axis=0)
         return {
             layer.name: float(1 - seen.mean())
             for layer, seen in zip(rectified, alive, strict=True)

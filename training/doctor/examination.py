@@ -5,11 +5,11 @@ import random
 import re
 from collections.abc import Iterator
 
-from training.doctor import judgment
+from training.doctor import judgment, outputs
 from training.doctor.case import Case
 from training.doctor.finding import Finding
 from training.doctor.record import Record
-from training.doctor.rules import RULES
+from training.doctor.rules import RULES, RULES_FOR_ERRORS
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +24,9 @@ UNUSUAL = (
     ArithmeticError,
     tf.errors.OpError,
 )
+# What `fit` raises for wrong numbers and shapes. Other errors have other reasons than
+# the rules on trainings know.
+OF_NUMBERS = (FloatingPointError, ValueError, tf.errors.InvalidArgumentError)
 
 
 def examine(record: Record) -> tuple[list[Finding], list[str]]:
@@ -32,36 +35,57 @@ def examine(record: Record) -> tuple[list[Finding], list[str]]:
     """
     finding, unseen = None, []
     with untouched_random_numbers():
-        try:
-            finding = apply_rules(Case(record), unseen)
-        except UNUSUAL as error:
-            note(error, unseen)
-        if record.broken_at and not finding:
-            finding = explain_broken_loss(record)
+        if record.error:
+            finding = explain_error(record)
+        if not finding and (not record.error or isinstance(record.error, OF_NUMBERS)):
+            try:
+                parts = outputs.split_outputs(record)
+                cases = {name: Case(part) for name, part in parts.items()}
+                finding = apply_rules(cases, unseen)
+            except UNUSUAL as error:
+                note(error, unseen)
+        if not finding and (unseen or record.broken_at):
+            finding = look_at_parts(record)
     return [finding] if finding else [], unseen
 
 
-def apply_rules(case: Case, unseen: list[str]) -> Finding | None:
+def explain_error(record: Record) -> Finding | None:
+    """Returns why Keras could not read what `fit` was given, None if it could."""
+    for rule in RULES_FOR_ERRORS:
+        try:
+            finding = rule(record)
+        except UNUSUAL:  # the error that is there already says more
+            continue
+        if finding:
+            return finding
+    return None
+
+
+def apply_rules(cases: dict[str, Case], unseen: list[str]) -> Finding | None:
     """Returns what the first rule that finds something finds. A rule that cannot be
     applied to this model leaves the others alone.
 
     Args:
-        case: the training.
+        cases: the training, of several outputs one for each, by its name.
         unseen: what could not be looked at is added here.
     """
-    state = None
+    judged = {}
     for rule, states in RULES:
-        if states and state is None:  # all that is certain is past
-            state = judgment.judge(case)
-            if state is judgment.State.UNKNOWN:
+        if states and not judged:  # all that is certain is past
+            judged = {name: judgment.judge(case) for name, case in cases.items()}
+            if judgment.State.UNKNOWN in judged.values():
                 unseen.append("a loss of one's own: only its curve was looked at")
-        if states and state not in states:
-            continue
-        try:
-            finding = rule(case)
-        except UNUSUAL as error:
-            note(error, unseen)
-        else:
+        for name, case in cases.items():
+            if states and judged[name] not in states:
+                continue
+            try:
+                finding = rule(case)
+            except UNUSUAL as error:
+                note(error, unseen)
+                continue
+            if finding and name:
+                evidence = f"output {name}: {finding.evidence}"
+                finding = finding._replace(evidence=evidence)
             if finding:
                 return finding
     return None
@@ -74,11 +98,11 @@ def note(error: Exception, unseen: list[str]) -> None:
         unseen.append(words)
 
 
-def explain_broken_loss(record: Record) -> Finding:
-    """Returns why the loss of a model that cannot be read is not a number: for its
-    data, else for its steps.
+def look_at_parts(record: Record) -> Finding | None:
+    """Returns what can be said of a model that cannot be read, or of several inputs:
+    whether the data are numbers, whether the loss is one.
     """
-    for part in tf.nest.flatten((record.x, record.y)):
+    for place, part in enumerate(tf.nest.flatten((record.x, record.y))):
         if (
             isinstance(part, np.ndarray)
             and part.dtype.kind == "f"
@@ -88,9 +112,11 @@ def explain_broken_loss(record: Record) -> Finding:
                 "nan_input",
                 0,
                 0,
-                "x or y holds NaN or infinity",
+                f"array {place + 1} of x and y holds NaN or infinity",
                 "leave out or fill these rows",
             )
+    if not record.broken_at:
+        return None
     return Finding(
         "learning_rate_too_high",
         *record.broken_at,

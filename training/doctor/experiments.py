@@ -18,6 +18,7 @@ def trial(
     case: Case,
     factor: float = 1.0,
     standardize: bool = False,
+    scale_targets: bool = False,
     unfreeze: bool = False,
     start: list[np.ndarray] | None = None,
 ) -> float:
@@ -28,19 +29,22 @@ def trial(
         case: the training.
         factor: of the learning rate.
         standardize: whether to bring the inputs to mean 0 and standard deviation 1.
+        scale_targets: whether to bring the targets there.
         unfreeze: whether to make every layer trainable.
         start: first weights; those of the training if not given.
     """
-    key = (factor, standardize, unfreeze, start is None)
-    if not case.trials and key != (1.0, False, False, True):
+    key = (factor, standardize, scale_targets, unfreeze, start is None)
+    if not case.trials and key != (1.0, False, False, False, True):
         # Without a change, which says for how many updates there is time.
         trial(case)
     if key not in case.trials:
-        case.trials[key] = train_a_copy(case, factor, standardize, unfreeze, start)
+        case.trials[key] = train_a_copy(
+            case, factor, standardize, scale_targets, unfreeze, start
+        )
     return case.trials[key]
 
 
-def train_a_copy(case, factor, standardize, unfreeze, start) -> float:
+def train_a_copy(case, factor, standardize, scale_targets, unfreeze, start) -> float:
     """Carries out a `trial`."""
     model = case.copy(case.record.initial if start is None else start)
     if unfreeze:
@@ -53,7 +57,9 @@ def train_a_copy(case, factor, standardize, unfreeze, start) -> float:
     inputs, rows = case.x[: 20 * MAX_EXAMPLES], case.rows
     if standardize:
         inputs, rows = standardize_like(inputs, inputs, rows)
-    targets = case.y[: len(inputs)]
+    targets, wanted = case.y[: len(inputs)], case.targets
+    if scale_targets:
+        targets, wanted = standardize_like(targets, targets, wanted)
     count = min(
         case.trial_updates * (3 if unfreeze else 1),
         max(20, case.record.step or TRIAL_UPDATES),
@@ -79,7 +85,7 @@ def train_a_copy(case, factor, standardize, unfreeze, start) -> float:
         elif not case.trials and time.perf_counter() - started > TRIAL_SECONDS:
             case.trial_updates = done
             break
-    return case.relative_loss(model, rows)
+    return case.relative_loss(model, rows, wanted)
 
 
 def standardize_like(values: np.ndarray, *parts: np.ndarray) -> list[np.ndarray]:

@@ -10,11 +10,13 @@ from training.doctor.task import class_ids, decide
 import numpy as np
 
 SHORT = 0.12  # by how much the skill may fall short of the simple rule
+MIN_SKILL = 0.25  # where no simple rule learns anything
 
 
 class State(enum.Enum):
     """How a training ended."""
 
+    UNTRAINED = "there was no update"
     UNKNOWN = "its loss is none of Keras's, so answers cannot be compared"
     BROKEN = "its loss or its weights are not numbers any more"
     GOOD = "about as good as a simple rule"
@@ -24,6 +26,8 @@ class State(enum.Enum):
 
 def judge(case: Case) -> State:
     """Returns how a training ended."""
+    if not case.record.step:
+        return State.UNTRAINED
     if case.task.kind == "other":
         return State.UNKNOWN
     numbers = all(np.isfinite(value).all() for value in case.final)
@@ -43,7 +47,7 @@ def is_good(case: Case) -> bool:
     if judged >= 0.97 and known >= 0.9:
         return True
     if case.simple_skill < 0.1:  # what no simple rule learns
-        return judged > 0.25 and not is_gap_wide(case)
+        return judged > MIN_SKILL and not is_gap_wide(case)
     squared = case.task.kind == "squared"
     margin = 2 * SHORT if squared else SHORT + estimate_uncertainty(case)
     return judged >= case.simple_skill - margin and not is_gap_wide(case)

@@ -15,7 +15,7 @@ class Record:
     Attributes:
         model: as it is after the training.
         initial: its first weights.
-        rate: its first learning rate.
+        rates: its learning rate at the start of each epoch.
         x: what `fit` was given: arrays or a `tf.data.Dataset` of batches.
         y: labels or targets, if `x` is an array.
         validation_data: as `fit` takes it.
@@ -28,11 +28,12 @@ class Record:
         step: how many updates there were.
         broken_at: epoch and update, each counted from 1, at which the loss was no
             number for the first time; None if it always was one.
+        error: what `fit` raised, None if it came to its end.
     """
 
     model: keras.Model
     initial: list[np.ndarray]
-    rate: float
+    rates: list[float]
     x: object = None
     y: object = None
     validation_data: object = None
@@ -44,10 +45,20 @@ class Record:
     epoch: int = 0
     step: int = 0
     broken_at: tuple[int, int] | None = None
+    error: Exception | None = None
 
     def losses(self, name: str = "loss") -> list[float]:
         """Returns a loss of each epoch that has it."""
         return [entry[name] for entry in self.history if name in entry]
+
+
+def unwrap(part):
+    """Returns what a list, tuple or dict of a single input, output or loss holds; other
+    things as they are.
+    """
+    while isinstance(part, list | tuple | dict) and len(part) == 1:
+        part = next(iter(part.values() if isinstance(part, dict) else part))
+    return part
 
 
 def take(x, y, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -60,15 +71,17 @@ def take(x, y, rows: int) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(x, tf.data.Dataset):
         inputs, targets = [], []
         for batch in x.take(math.ceil(rows / 8)):
-            if len(batch) < 2 or any(
-                isinstance(part, dict | tuple | list) for part in batch[:2]
+            pair = [unwrap(part) for part in batch[:2]]
+            if len(pair) < 2 or any(
+                isinstance(part, dict | tuple | list) for part in pair
             ):
                 raise TypeError("several inputs or outputs")
-            inputs.append(np.asarray(batch[0]))
-            targets.append(np.asarray(batch[1]))
+            inputs.append(np.asarray(pair[0]))
+            targets.append(np.asarray(pair[1]))
             if sum(map(len, inputs)) >= rows:
                 break
         return np.concatenate(inputs)[:rows], np.concatenate(targets)[:rows]
+    x, y = unwrap(x), unwrap(y)
     if (
         y is None
         or isinstance(x, dict | tuple | list)

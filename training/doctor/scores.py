@@ -1,6 +1,6 @@
 """How good answers are: skill, which is comparable between tasks, and cost."""
 
-from training.doctor.task import Task, class_ids, decide
+from training.doctor.task import Task, decide, decide_each, place_ids
 
 import numpy as np
 
@@ -11,16 +11,14 @@ def measure_skill(outputs: np.ndarray, y: np.ndarray, task: Task) -> float:
     """
     if task.kind == "squared":
         y = y.reshape(outputs.shape) if y.size == outputs.size else y
-        return float(
-            1
-            - np.mean((outputs - y) ** 2)
-            / max(1e-12, np.mean((y - y.mean(axis=0)) ** 2))
-        )
-    truth = class_ids(y, task.kind)
-    if truth is None:  # several labels an example
-        threshold = 0 if task.from_logits else 0.5
-        return float(np.mean((outputs > threshold) == (y > 0.5)) * 2 - 1)
-    return mean_recall(truth, decide(outputs, task))
+        return explained_variance(outputs, y, np.mean((y - y.mean(axis=0)) ** 2))
+    truth = place_ids(y, task)
+    if truth is not None:
+        return mean_recall(truth, decide(outputs, task))
+    # Several labels an example, each of which may be rare.
+    answers = decide_each(outputs, task).reshape(-1, task.outputs)
+    truth = np.reshape(y > 0.5, answers.shape)
+    return float(np.mean(list(map(mean_recall, truth.T, answers.T))))
 
 
 def name_skill(task: Task) -> str:
@@ -39,7 +37,8 @@ def mean_recall(truth: np.ndarray, answers: np.ndarray) -> float:
 
 def explained_variance(answers: np.ndarray, y: np.ndarray, variance: float) -> float:
     """Returns 1 minus the mean squared error as a fraction of a variance."""
-    return float(1 - np.mean((answers - y) ** 2) / max(1e-12, variance))
+    least = 1e-12 * np.mean(np.float64(y) ** 2) + np.finfo(float).tiny
+    return float(1 - np.mean((answers - y) ** 2) / max(least, variance))
 
 
 def cost(outputs: np.ndarray, y: np.ndarray, task: Task) -> float:
@@ -62,7 +61,7 @@ def cost(outputs: np.ndarray, y: np.ndarray, task: Task) -> float:
         p, y = np.clip(p, 1e-7, 1 - 1e-7), y.reshape(outputs.shape)
         return float(np.mean(-y * np.log(p) - (1 - y) * np.log(1 - p)))
     rows = outputs.reshape(-1, outputs.shape[-1])
-    ids = class_ids(y, task.kind)
+    ids = place_ids(y, task)
     if task.from_logits:
         rows = np.exp(rows - rows.max(axis=1, keepdims=True))
     rows = rows / np.maximum(1e-12, rows.sum(axis=1, keepdims=True))
@@ -73,7 +72,7 @@ def constant_cost(y: np.ndarray, task: Task) -> float:
     """Returns the cost of the best answer that is always the same."""
     if task.kind == "squared":
         return float(np.mean((y - y.mean(axis=0)) ** 2))
-    ids = class_ids(y, task.kind)
+    ids = place_ids(y, task)
     if ids is None or task.kind == "binary":
         p = np.clip(np.mean(y, axis=0), 1e-7, 1 - 1e-7)
         return float(np.mean(-p * np.log(p) - (1 - p) * np.log(1 - p)))

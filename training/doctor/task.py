@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from training.doctor.record import unwrap
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -41,9 +43,9 @@ def read_task(model: keras.Model, outputs: tf.Tensor) -> Task:
     Raises:
         TypeError: the model has several outputs or losses.
     """
-    if isinstance(model.loss, list | dict) or isinstance(outputs, list | dict | tuple):
+    loss, outputs = get_loss(model), unwrap(outputs)
+    if isinstance(loss, list | dict) or isinstance(outputs, list | dict | tuple):
         raise TypeError("a model of several outputs")
-    loss = get_loss(model)
     name = getattr(loss, "__name__", type(loss).__name__).lower().replace("_", "")
     settings = getattr(loss, "_fn_kwargs", None) or {}
     return Task(
@@ -58,7 +60,7 @@ def get_loss(model: keras.Model):
     """Returns the loss of a compiled model, one of Keras's that was named by its name
     as well.
     """
-    loss = model.loss
+    loss = unwrap(model.loss)
     return keras.losses.get(loss) if isinstance(loss, str) else loss
 
 
@@ -66,13 +68,13 @@ def class_ids(y: np.ndarray, kind: str) -> np.ndarray | None:
     """Returns the class of each example, `(n,)`; None if an example has several labels
     or a quantity.
     """
-    if (kind == "categorical" and y.ndim > 1) or (
+    if (kind == "categorical" and y.ndim == 2) or (
         kind == "binary"
         and y.ndim == 2
         and y.shape[1] > 1
         and (y.sum(axis=1) == 1).all()
     ):
-        return y.reshape(-1, y.shape[-1]).argmax(axis=-1)
+        return y.argmax(axis=-1)
     if (
         kind in ("sparse", "binary")
         and y.size == len(y)
@@ -83,11 +85,35 @@ def class_ids(y: np.ndarray, kind: str) -> np.ndarray | None:
     return None
 
 
+def place_ids(y: np.ndarray, task: Task) -> np.ndarray | None:
+    """Returns the class of each place of the examples, such as a pixel of a mask or a
+    step of a series, in one row; of examples with one class each, that; None if there
+    are several labels or a quantity.
+    """
+    ids = class_ids(y, task.kind)
+    if ids is not None or not y.size:
+        return ids
+    if task.kind == "categorical" and y.ndim > 2:
+        return y.reshape(-1, y.shape[-1]).argmax(axis=-1)
+    if task.kind == "sparse" and is_whole(y) and y.min() >= 0:
+        return np.int64(y.ravel())
+    if task.kind == "binary" and task.outputs == 1 and 0 <= y.min() <= y.max() <= 1:
+        return np.int64(y.ravel() > 0.5)
+    return None
+
+
 def decide(outputs: np.ndarray, task: Task) -> np.ndarray:
     """Returns the class that the outputs name."""
     if task.outputs == 1:
         return np.int64(outputs.ravel() > (0 if task.from_logits else 0.5))
     return outputs.reshape(-1, outputs.shape[-1]).argmax(axis=-1)
+
+
+def decide_each(outputs: np.ndarray, task: Task) -> np.ndarray:
+    """Returns whether each of several labels is named, bool, in the shape of the
+    outputs.
+    """
+    return outputs > (0 if task.from_logits else 0.5)
 
 
 def is_whole(y: np.ndarray) -> bool:

@@ -8,11 +8,19 @@ from collections.abc import Callable
 from training.doctor.case import Case
 from training.doctor.finding import Finding
 from training.doctor.judgment import State
-from training.doctor.rules import data, labels, loss, outcome, steps, weights
+from training.doctor.record import Record
+from training.doctor.rules import data, form, labels, loss, outcome, steps, weights
+
+# Of what `fit` was given, if it raised an error.
+RULES_FOR_ERRORS: tuple[Callable[[Record], Finding | None], ...] = (
+    form.find_lists,
+    form.find_words,
+    form.find_objects,
+)
 
 # Certain, whatever came of it: asked before the training is judged.
 ALWAYS: tuple[State, ...] = ()
-UNKNOWN, BROKEN, GOOD, MEMORIZED, BAD = State
+UNTRAINED, UNKNOWN, BROKEN, GOOD, MEMORIZED, BAD = State
 
 RULES: tuple[tuple[Callable[[Case], Finding | None], tuple[State, ...]], ...] = (
     (data.find_nan_input, ALWAYS),
@@ -29,8 +37,9 @@ RULES: tuple[tuple[Callable[[Case], Finding | None], tuple[State, ...]], ...] = 
     (labels.find_shift, (MEMORIZED, BAD)),
     (labels.find_disagreement, (MEMORIZED,)),
     (weights.find_dead_units_at_the_start, (BAD,)),
-    (labels.find_imbalance, (BAD,)),
+    (labels.find_imbalance, (UNKNOWN, BAD)),
     (data.find_input_scale, (BAD,)),
+    (data.find_target_scale, (BAD,)),
     (weights.find_vanishing, (BAD,)),
     (steps.find_learning_rate, (BAD,)),
     (steps.find_early_end, (BAD,)),

@@ -1,4 +1,6 @@
-"""Rules on the inputs: numbers that are none, their order, their scale."""
+"""Rules on inputs and targets: numbers that are none, their order, their scale."""
+
+import math
 
 from training.doctor import baselines, experiments, judgment
 from training.doctor.case import Case
@@ -132,3 +134,42 @@ def describe_input_scale(case: Case, scale: float) -> Finding:
         evidence += f", the largest feature {spread:.3g} times the smallest"
     advice = "a Rescaling or Normalization layer before it"
     return case.found("input_not_normalized", evidence, advice, True)
+
+
+def find_target_scale(case: Case) -> Finding | None:
+    """Outputs begin near 0 and have about unit size, and a step is made for errors of
+    that size: the gradient of a squared error is as large as the target (Bishop, Neural
+    Networks for Pattern Recognition, 1995, 8.2).
+    """
+    scale = case.target_scale()
+    if scale is None or 0.05 < scale < 10:
+        return None
+    control = min(experiments.trial(case), case.relative_loss())
+    best = experiments.trial(case, scale_targets=True)
+    both = False
+    entering = case.input_scale()
+    if entering is not None and not 0.03 < entering < 5:
+        scaled = experiments.trial(case, standardize=True, scale_targets=True)
+        both = experiments.is_better(case, scaled, best)
+        best = min(best, scaled)
+    diverges = not math.isfinite(case.relative_loss())
+    # A rate at which large numbers explode may be too low to come far with small ones.
+    if best > (2.0 if diverges else 0.9) or not (
+        experiments.is_better(case, best, control)
+    ):
+        return None
+    instead = "and does not diverge" if diverges else f"not {control:.3g}"
+    y = np.float64(case.targets)
+    evidence = (
+        f"the targets are {y.mean():.3g} on average, with a standard deviation of "
+        f"{y.std():.3g}; with targets of mean 0 and standard deviation 1, a copy comes "
+        f"to a loss of {best:.3g} of the best constant's, {instead}"
+    )
+    advice = (
+        "y = (y - mean) / std with both from the training targets, in validation too; "
+        "predictions * std + mean are in the old unit"
+    )
+    if both:
+        evidence = evidence.replace("targets of mean", "inputs and targets of mean")
+        advice += "; a Normalization layer for the inputs"
+    return case.found("target_not_normalized", evidence, advice, True)

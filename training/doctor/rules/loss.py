@@ -45,13 +45,13 @@ def check_categorical(case: Case) -> tuple[str, str] | None:
         )
     if are_ids(y):
         return (
-            "categorical cross-entropy, which takes a share for each class, against y "
-            f"of the shape {y.shape}",
+            "categorical cross-entropy, which takes a probability for each class, "
+            f"against y of the shape {y.shape}",
             "sparse_categorical_crossentropy, or one-hot labels",
         )
     if y.ndim == 2 and is_whole(y) and (y.sum(axis=1) != 1).any():
         return (
-            "categorical cross-entropy, whose shares add up to 1, against "
+            "categorical cross-entropy, whose classes exclude each other, against "
             f"{y.sum(axis=1).max():.0f} labels at once",
             "binary_crossentropy with a sigmoid for each label",
         )
@@ -217,7 +217,7 @@ def check_classifier(
         )
     ):
         return (
-            f"the outputs are shares from {answers.min():.2g} to "
+            f"the outputs are probabilities from {answers.min():.2g} to "
             f"{answers.max():.2g}, and the loss takes logits",
             "from_logits=False, or no activation",
         )
@@ -244,7 +244,7 @@ def check_classifier(
     ):
         return (
             f"outputs from {answers.min():.2g} to {answers.max():.2g}, and the loss "
-            "takes shares from 0 to 1",
+            "takes probabilities from 0 to 1",
             f"from_logits=True, or {right}",
         )
     if not from_logits and last == "tanh":

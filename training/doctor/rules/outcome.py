@@ -7,7 +7,7 @@ import math
 from training.doctor import experiments, scores
 from training.doctor.case import Case
 from training.doctor.finding import Finding
-from training.doctor.judgment import SHORT
+from training.doctor.judgment import MIN_SKILL, SHORT
 
 import numpy as np
 
@@ -30,14 +30,16 @@ def describe_overfitting(case: Case) -> Finding:
 
 def describe_underfitting(case: Case) -> Finding | None:
     """Worse than a simple rule, without another cause: too small, or too short."""
-    if not case.train_skill < case.simple_skill - SHORT / 2:
+    known = case.train_skill
+    wanted = case.simple_skill - SHORT / 2 if case.has_simple_rule else MIN_SKILL
+    if not known < wanted:
         return None
     more = experiments.trial(case, start=case.final)
     now = case.relative_loss()
-    evidence = (
-        f"{scores.name_skill(case.task)} {case.train_skill:.2f} on training examples, "
-        f"where a simple rule has {case.simple_skill:.2f} on new ones"
-    )
+    evidence = f"{scores.name_skill(case.task)} {known:.2f} on training examples"
+    if case.has_simple_rule:
+        where = "the same" if case.is_small else "new ones"
+        evidence += f", where a simple rule has {case.simple_skill:.2f} on {where}"
     advice = "more epochs, then more units or layers"
     if more > 0.9 * now:
         held = [
@@ -52,4 +54,11 @@ def describe_underfitting(case: Case) -> Finding | None:
         ]
         first = f"less of {' and '.join(held)}, " if held else ""
         advice = first + "more units or layers, then more epochs"
+    over_time = case.rates_over_time()
+    if len(over_time) and over_time[-1] < 0.02 * over_time.max():
+        evidence += (
+            f"; the learning rate fell from {over_time.max():.2g} to "
+            f"{over_time[-1]:.2g}, at which nothing is learned any more"
+        )
+        advice = f"a learning rate that falls later or less, {advice}"
     return case.found("underfitting", evidence, advice, severity="warning")

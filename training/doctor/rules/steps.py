@@ -3,7 +3,7 @@
 import itertools
 import math
 
-from training.doctor import experiments, rates
+from training.doctor import experiments
 from training.doctor.case import Case
 from training.doctor.finding import Finding
 from training.doctor.rules import data, weights
@@ -34,6 +34,9 @@ def find_divergence(case: Case) -> Finding | None:
             and experiments.is_better(case, experiments.trial(case, standardize=True))
         ):
             found = data.describe_input_scale(case, scale)
+            return found._replace(epoch=epoch, step=step)
+        found = data.find_target_scale(case)
+        if found:
             return found._replace(epoch=epoch, step=step)
         found = weights.find_exploding(case)
         if found:
@@ -118,19 +121,18 @@ def is_erratic(losses: list[float]) -> bool:
 
 
 def find_early_end(case: Case) -> Finding | None:
-    """A schedule that is at zero long before the end: tried are as many updates at its
-    highest rate.
+    """A schedule or a callback that is at zero long before the end: tried are as many
+    updates at the highest rate.
     """
-    schedule = rates.get_schedule(case.model.optimizer)
-    if schedule is None:
+    over_time = case.rates_over_time()
+    if not len(over_time):
         return None
-    over_time = rates.read_schedule(schedule, case.record.step, 100)
     used = float(np.mean(over_time > 0.02 * over_time.max()))
     final = case.relative_loss()
     if used >= 0.5 or not experiments.is_better(case, experiments.trial(case), final):
         return None
     evidence = (
-        f"the schedule is above a fiftieth of its highest rate for {used:.0%} of the "
+        f"the learning rate is above a fiftieth of its highest for {used:.0%} of the "
         "updates; at that rate, a "
         f"copy comes to a loss of {experiments.trial(case):.3g} of the best "
         f"constant's, not {final:.3g}"
@@ -138,5 +140,6 @@ def find_early_end(case: Case) -> Finding | None:
     return case.found(
         "learning_rate_too_low",
         evidence,
-        "a schedule over all updates of the training",
+        "a schedule over all updates of the training; a callback with more patience "
+        "and a min_lr",
     )

@@ -63,12 +63,7 @@ def find_dead_units_at_the_start(case: Case) -> Finding | None:
     """
     for name, dead in case.dead_units(case.record.initial).items():
         if dead >= 0.85:
-            return case.found(
-                "dead_relu",
-                f"{dead:.0%} of the units of {name} are 0 for every example",
-                "biases that begin at 0, he_normal weights, leaky_relu",
-                True,
-            )
+            return describe_dead_units(case, name, dead, "", True)
     return None
 
 
@@ -76,12 +71,24 @@ def find_dead_units(case: Case) -> Finding | None:
     """A rectifier that fell silent in the training; judged after the learning rate."""
     for name, dead in case.dead_units(case.final).items():
         if dead >= 0.7:
-            return case.found(
-                "dead_relu",
-                f"{dead:.0%} of the units of {name} are 0 for every example",
-                "smaller steps, biases that begin at 0, he_normal weights, leaky_relu",
-            )
+            return describe_dead_units(case, name, dead, "smaller steps, ", False)
     return None
+
+
+def describe_dead_units(
+    case: Case, name: str, dead: float, first: str, before: bool
+) -> Finding:
+    """Returns the finding, with other advice for the output, where no unit need be cut
+    off at 0.
+    """
+    evidence = f"{dead:.0%} of the units of {name} are 0 for every example"
+    advice = first + "biases that begin at 0, he_normal weights, leaky_relu"
+    if name == case.model.layers[-1].name:
+        evidence = f"the output is 0 for every example ({name}, with a relu)"
+        if dead < 1:
+            evidence = f"{dead:.0%} of the outputs are 0 for every example ({name})"
+        advice = "no activation on the output, or softplus; smaller steps"
+    return case.found("dead_relu", evidence, advice, before)
 
 
 def find_vanishing(case: Case) -> Finding | None:
@@ -114,10 +121,11 @@ def find_vanishing(case: Case) -> Finding | None:
 
 def find_exploding(case: Case) -> Finding | None:
     """Gradients that grow from layer to layer make every step wild (Pascanu et al.,
-    2013).
+    2013). Those of targets in large units are as large without growing.
     """
     norm = case.gradient_norm()
-    if np.isfinite(norm) and norm <= 1e3 and case.growth() <= 100:
+    unit = max(1.0, case.target_scale() or 1.0)
+    if np.isfinite(norm) and norm <= 1e3 * unit and case.growth() <= 100:
         return None
     advice = (
         "smaller initial weights (glorot_uniform, he_normal), clipnorm=1, batch "
