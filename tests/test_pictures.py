@@ -2,6 +2,7 @@
 
 import io
 import struct
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -128,6 +129,23 @@ def test_more_than_8_bits_are_neither_black_nor_noise(name, order, tmp_path):
     picture = read.read_picture(path)
     assert picture.shape == (20, 30, 3)
     assert np.abs(picture[..., 0] / 255 - RAMP).max() < 0.04
+
+
+def test_pictures_that_people_reported():
+    """Where they are at hand: gray ramps in four kinds of TIFF, and photos as HEIC."""
+    folder = Path(__file__).parents[2] / "shared/reports"
+    if not folder.is_dir():
+        pytest.skip(f"needs {folder}")
+    for path in sorted(folder.glob("02-tiff-black/*.tif")):
+        picture = read.read_picture(path)
+        assert picture.min() == 0
+        assert 250 <= picture.max() <= 255
+        assert 120 < picture.mean() < 135
+    for path in sorted(folder.glob("01-heic/*")):
+        try:
+            assert read.read_picture(path).std() > 30
+        except ValueError as error:
+            assert "is HEIC, a format of iPhones" in str(error)
 
 
 def test_deep_pictures_of_odd_numbers(tmp_path):
