@@ -27,9 +27,13 @@ the test; all three have read the 85 % before it:
                             network    n-grams    xz
     bible, in English       1.31       1.35       1.36
     tiny Shakespeare        1.53       1.67       1.75
+    a Chinese novel         4.53       4.88       5.27
 
 The small transformer that nanoGPT trains on tiny Shakespeare in three minutes reports
-1.88, more than counting costs.
+1.88, more than counting costs. The novel is the Romance of the Three Kingdoms, with
+3,960 different characters; the flags are below. Most of these are rare, and many small
+updates teach more than few large ones: 600 updates of 128 rows read as much as 2,400 of
+32, and end at 5.37 (with a dropout of 0.1), where counting wins.
 
 The training text is cut into 128 rows, which are read side by side, a window of 32
 characters at a time. After each window the weights are updated, with the gradient of
@@ -43,18 +47,17 @@ passage of three samples that stands in the training text has 35 characters, " o
 children of Israel, and the".
 
 In TensorBoard: what the network writes at three temperatures, ten times during the
-training, at first letters, then words, then sentences (page Text). On the page Images,
+training: made-up words at first, then phrases (page Text). On the page Images,
 "surprise" shows a passage that it does not learn from, the redder the less expected:
 the first letters of a word are hard, the last ones easy; "costs" compares it with
 n-grams and xz. The loss of training and validation (page Scalars).
 
 Try:
-    --text shakespeare       the cost of a character is in the table
+    --text shakespeare       kings and citizens speak in verses
     --text my.txt --prompt "Once upon a time"
                              a text of your own, of at least some 100,000 characters
-    --text sanguo --steps 600
-                             Romance of the Three Kingdoms: 3,960 characters, each of
-                             which is rare; here, counting is hard to beat
+    --text sanguo --batch-size 32 --steps 2400 --dropout 0.3
+                             the Chinese novel
 """
 
 from dataclasses import dataclass

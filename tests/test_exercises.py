@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data import Dataset, Split, digits, mail, reviews
+from data import Dataset, Split, digits, mail, reviews, running_text
 from data import texts as text_files
 from tests.few import few_digits
 
@@ -88,10 +88,22 @@ EXERCISES = {
         ["--learning-rate 0.002", [("[x.min(), y.min(),", "[y.min(), x.min(),")]],
     ),
     19: (None, ["--learning-rate 0.002", "--batch-size 16", [ACROSS]]),
+    20: (
+        None,
+        [
+            "--units 256",
+            [("whole[:, :-1], whole[:, :-1]", "whole[:, 1:], whole[:, :-1]")],
+        ],
+    ),
 }
-SLOW = (4, 5, 11, 12, 13, 15, 16, 17, 18, 19)
+SLOW = (4, 5, 11, 12, 13, 15, 16, 17, 18, 19, 20)
 # The entry of the catalog that an exercise on texts reads.
-TEXTS = {15: "sms-spam-smaller", 16: "reviews", 17: "sms-spam-smaller"}
+TEXTS = {
+    15: "sms-spam-smaller",
+    16: "reviews",
+    17: "sms-spam-smaller",
+    20: "bible",
+}
 QUICK = [number for number in EXERCISES if number not in SLOW]
 full = pytest.mark.full
 
@@ -321,6 +333,26 @@ def test_data_of_the_check_is_other_than_that_of_the_run():
     assert len(hidden) == 500
     assert not hidden & checking.find_fingerprints(unseen.train.x)
     assert len(hidden & checking.find_fingerprints(usual.train.x)) > 300
+
+
+def test_windows_of_the_check_are_new(fetched):
+    """They are no part of the text to learn from, and each is followed by what follows
+    it there.
+    """
+    fetched("bible")
+    dataset = running.load(20, checking.SEEDS[0])
+    source = running_text.load_text("bible", running.CHARACTERS)
+    texts = [running_text.decode(split.y, source.class_names) for split in source[:3]]
+    for split, text in zip(dataset[:3], texts, strict=True):
+        for window, following in zip(split.x[:200], split.y[:200], strict=True):
+            whole = running_text.decode([*window[1:], following], source.class_names)
+            assert whole in text
+    decoded = [running_text.decode(row, source.class_names) for row in dataset.test.x]
+    assert len(decoded) > 1900
+    assert not any(window in texts[0] for window in decoded)
+    hidden = checking.find_fingerprints(dataset.test.x)
+    for split in (dataset.train, dataset.validation):
+        assert not hidden & checking.find_fingerprints(split.x)
 
 
 def test_reviews_of_the_check_are_new(fetched):
@@ -575,8 +607,8 @@ def exercise(tmp_path, monkeypatch, capsys):
 
 def test_commands(exercise, tmp_path):
     lines = exercise().splitlines()
-    assert [int(line.split()[0]) for line in lines[:19]] == list(range(1, 20))
-    assert not any("solved" in line for line in lines[:19])
+    assert [int(line.split()[0]) for line in lines[:20]] == list(range(1, 21))
+    assert not any("solved" in line for line in lines[:20])
 
     assert [exercise("hint", "3")[:11] for _ in range(4)] == [
         f"Hint {n} of 3"[:11] for n in (1, 2, 3, 3)
@@ -628,7 +660,7 @@ def test_run_makes_a_run_of_the_copy(exercise, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "20"], "there is no exercise 20, expected a number from 1 to 19"),
+        (["run", "21"], "there is no exercise 21, expected a number from 1 to 20"),
         (["hint", "0"], "there is no exercise 0"),
         (["check", "one"], "invalid int value: 'one'"),
         (["cheat", "1"], "invalid choice: 'cheat'"),

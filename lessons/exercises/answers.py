@@ -447,4 +447,26 @@ ANSWERS = {
             ),
         ),
     ),
+    20: Answer(
+        (
+            "A loss of 0.00 says that the network knows every next character for "
+            "certain. No reader of a text does: what the network is asked for must be "
+            "easier than it seems.",
+            "Print the first window and its targets below each other, as text. At "
+            "which place does the network first read what it is to say there?",
+            "The target of a place must be the character after the one that is read "
+            "there. Which of the 33 characters are read, and which are to be said?",
+        ),
+        "The targets are not shifted. At each place, the network is asked for the very "
+        "character that it has just read, and to repeat it is learned at once. The "
+        "validation has the same fault, so it sees nothing. A loss that is too good to "
+        "be true is a finding like one that does not fall: compare it with what could "
+        "be reached at best.",
+        changes=(
+            (
+                "    return whole[:, :-1], whole[:, :-1]\n",
+                "    return whole[:, :-1], whole[:, 1:]\n",
+            ),
+        ),
+    ),
 }

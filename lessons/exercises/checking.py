@@ -46,7 +46,8 @@ class Goal(NamedTuple):
         layers: hidden layers, at least.
         doctor: whether the doctor may look on; what it tries takes long for large
             networks, and texts it does not read.
-        examples: what the network is given, "pictures", or texts under another name.
+        examples: what the network is given: "pictures", "windows" of a text, or texts
+            under another name.
         caught: fraction of class 1 that is found, at least; None if it does not matter.
         gap: between the validation accuracy that `fit` reports and the one on the test
             texts, at most; None if it does not matter.
@@ -124,6 +125,14 @@ GOALS = {
         nudge="Look at the heat around one center, in the network's answer and in the "
         "target: what may it say at most where it knows the center only to a place or "
         "two?",
+    ),
+    20: Goal(
+        0.45,
+        epochs=5,
+        doctor=False,
+        examples="windows",
+        nudge="Print one window, and below it what `fit` wants the network to say "
+        "after each of its characters: is it the next one?",
     ),
 }
 WITHOUT_FIT = "`train` returned without a call of `fit`."
@@ -276,6 +285,7 @@ def check_training(
     )
 
     verb = "told apart" if x.dtype == object else "read"
+    verb = "continued" if goal.examples == "windows" else verb
     measured = [
         f"{accuracy:.1%} of the test {goal.examples} are {verb} right, at least "
         f"{goal.accuracy:.0%} are asked for"
@@ -394,8 +404,8 @@ def train_and_answer(
     try:
         return model, answer(model, x), fits
     except (ValueError, tf.errors.OpError) as error:
-        values = "texts" if x.dtype == object else "uint8"
-        limits = "" if x.dtype == object else " in [0, 255]"
+        values = "texts" if x.dtype == object else str(x.dtype)
+        limits = " in [0, 255]" if x.dtype == np.uint8 else ""
         reason = str(error).splitlines()[0]
         raise RefusedError(
             f"the network cannot read the test {goal.examples}, {values} "
