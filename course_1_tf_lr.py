@@ -133,6 +133,7 @@ def main(config: Config) -> dict:
         run.table("The line", {"gradient descent": reached, "best": best}, digits=7)
         run.show("fit", plots.plot_fit(dataset, reached, best))
         run.show("path", plots.plot_path(dataset, path, best))
+        line.compile("sgd", loss="mse")  # so the saved line can be evaluated as it is
         return run.finish(
             line,
             train={"loss": train_cost},

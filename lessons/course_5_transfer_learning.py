@@ -431,6 +431,8 @@ def main(config: Config) -> dict:
             # From images to logits: the backbone, and the head on top of it.
             outputs = head.layers[-1](backbone.outputs[0])
             model = keras.Model(backbone.inputs[0], outputs)
+            # It learns no more; so the saved network can be evaluated as it is.
+            model.compile("sgd", loss=head.loss, metrics=["accuracy"])
 
         if "fine_tuning" in config.ways:
             model = fine_tune(

@@ -966,6 +966,16 @@ def main(config: Config) -> dict:
             baseline_score=baseline.scores,
             baseline_label=baseline.labels,
         )
+        # It learns no more; so the saved network can be evaluated as it is, with losses
+        # that Keras knows.
+        model.compile(
+            "sgd",
+            loss={
+                "heat": keras.losses.BinaryCrossentropy(from_logits=True),
+                "classes": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                "boxes": "mean_absolute_error",
+            },
+        )
         return run.finish(
             model,
             test={**summarize(curves), "examples": len(test.x)},

@@ -231,9 +231,16 @@ def add_softmax(network: keras.Model) -> keras.Model:
     """Returns the network with probabilities in place of logits."""
     answers = network.output
     probabilities = keras.layers.Softmax()(answers["digit"])
-    return keras.Model(
+    model = keras.Model(
         network.inputs[0], {"digit": probabilities, "box": answers["box"]}
     )
+    # It learns no more; so the saved network can be evaluated as it is.
+    model.compile(
+        "sgd",
+        loss={"digit": "sparse_categorical_crossentropy", "box": "huber"},
+        metrics={"digit": ["accuracy"]},
+    )
+    return model
 
 
 def predict(run, inputs: list[str]) -> predictions.Answers:

@@ -220,6 +220,8 @@ def add_ends(
     model.add(network)
     model.add(calibration)
     calibration.set_weights([np.array([[slope]]), np.array([offset])])
+    # It learns no more; so the saved filter can be evaluated as it is.
+    model.compile("sgd", loss="binary_crossentropy", metrics=["accuracy"])
     return model
 
 

@@ -170,6 +170,8 @@ def add_ends(reader: keras.layers.Layer, network: keras.Model) -> keras.Model:
     model.add(reader)
     model.add(network)
     model.add(keras.layers.Activation("sigmoid"))
+    # It learns no more; so the saved network can be evaluated as it is.
+    model.compile("sgd", loss="binary_crossentropy", metrics=["accuracy"])
     return model
 
 

@@ -6,11 +6,16 @@ import re
 import runpy
 import subprocess
 import sys
+import warnings
+import zipfile
 
 from lessons.__main__ import ROOT, read_lesson
+from training import quiet  # noqa: F401 (before TensorFlow)
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.few import load
 from tests.lessons.small import LESSONS
@@ -117,3 +122,51 @@ def test_command_from_another_folder(command, source, tmp_path):
     assert source in process.stdout
     assert process.stdout.splitlines()[-1].endswith("--logdir runs")
     assert len(list((tmp_path / "runs").glob("course_*/*"))) == 1
+
+
+def find_modules(part) -> set[str]:
+    """The modules of all that a saved configuration is made of."""
+    values = part.values() if isinstance(part, dict) else part
+    found = {part["module"]} if isinstance(part, dict) and "module" in part else set()
+    if isinstance(part, dict | list):
+        found = found.union(*map(find_modules, values))
+    return found
+
+
+def make_examples(model: keras.Model):
+    """Two inputs of the kind that a model takes, and answers, of which each is 0."""
+    shape, dtype = (2, *model.inputs[0].shape[1:]), model.inputs[0].dtype
+    texts = ["a letter", "质量很好"]
+    x = tf.constant(texts) if dtype == "string" else tf.zeros(shape, dtype)
+    outputs = model.output if len(model.outputs) > 1 else model.outputs[0]
+    return x, keras.tree.map_structure(
+        lambda answer: np.zeros((2, *answer.shape[1:-1], 1)), outputs
+    )
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_saved_model_can_be_used_elsewhere(name, small_run_of, tmp_path):
+    """In plain Keras, without this project; it is evaluated without being compiled, and
+    exported for programs without Keras and for small devices.
+    """
+    path = small_run_of(name).folder / "model.keras"
+    if not path.is_file():
+        pytest.skip("saves no model")
+    with zipfile.ZipFile(path) as saved:
+        modules = find_modules(json.loads(saved.read("config.json")))
+    if not all(module.partition(".")[0] in ("keras", "builtins") for module in modules):
+        exported = tf.saved_model.load(path.with_name("export"))
+        assert exported.serve
+        return
+    with warnings.catch_warnings(action="error", category=UserWarning):
+        model = keras.models.load_model(path)
+    measured = model.evaluate(*make_examples(model), return_dict=True, verbose=0)
+    assert np.isfinite(measured["loss"])
+    model.export(tmp_path / "whole", verbose=False)
+    assert (tmp_path / "whole/saved_model.pb").is_file()
+    if model.inputs[0].dtype == "string":  # whose reader stays outside, as docs say
+        model = model.layers[1]
+        model.export(tmp_path / "whole", verbose=False)
+    if model.dtype_policy.name == "float32":  # which bfloat16 is not, as docs say
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "whole"))
+        assert converter.convert()[4:8] == b"TFL3"
