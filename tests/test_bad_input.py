@@ -25,6 +25,7 @@ from lessons import (
     course_5_transfer_learning,
     course_6_detection,
     course_6_localization,
+    course_6_segmentation,
     course_7_mail_filter,
     course_7_text_classification,
     course_7_writing,
@@ -215,6 +216,14 @@ def test_stride(stride, capsys, monkeypatch, nothing_left):
             course_6_localization,
             ["--scenes", "100", "--batch-size", "101"],
             ["--batch-size is 101", "100 training examples"],
+        ),
+        (course_6_segmentation, ["--data", "cats"], ["--data", "cats", "camvid"]),
+        (course_6_segmentation, ["--data-dir", "no"], ["no is not a folder"]),
+        (course_6_segmentation, ["--weights", "x"], ["--weights", "--data camvid"]),
+        (
+            course_6_segmentation,
+            ["--data", "camvid", "--classes", "object"],
+            ["--classes object is for scenes", "leave it out"],
         ),
         (
             course_7_text_classification,

@@ -238,6 +238,16 @@ def test_detection_of_cells_as_its_docstring_says(tmp_path, course_data):
 
 
 @pytest.mark.full
+def test_segmentation_as_its_docstring_says(tmp_path, course_data):
+    runs = run_seeds("course_6_segmentation", tmp_path)
+    seconds = [run["seconds"] for run in runs]
+    for split, figure in (("test", 0.51), ("baseline", 0.09)):
+        found = [run[split]["mean_iou"] for run in runs]
+        name = f"course_6_segmentation, {split}"
+        assert report(name, found, seconds) == pytest.approx(figure, abs=0.02)
+
+
+@pytest.mark.full
 def test_text_classification_as_its_docstring_says(tmp_path, fetched):
     fetched("reviews")
     runs = run_seeds("course_7_text_classification", tmp_path)

@@ -49,6 +49,7 @@ FIELDS = {
     "course_5_transfer_learning": {"epochs": 2},
     "course_6_detection": {"steps": 40},
     "course_6_localization": {"scenes": 1000},
+    "course_6_segmentation": {"steps": 40},
     "course_7_writing": {"characters": 50_000, "units": 24, "steps": 300},
     "course_9_style_transfer": {"size": 200, "steps": 30},
     "course_11_distributed": {"epochs": 60},

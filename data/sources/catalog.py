@@ -69,6 +69,7 @@ MNIST_LESSONS = (
     "course_5_cut_point",
     "course_6_localization",
     "course_6_detection",
+    "course_6_segmentation",
     "course_11_distributed",
 )
 MOBILENET_V2 = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
@@ -185,7 +186,7 @@ ENTRIES = {
                     unpacked="camvid",
                 ),
             ),
-            others="data.masks.load_camvid",
+            others="course_6_segmentation --data camvid",
         ),
         Entry(
             "sms-spam",
@@ -336,6 +337,7 @@ ENTRIES = {
                 "course_4_photo_search",
                 "course_6_localization",
                 "course_6_detection",
+                "course_6_segmentation",
                 "course_9_style_transfer",
             ),
             shipped=(
@@ -353,6 +355,7 @@ ENTRIES = {
                 "course_4_photo_search",
                 "course_6_localization",
                 "course_6_detection",
+                "course_6_segmentation",
             ),
             shipped=(
                 describe_photograph("astronaut.png", 791_555),

@@ -56,7 +56,12 @@ def test_lesson_is_a_page(name):
     tries = docstring.partition("\nTry:\n")[2]
     assert len(re.findall(r"^    --", tries, re.MULTILINE)) >= 3
     fields = load(name).Config.__dataclass_fields__
-    flags = {f"--{field.replace('_', '-')}" for field in fields}
+    words = [field.replace("_", "-") for field in fields]
+    flags = {f"--{word}" for word in words} | {
+        f"--no-{word}"
+        for word, field in zip(words, fields.values(), strict=True)
+        if field.default is True
+    }
     assert set(re.findall(r"--[a-z-]+", tries)) <= flags
     assert LESSONS[name].command == f"python {LESSONS[name].path.relative_to(ROOT)}"
 

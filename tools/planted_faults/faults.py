@@ -465,6 +465,7 @@ TRANSFER, CUT_POINT, PAINTING = (
 )
 PHOTOS, SHARED = "course_4_photo_search", "course_11_distributed"
 LOCALIZATION, DETECTION = "course_6_localization", "course_6_detection"
+SEGMENTATION = "course_6_segmentation"
 MAIL, REVIEWS = "course_7_mail_filter", "course_7_text_classification"
 WRITING = "course_7_writing"
 TOGETHER = "tests/test_distributed.py::test_workers_end_with_the_weights_of_one[2]"
@@ -493,6 +494,10 @@ STANDSTILLS = {
     TRANSFER: ("main", TRANSFERRED),
     LOCALIZATION: ("main", tested(LOCALIZATION)),
     DETECTION: ("main", tested(DETECTION, "test_it_finds_digits")),
+    SEGMENTATION: (
+        "main",
+        tested(SEGMENTATION, "test_it_finds_the_pixels_of_digits"),
+    ),
     MAIL: ("main", tested(MAIL)),
     REVIEWS: ("main", tested(REVIEWS)),
     WRITING: ("main", tested(WRITING)),
@@ -1312,6 +1317,112 @@ def forget_the_size(lesson: ModuleType, patches: Patches) -> None:
         return np.asarray(image.resize((lesson.scenes.SIZE, lesson.scenes.SIZE)))
 
     patches.wrap(lesson.read, "read_picture", read_picture)
+
+
+# Segmentation.
+
+
+@fault(
+    "segmentation: pixels without a class learned as the first class",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_loss_is_that_of_numpy"),
+)
+def learn_void(lesson: ModuleType, patches: Patches) -> None:
+    """The loss counts every pixel."""
+
+    def cross_entropy(original, logits, labels):
+        return original(logits, np.where(labels == lesson.masks.VOID, 0, labels))
+
+    patches.wrap(lesson, "cross_entropy", cross_entropy)
+
+
+@fault(
+    "segmentation: pixels without a class counted in the test",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_iou_is_that_of_scikit_learn"),
+)
+def count_void(lesson: ModuleType, patches: Patches) -> None:
+    """The confusion matrix counts every pixel."""
+
+    def count_pairs(original, truth, answers, classes):
+        known = np.where(truth == lesson.masks.VOID, 0, truth)
+        return original(known, answers, classes)
+
+    patches.wrap(lesson, "count_pairs", count_pairs)
+
+
+@fault(
+    "segmentation: the mean over pictures of each picture's IoU",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_iou_is_that_of_scikit_learn"),
+)
+def average_over_pictures(lesson: ModuleType, patches: Patches) -> None:
+    """Not one confusion matrix, but one of each picture."""
+
+    def summarize(original, counts, *values):
+        each = [np.nanmean(lesson.iou(one)) for one in counts]
+        return {**original(counts, *values), "mean_iou": float(np.mean(each))}
+
+    patches.wrap(lesson, "summarize", summarize)
+
+
+@fault(
+    "segmentation: classes of pixels one too low",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_classes_of_scenes"),
+)
+def take_zeros_for_background(lesson: ModuleType, patches: Patches) -> None:
+    """The digit 0 becomes a part of the photograph."""
+
+    def to_classes(original, split, classes):
+        found = original(split, classes)
+        return found._replace(y=found.y - (found.y > 0))
+
+    patches.wrap(lesson, "to_classes", to_classes)
+
+
+@fault(
+    "segmentation: large objects count more than small ones",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_targets[11]"),
+)
+def count_pixels(lesson: ModuleType, patches: Patches) -> None:
+    """Each pixel counts the same for the question which digit it belongs to."""
+
+    def make_targets(original, y, classes):
+        targets = original(y, classes)
+        return {**targets, "which": np.float32(targets["which"] > 0)}
+
+    patches.wrap(lesson, "make_targets", make_targets)
+
+
+@fault(
+    "segmentation: masks interpolated where photos are enlarged",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_parts_of_photos"),
+    during="draw_photos",
+)
+def interpolate_masks(lesson: ModuleType, patches: Patches) -> None:
+    """Classes that never existed appear at the edges."""
+
+    def resize(original, image, size, resample, *values):
+        return original(image, size, lesson.Image.Resampling.BILINEAR, *values)
+
+    patches.wrap(lesson.Image.Image, "resize", resize)
+
+
+@fault(
+    "segmentation: connections that stay where they are left out",
+    of(SEGMENTATION),
+    tested(SEGMENTATION, "test_details_come_through_connections_alone"),
+)
+def keep_connections(lesson: ModuleType, patches: Patches) -> None:
+    """The way up sees the way down in any case."""
+
+    def add_decoder(original, encoder, widths, skips):
+        return original(encoder, widths, True)
+
+    patches.wrap(lesson, "add_decoder", add_decoder)
 
 
 # Style transfer.
