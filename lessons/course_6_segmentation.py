@@ -200,7 +200,7 @@ def build_pretrained_encoder(
 
     Returns:
         A model from uint8 images (batch, 180, 240, 3) to features of four sizes, the
-        finest first: (batch, 48, 60, 24) to (batch, 6, 8, 192).
+        finest first: (batch, 48, 64, 24) to (batch, 6, 8, 192).
     """
     inputs = keras.Input((*size, 3))
     images = pad(inputs, 32)  # (batch, 192, 256, 3)
