@@ -31,10 +31,10 @@ the test; all three have read the 85 % before it:
     a Chinese novel         4.53       4.88       5.27
 
 The small transformer that nanoGPT trains on tiny Shakespeare in three minutes on a CPU
-reports 1.88, more than counting costs. The novel is the Romance of the Three Kingdoms, with
-3,960 different characters; the flags are below. Most of these are rare, and many small
-updates teach more than few large ones: 600 updates of 128 rows read as much as 2,400 of
-32, and end at 5.37 (with a dropout of 0.1), where counting wins.
+reports 1.88, more than counting costs. The novel is the Romance of the Three Kingdoms,
+with 3,960 different characters; the flags are below. Most of these are rare, and many
+small updates teach more than few large ones: 600 updates of 128 rows read as much as
+2,400 of 32, and end at 5.37 (with a dropout of 0.1), where counting wins.
 
 The training text is cut into 128 rows, which are read side by side, a window of 32
 characters at a time. After each window the weights are updated, with the gradient of
