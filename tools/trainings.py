@@ -844,7 +844,7 @@ def hundred_digits_by_heart(seed):
             ),
         ),
         logits(),
-        epochs=80,
+        epochs=40,
     )
 
 
