@@ -91,8 +91,8 @@ def encode(text: str, characters: tuple[str, ...]) -> np.ndarray:
     if unknown:
         more = ", ..." if len(unknown) > NAMED else ""
         raise ValueError(
-            f"the text to learn from has no {', '.join(map(repr, unknown[:NAMED]))}"
-            f"{more}, expected only characters that are in it"
+            f"{text[:80]!r} has {', '.join(map(repr, unknown[:NAMED]))}{more}, "
+            "expected only characters that are in the text to learn from"
         )
     return np.array([numbers[character] for character in text], np.int32)
 

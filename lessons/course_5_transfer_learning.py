@@ -121,19 +121,23 @@ def train_from_scratch(
 
     model = keras.Sequential()
     model.add(keras.Input((height, width, channels)))
-    model.add(augmentation)
     model.add(keras.layers.Resizing(side, side))
     model.add(untrained)  # (batch, features)
     model.add(build_head(len(dataset.class_names), regularization))
 
-    model.compile(
+    network = keras.Sequential()
+    network.add(keras.Input((height, width, channels)))
+    network.add(augmentation)
+    network.add(model)
+
+    network.compile(
         optimizer=keras.optimizers.Adam(
             cosine_decay(1e-3, epochs, len(train.x), batch_size)
         ),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    model.fit(
+    network.fit(
         train.x,
         train.y,
         batch_size=batch_size,
@@ -142,6 +146,8 @@ def train_from_scratch(
         callbacks=callbacks,
         verbose=verbose,
     )
+    # The layers of augmentation were for training only.
+    model.compile("sgd", loss=network.loss, metrics=["accuracy"])
     return model
 
 
@@ -237,7 +243,9 @@ def fine_tune(
         callbacks=callbacks,
         verbose=verbose,
     )
-    return network
+    # The layers of augmentation were for training only.
+    model.compile("sgd", loss=network.loss, metrics=["accuracy"])
+    return model
 
 
 def build_head(classes: int, regularization: float) -> keras.Layer:

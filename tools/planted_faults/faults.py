@@ -1316,7 +1316,7 @@ def forget_the_size(lesson: ModuleType, patches: Patches) -> None:
         image = lesson.Image.fromarray(original(path))
         return np.asarray(image.resize((lesson.scenes.SIZE, lesson.scenes.SIZE)))
 
-    patches.wrap(lesson.read, "read_picture", read_picture)
+    patches.wrap(lesson.own_pictures.read, "read_picture", read_picture)
 
 
 # Segmentation.
