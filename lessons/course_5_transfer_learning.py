@@ -64,6 +64,8 @@ from data import Dataset, Split, photo_folders, weights
 from models import backbones, cnn
 
 Way = Literal["scratch", "head", "fine_tuning"]
+# Height and width of the photos, pixels, if not given.
+SIZES = {"efficientnet_lite0": 320, "mobilenet_v2": 320, "vgg16": 224}
 # From scratch, larger photos take longer and help little.
 LARGEST_FROM_SCRATCH = 128
 
@@ -82,8 +84,8 @@ class Config(options.DeviceOptions):
     tuned_layers: Annotated[int, options.between(1, 1000)] = 4
     # Folder of photos, a subfolder for each class; ants and bees if not given.
     data_dir: Path | None = None
-    # Height and width of the photos, pixels.
-    size: Annotated[int, options.between(1, 10_000_000)] = 224
+    # Height and width of the photos, pixels; if not given 320, for vgg16 224.
+    size: Annotated[int | None, options.between(1, 10_000_000)] = None
     # The pretrained network.
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = (
         "efficientnet_lite0"
@@ -386,11 +388,13 @@ def find_baseline(
 
 
 def main(config: Config) -> dict:
-    task = load_task(config.data_dir, config.size, config.backbone, config.weights)
+    size = config.size or SIZES[config.backbone]
+    task = load_task(config.data_dir, size, config.backbone, config.weights)
     dataset = task.dataset
     test = dataset.test
     config = dataclasses.replace(
         config,
+        size=size,
         batch_size=min(config.batch_size, len(dataset.train.y)),
         learning_rate=config.learning_rate or task.learning_rate,
     )
@@ -400,7 +404,7 @@ def main(config: Config) -> dict:
         backbone = build_backbone(
             task,
             config.backbone,
-            config.size,
+            size,
             callbacks=run.callbacks(doctor=False, curves=False),
             verbose=run.verbose,
         )

@@ -11,9 +11,7 @@ def build_cnn(
     dropout: float = 0.4,
     classes: int = 10,
 ) -> keras.Model:
-    """Builds the network of `course_3_cnn` for any number of classes.
-
-    3 x 3 convolutions without padding, each with pooling, then one hidden layer, for
+    """Builds a network of 5 x 5 convolutions with pooling, then one hidden layer, for
     images of 28 x 28 pixels.
 
     The plan is that of LeNet-5 (LeCun et al., "Gradient-Based Learning Applied to
@@ -23,8 +21,8 @@ def build_cnn(
         filters: number of filters of each convolution. Each is followed by pooling,
             which halves the image.
         units: width of the hidden layer.
-        dropout: fraction of the hidden layer that is left out at random in training,
-            from 0 to below 1.
+        dropout: fraction of the hidden layer that is left out at random in training, from
+            0 to below 1.
         classes: number of classes.
 
     Returns:
@@ -35,9 +33,10 @@ def build_cnn(
     model.add(keras.Input((28, 28, 1)))
     model.add(keras.layers.Rescaling(1 / 255))
     for count in filters:
-        # (batch, 26, 26, 32), then (batch, 11, 11, 64)
-        model.add(keras.layers.Conv2D(count, 3, activation="relu"))
-        model.add(keras.layers.MaxPooling2D())  # (batch, 13, 13, 32), (batch, 5, 5, 64)
+        model.add(
+            keras.layers.Conv2D(count, 5, padding="same", activation="relu")
+        )  # (batch, size, size, count)
+        model.add(keras.layers.MaxPooling2D())  # (batch, size / 2, size / 2, count)
     model.add(keras.layers.Flatten())
     model.add(keras.layers.Dense(units, activation="relu"))
     model.add(keras.layers.Dropout(dropout))

@@ -196,9 +196,9 @@ def test_clock_gives_up():
 
 
 def test_operations_are_counted_as_by_hand():
-    """9 x 32 weights at 26 x 26 places, 9 x 32 x 64 at 11 x 11, then two products."""
+    """25 x 32 weights at 28 x 28 places, 25 x 32 x 64 at 14 x 14, then two products."""
     model = cnn.build_cnn()
-    by_hand = [2 * 676 * 9 * 32, 2 * 121 * 9 * 32 * 64, 2 * 1600 * 256, 2 * 256 * 10]
+    by_hand = [2 * 784 * 25 * 32, 2 * 196 * 25 * 32 * 64, 2 * 3136 * 256, 2 * 256 * 10]
     assert peak.count_operations(model) == by_hand
     depthwise = keras.Sequential(
         [keras.Input((8, 8, 3)), keras.layers.DepthwiseConv2D(3, padding="same")]
