@@ -21,8 +21,8 @@ def build_cnn(
         filters: number of filters of each convolution. Each is followed by pooling,
             which halves the image.
         units: width of the hidden layer.
-        dropout: fraction of the hidden layer that is left out at random in training, from
-            0 to below 1.
+        dropout: fraction of the hidden layer that is left out at random in training,
+            from 0 to below 1.
         classes: number of classes.
 
     Returns:
