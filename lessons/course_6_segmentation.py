@@ -42,12 +42,12 @@ a digit is larger than that; it learns so, and is interpolated for the class of 
 
 How good is the answer? The accuracy, the fraction of pixels that are right, says
 little: 94 % of the test's pixels are background, so "background" everywhere is right
-for 94 %.
-The intersection over union (IoU) of a class counts the pixels that have the class and
-are given it, and divides by those that have it or are given it. All pictures of the
-test are counted together, in one confusion matrix. The mean over the classes gives a 7
-as much weight as the background. The baseline, the commonest class of each place in
-2,000 other scenes, has an IoU of 0.94 for the background and of 0 for ten digits.
+for 94 %. The intersection over union (IoU) of a class counts the pixels that have the
+class and are given it, and divides by those that have it or are given it. All pictures
+of the test are counted together, in one confusion matrix. The mean over the classes
+gives a 7 as much weight as the background. The baseline, the commonest class of each
+place in 2,000 other scenes, has an IoU of 0.94 for the background and of 0 for ten
+digits.
 
 The scenes are drawn: digits of MNIST, turned, scaled and colored, on parts of
 photographs. Nobody had to paint masks, their edges are exact, and each update draws

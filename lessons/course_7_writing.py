@@ -15,15 +15,18 @@ is drawn with these probabilities, and the network reads it as the next.
 How good are its predictions? Each character of a text that the network has not learned
 from costs -log p, where p is the probability that it was given: nothing if it was
 certain, the more the less it was expected. The mean is in nats a character; divided by
-log 2, it is in bits, which is what a file would need that was packed with the network's
-help. Whoever knows nothing but the 72 characters pays log 72 = 4.3 nats.
+log 2, it is in bits, as many as a character would take in a file that was packed with
+the network's help. Whoever knows nothing but which 72 characters there are in the bible
+pays log 72 = 4.3 nats.
 
 Such costs are often reported beside nothing. Counting is what a network must beat:
-n-grams of order 6 predict a character from how often it came after the same five. Where
-these never came together, fewer count (Witten and Bell, 1991). Validation chooses the
-order, which is 5 for Shakespeare and 3 for the novel below. And xz, a program that
-packs files, finds passages again, however long they are. The last tenth of each text is
-the test; all three have read the 85 % before it:
+n-grams of order 6 predict a character from how often it came after the same five. What
+came after fewer is mixed in, and is all that counts where the five never came together
+(Witten and Bell, 1991). Validation chooses the order, which is 5 for Shakespeare and 3
+for the novel below. And xz, a program that packs files, finds passages again, however
+long they are; its cost is what the test adds to the packed file. The first 5 % of each
+text are for validation, the last tenth is the test, and all three have learned from the
+85 % between. While it packs the test, xz learns from that as well, the others do not:
 
                             network    n-grams    xz
     bible, in English       1.31       1.35       1.36
@@ -31,16 +34,18 @@ the test; all three have read the 85 % before it:
     a Chinese novel         4.53       4.88       5.27
 
 The small transformer that nanoGPT trains on tiny Shakespeare in three minutes on a CPU
-reports 1.88, more than counting costs. The novel is the Romance of the Three Kingdoms,
-with 3,960 different characters; the flags are below. Most of these are rare, and many
-small updates teach more than few large ones: 600 updates of 128 rows read as much as
-2,400 of 32, and end at 5.37 (with a dropout of 0.1), where counting wins.
+reports 1.88, more than the 1.67 of counting. The novel is the Romance of the Three
+Kingdoms, with 3,960 different characters, most of them rare; the flags are below: 2,400
+updates of 32 rows, with a dropout of 0.3. Another run, 600 updates of 128 rows, read as
+much of the text and ended at 5.37, where counting wins. Many small updates seem to
+teach more than few large ones; but its dropout was 0.1, which may have a part in it.
 
 The training text is cut into 128 rows, which are read side by side, a window of 32
 characters at a time. After each window the weights are updated, with the gradient of
-this window alone. The memory goes on to the next one: so the network can use what came
-hundreds of characters before, although no gradient ever went back that far (truncated
-backpropagation through time: Williams and Peng, 1990).
+this window alone. The memory goes on to the next one, and the weights are the same at
+each character: what they learn to keep within a window, they can keep for longer. So
+the network can use what came hundreds of characters before, although no gradient ever
+went back that far (truncated backpropagation through time: Williams and Peng, 1990).
 
 What it writes sounds like its text, and has no sense: it knows which characters follow
 each other, and nothing of what they speak about. Nor does it recite: the longest
@@ -76,8 +81,8 @@ from data import Split, running_text
 from models import text_measures
 
 VECTOR = 64  # numbers for a character
-CLIP = 1.0  # length of the gradient of all weights beyond which it is cut
-PIECE = 2000  # characters that are read in one go when the network is measured
+CLIP = 1.0  # length of the gradient of all weights; a longer one is scaled down to it
+PIECE = 2000  # characters, at most, read in one go when the network is measured
 TEMPERATURES = (0.5, 0.8, 1.0)
 WRITTEN = 300  # characters of a sample
 SAMPLES = 10  # times that the network writes during the training
@@ -113,7 +118,7 @@ def build_network(symbols: int, units: int, dropout: float) -> keras.Model:
     x = keras.layers.Embedding(symbols, VECTOR)(numbers)  # (batch, time, 64)
     recurrent = keras.layers.GRU(units, return_sequences=True, return_state=True)
     x, last = recurrent(x, initial_state=memory)  # (batch, time, 256), (batch, 256)
-    x = keras.layers.Dropout(dropout)(x)
+    x = keras.layers.Dropout(dropout)(x)  # the memory that goes on stays whole
     logits = keras.layers.Dense(symbols, name="logits")(x)
     return keras.Model([numbers, memory], [logits, last], name="writer")
 
@@ -128,8 +133,8 @@ def train_step(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Learns from a window of each row, and returns the loss and the memory at its end.
 
-    The gradient goes back to the beginning of the window and no further; the memory
-    comes from the window before, as a number like any other.
+    The gradient goes back to the beginning of the window and no further: the memory of
+    the window before is given, as x is.
     """
     with tf.GradientTape() as tape:
         logits, memory = network([x, memory], training=True)
@@ -155,8 +160,8 @@ def score(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predicts each character of a text once.
 
-    The text is cut into pieces of 2,000 characters, each of which begins with an empty
-    memory as the rows do in training: their first characters are hard, and count.
+    The text is cut into equal pieces of at most 2,000 characters. Each begins with an
+    empty memory, as a row does in training: its first characters are hard, and count.
 
     Returns:
         -log of the probability of each character, nats, float32 (n,); and the character
