@@ -76,7 +76,7 @@ the truth, the answer and what is wrong (page Images). The IoU of each class is 
 (page Text).
 
 Try:
-    --no-skips          no skip connections, but as many weights
+    --no-skips          no skip connections, but as many weights: 0.37 (1 seed)
     --classes object    only object or background, as for cutting objects out
     --which-weight 1    a third of the weight for "which"
     --data-dir folder   your own photos with masks
