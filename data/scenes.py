@@ -28,6 +28,8 @@ CONTRAST = 41
 # 2**24, which float32 holds exactly.
 LUMINANCE = np.array([299, 587, 114], np.float32)
 CANDIDATES = 10  # places, and colors, that are tried at a time
+CROSSING = 2  # pixels that the digits of a pair cross at most
+FAR = 1000  # pixels, beyond any scene
 # Of the photographs that come with pip. Pages of text and coins look like digits.
 ENTRIES = ("scikit-image-photographs", "photographs")
 UNUSED = ("coins.png", "text.png")
@@ -62,7 +64,7 @@ class Patches(NamedTuple):
 
 
 def load_scenes(
-    size: int = SIZE, objects: tuple[int, int] = (1, MOST)
+    size: int = SIZE, objects: tuple[int, int] = (1, MOST), pairs: float = 0.0
 ) -> tuple[Dataset, "Scenes"]:
     """Loads scenes that are the same in every run, and what draws more to train on.
 
@@ -74,6 +76,7 @@ def load_scenes(
     Args:
         size: height and width of a scene, 64 to 300 pixels.
         objects: the fewest and the most digits in a scene, from 1 to 6.
+        pairs: the fraction of scenes in which digits come in pairs that touch.
 
     Returns:
         A `Dataset` of 2,000, 500 and 2,000 scenes as `Scenes.draw` returns them; and
@@ -82,12 +85,17 @@ def load_scenes(
     Raises:
         ValueError: there are no such scenes, or MNIST's file is damaged.
     """
-    check(size, objects)
+    check(size, objects, pairs)
     dataset, photographs = digits.load_digits(), load_photographs()
     splits = {}
     for number, (name, count) in enumerate(COUNTS.items()):
         drawing = Scenes(
-            getattr(dataset, name), photographs[name], PATCHES[name], size, objects
+            getattr(dataset, name),
+            photographs[name],
+            PATCHES[name],
+            size,
+            objects,
+            pairs,
         )
         splits[name] = drawing.draw(count, np.random.default_rng((0, number)))
         if name == "train":
@@ -97,7 +105,7 @@ def load_scenes(
     return Dataset(**splits, source=source, class_names=CLASS_NAMES), training
 
 
-def check(size: int, objects: tuple[int, int]) -> None:
+def check(size: int, objects: tuple[int, int], pairs: float) -> None:
     """Checks what is asked for.
 
     Raises:
@@ -112,6 +120,25 @@ def check(size: int, objects: tuple[int, int]) -> None:
             f"scenes of {objects[0]} to {objects[1]} objects, expected at least 1, at "
             f"most {MOST}, the smaller number first"
         )
+    if not 0 <= pairs <= 1:
+        raise ValueError(f"pairs in {pairs} of the scenes, expected a part from 0 to 1")
+
+
+def find_touching(masks: np.ndarray) -> np.ndarray:
+    """Returns in which scenes objects touch: a pixel of one is beside a pixel of
+    another, or diagonal to it. Bool `(n,)`.
+
+    Args:
+        masks: the object that is seen at a pixel, `(n, height, width)`, 0 for none.
+    """
+    height, width = masks.shape[1:]
+    touching = np.zeros(len(masks), bool)
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        start, end = max(0, -right), width - max(0, right)
+        one = masks[:, : height - down, start:end]
+        other = masks[:, down:, start + right : end + right]
+        touching |= ((one != other) & (one > 0) & (other > 0)).any(axis=(1, 2))
+    return touching
 
 
 def load_photographs() -> dict[str, dict[str, np.ndarray]]:
@@ -152,6 +179,7 @@ class Scenes:
         patches: int,
         size: int = SIZE,
         objects: tuple[int, int] = (1, MOST),
+        pairs: float = 0.0,
     ):
         """Turns and scales digits, and scales photographs.
 
@@ -161,12 +189,17 @@ class Scenes:
             patches: how many digits are turned and scaled, about.
             size: height and width of a scene, pixels.
             objects: the fewest and the most digits in a scene.
+            pairs: the fraction of scenes in which digits come in pairs that touch.
         """
-        check(size, objects)
-        self.size, self.objects = size, objects
+        check(size, objects, pairs)
+        self.size, self.objects, self.pairs = size, objects, pairs
         self.photographs = [shrink(one, size) for one in photographs.values()]
         self.patches = make_patches(split, patches, np.random.default_rng(0))
         self.offsets = np.int32(self.patches.rows) * size + self.patches.columns
+        self.firsts, self.lasts = find_outlines(self.patches)
+        # Patches in the order of their labels, and where each label begins.
+        self.by_label = np.argsort(self.patches.labels, kind="stable")
+        self.label_ends = np.cumsum(np.bincount(self.patches.labels, minlength=10))
 
     def draw(self, count: int, random: np.random.Generator) -> Split:
         """Draws scenes.
@@ -176,6 +209,13 @@ class Scenes:
         luminance of its pixels differ by at least 40, on average, from that of the
         photograph under it. Two boxes have an IoU of at most 0.3. Later digits cover
         earlier ones; of each, at least half of the pixels stay visible.
+
+        In the fraction `pairs` of the scenes, the second digit stands beside the first,
+        to its left or right, the fourth beside the third, and the sixth beside the
+        fifth. It is of the same class. Its middle is between the top and the bottom of
+        the other, and it is moved towards that until their pixels touch, then by
+        another 0 to 2 pixels, so that it covers some. Other digits may touch by
+        accident, in these scenes and in the others.
 
         Args:
             count: of scenes.
@@ -195,7 +235,10 @@ class Scenes:
         """
         images = self.draw_backgrounds(count, random)
         numbers = random.integers(*self.objects, count, endpoint=True)
-        chosen, tops, lefts = self.arrange(numbers, random)
+        paired = np.zeros(count, bool)
+        if self.pairs:
+            paired = random.random(count) < self.pairs
+        chosen, tops, lefts = self.arrange(numbers, paired, random)
         layers, scenes = np.nonzero(np.arange(self.objects[1])[:, None] < numbers)
         chosen, tops, lefts = (
             values[scenes, layers] for values in (chosen, tops, lefts)
@@ -248,7 +291,7 @@ class Scenes:
         return images
 
     def arrange(
-        self, numbers: np.ndarray, random: np.random.Generator
+        self, numbers: np.ndarray, paired: np.ndarray, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Chooses the digits of scenes and their places.
 
@@ -257,6 +300,7 @@ class Scenes:
 
         Args:
             numbers: of digits in each scene, int64 `(n,)`.
+            paired: in which scenes digits come in pairs, bool `(n,)`.
             random: what is chosen depends on.
 
         Returns:
@@ -266,23 +310,29 @@ class Scenes:
         arranged = np.zeros((3, len(numbers), self.objects[1]), np.int64)
         rest = np.arange(len(numbers))
         while len(rest):
-            chosen, tops, lefts, right = self.place(numbers[rest], random)
+            chosen, tops, lefts, right = self.place(numbers[rest], paired[rest], random)
             arranged[:, rest] = chosen, tops, lefts
             right &= self.are_visible(numbers[rest], chosen, tops, lefts)
             rest = rest[~right]
         return tuple(arranged)
 
     def place(
-        self, numbers: np.ndarray, random: np.random.Generator
+        self, numbers: np.ndarray, paired: np.ndarray, random: np.random.Generator
     ) -> tuple[np.ndarray, ...]:
         """Chooses digits and places, one after the other: the first of some places
-        where its box has an IoU of at most 0.3 with each box before.
+        where its box has an IoU of at most 0.3 with each box before. The second digit
+        of a pair has places beside the first.
 
         Returns:
             As `arrange`, and in which scenes all digits found a place, bool `(n,)`.
         """
         shape = (len(numbers), self.objects[1])
         chosen = random.integers(len(self.patches.labels), size=shape)
+        (scenes,) = np.nonzero(paired)
+        if len(scenes):
+            chosen[scenes, 1::2] = self.choose_alike(
+                chosen[scenes, : shape[1] // 2 * 2 : 2], random
+            )
         heights, widths = self.patches.heights[chosen], self.patches.widths[chosen]
         free = np.stack([self.size - heights, self.size - widths])[..., None] + 1
         tried = random.integers(2**31, size=(2, *shape, CANDIDATES)) % free
@@ -292,6 +342,11 @@ class Scenes:
         sides = np.stack([heights, widths])
         areas = heights * widths
         for k in range(shape[1]):
+            if k % 2 and len(scenes):
+                moves = self.put_beside(
+                    chosen[scenes, k - 1], chosen[scenes, k], random
+                )
+                tried[:, scenes, k] = corners[:, scenes, k - 1, None] + moves
             starts = tried[:, :, k, :, None]  # (2, n, candidates, 1)
             before = corners[:, :, None, :k], ends[:, :, None, :k]
             overlap = np.minimum(starts + sides[:, :, k, None, None], before[1])
@@ -299,11 +354,61 @@ class Scenes:
             shared = np.maximum(overlap, 0).prod(axis=0)  # (n, candidates, k)
             union = areas[:, None, k, None] + areas[:, None, :k] - shared
             fits = (10 * shared <= 3 * union).all(axis=2)
+            inside = (tried[:, :, k] >= 0) & (tried[:, :, k] < free[:, :, k])
+            fits &= inside.all(axis=0)
             first = fits.argmax(axis=1)
             corners[:, :, k] = tried[:, np.arange(len(numbers)), k, first]
+            # Of scenes that are arranged again, too.
+            corners[:, :, k] = np.clip(corners[:, :, k], 0, free[:, :, k, 0] - 1)
             ends[:, :, k] = corners[:, :, k] + sides[:, :, k]
             right &= fits.any(axis=1) | (k >= numbers)
         return chosen, *corners, right
+
+    def choose_alike(
+        self, patches: np.ndarray, random: np.random.Generator
+    ) -> np.ndarray:
+        """Chooses for each digit another one of its class, and of any size: int64, in
+        the shape of `patches`, which are indices.
+        """
+        labels = self.patches.labels[patches]
+        ends = self.label_ends[labels]
+        starts = np.append(0, self.label_ends)[labels]
+        drawn = random.integers(2**31, size=patches.shape)
+        return self.by_label[starts + drawn % (ends - starts)]
+
+    def put_beside(
+        self, first: np.ndarray, second: np.ndarray, random: np.random.Generator
+    ) -> np.ndarray:
+        """Finds places where the second digit of a pair touches the first, as `draw`
+        says.
+
+        Args:
+            first: indices into the patches, int64 `(n,)`.
+            second: likewise.
+            random: what is chosen depends on.
+
+        Returns:
+            From the top left corner of the first box to that of the second, downwards
+            and to the right, int64 `(2, n, candidates)`, pixels.
+        """
+        shape = (len(first), CANDIDATES)
+        heights = self.patches.heights
+        down = random.integers(2**31, size=shape) % heights[first, None]
+        down -= heights[second, None] // 2
+        # Of each row of the first digit, the row of the second that is beside it.
+        rows = np.arange(self.firsts.shape[1])
+        beside = rows - down[..., None]
+        known = (beside >= 0) & (beside < len(rows))
+        beside = np.clip(beside, 0, len(rows) - 1)
+        firsts = np.where(known, self.firsts[second[:, None, None], beside], FAR)
+        lasts = np.where(known, self.lasts[second[:, None, None], beside], -FAR)
+        to_right = (self.lasts[first, None] - firsts).max(axis=2) + 1
+        to_left = (self.firsts[first, None] - lasts).min(axis=2) - 1
+        crossing = random.integers(CROSSING, size=shape, endpoint=True)
+        right = np.where(
+            random.integers(2, size=shape), to_right - crossing, to_left + crossing
+        )
+        return np.stack([down, right])
 
     def are_visible(
         self,
@@ -358,6 +463,20 @@ class Scenes:
             self.patches.inks[listed],
             owners,
         )
+
+
+def find_outlines(patches: Patches) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the first and the last column of each digit's pixels in each row of its
+    box, int64 `(n, rows)`; far to the right, and to the left, where a row has none.
+    """
+    shape = (len(patches.labels), SIDES.stop)
+    firsts, lasts = np.full(shape, FAR), np.full(shape, -FAR)
+    inside = patches.inks >= INSIDE
+    owners = np.repeat(np.arange(len(patches.labels)), patches.lengths)[inside]
+    rows, columns = patches.rows[inside], np.int64(patches.columns[inside])
+    np.minimum.at(firsts, (owners, rows), columns)
+    np.maximum.at(lasts, (owners, rows), columns)
+    return firsts, lasts
 
 
 def choose_colors(

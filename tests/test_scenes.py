@@ -185,6 +185,64 @@ def test_later_objects_cover_earlier_ones():
     assert covered > 5
 
 
+def touch(mask, one, other):
+    """Whether two objects touch, by SciPy."""
+    grown = ndimage.binary_dilation(mask == one, np.ones((3, 3)))
+    return bool((grown & (mask == other)).any())
+
+
+def test_the_digits_of_pairs_are_alike_and_touch(sample, photographs):
+    drawing = scenes.Scenes(
+        sample.train, photographs["train"], 2000, objects=(1, 6), pairs=1
+    )
+    _, y = drawing.draw(200, np.random.default_rng(0))
+    covered, pairs, sides = 0, 0, []
+    for mask, labels, boxes in zip(y["masks"], y["labels"], y["boxes"], strict=True):
+        digits_there = np.count_nonzero(labels >= 0)
+        for second in range(1, digits_there, 2):
+            assert labels[second] == labels[second - 1]
+            left, right = boxes[second - 1], boxes[second]
+            assert left[1] <= (right[1] + right[3]) / 2 <= left[3]
+            sides.append(right[0] > left[0])
+            # What is drawn later can cover the place where they touch.
+            pairs += 1
+            later = digits_there > second + 1
+            together = touch(mask, second, second + 1)
+            assert together or later
+            covered += not together
+    assert pairs > 200
+    assert covered < 0.05 * pairs
+    assert 0.4 < np.mean(sides) < 0.6
+    there = y["labels"] >= 0
+    assert (np.abs(np.bincount(there.sum(axis=1))[1:] - 200 / 6) < 22).all()
+
+
+def test_a_part_of_the_scenes_has_pairs(sample, photographs):
+    drawing = scenes.Scenes(
+        sample.train, photographs["train"], 2000, objects=(2, 2), pairs=0.5
+    )
+    _, y = drawing.draw(300, np.random.default_rng(0))
+    alike = y["labels"][:, 0] == y["labels"][:, 1]
+    touching = scenes.find_touching(y["masks"])
+    assert touching.tolist() == [touch(mask, 1, 2) for mask in y["masks"]]
+    # Four standard deviations; some others are alike and touch by accident.
+    assert abs((alike & touching).mean() - 0.5) < 0.12
+    assert touching[alike].mean() > 0.8
+    assert touching[~alike].mean() < 0.3
+
+
+def test_objects_touch_beside_and_diagonally():
+    masks = np.zeros((6, 4, 5), np.uint8)
+    masks[0, 1, 1], masks[0, 1, 2] = 1, 2
+    masks[1, 3, 4], masks[1, 2, 4] = 1, 2
+    masks[2, 0, 0], masks[2, 1, 1] = 2, 1
+    masks[3, 2, 1], masks[3, 3, 0] = 1, 3
+    masks[4, 0, 0], masks[4, 0, 2], masks[4, 2, 1] = 1, 2, 3
+    masks[5] = 4
+    expected = [True, True, True, True, False, False]
+    assert scenes.find_touching(masks).tolist() == expected
+
+
 def test_the_same_seed_draws_the_same_scenes_on_every_machine(sample, photographs):
     drawing = scenes.Scenes(sample.train, photographs["train"], 600)
     digest = hashlib.sha256()
@@ -260,6 +318,7 @@ def test_other_sizes(sample, photographs, size):
         ({"objects": (0, 2)}, "scenes of 0 to 2 objects, expected at least 1"),
         ({"objects": (3, 2)}, "scenes of 3 to 2 objects"),
         ({"objects": (1, 7)}, "at most 6"),
+        ({"pairs": 2}, "pairs in 2 of the scenes, expected a part from 0 to 1"),
     ],
 )
 def test_what_is_no_scene(wrong, said):
