@@ -1,8 +1,8 @@
-"""The old name of two lessons; `lessons/__main__.py` says which."""
+"""The old name of two lessons; `lessons/course.py` says which."""
 
 from pathlib import Path
 
-from lessons import __main__ as commands
+from lessons import course
 
 if __name__ == "__main__":
-    commands.refuse_old_name(Path(__file__).stem)
+    course.refuse_old_name(Path(__file__).stem)

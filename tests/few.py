@@ -9,7 +9,7 @@ import re
 from types import ModuleType
 from unittest import mock
 
-from lessons.__main__ import ROOT, find_lessons
+from lessons.course import ROOT, find_lessons
 from training import recorder
 
 from data import Split, digits

@@ -31,7 +31,7 @@ from lessons import (
     course_7_writing,
     course_9_style_transfer,
 )
-from lessons.__main__ import ROOT
+from lessons.course import ROOT
 from training import command_line
 
 import numpy as np

@@ -8,7 +8,7 @@ import sys
 import threading
 
 from lessons import course_3_convolution
-from lessons.__main__ import ROOT
+from lessons.course import ROOT
 from training import run_folder, runs
 
 import pytest

@@ -10,7 +10,7 @@ import sys
 import tomllib
 from urllib.parse import unquote
 
-from lessons.__main__ import ROOT, find_lessons
+from lessons.course import ROOT, find_lessons
 from training import command_line
 
 import pytest

@@ -19,7 +19,8 @@ import warnings
 import zipfile
 from pathlib import Path
 
-from lessons.__main__ import ROOT, find_lessons, run_command
+from lessons.__main__ import run_command
+from lessons.course import ROOT, find_lessons
 from training import command_line, resume, run_folder, runs
 from training.cluster import local_workers
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from lessons.__main__ import ROOT
+from lessons.course import ROOT
 
 import pytest
 

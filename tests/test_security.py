@@ -13,7 +13,8 @@ import zipfile
 from pathlib import Path
 
 from lessons import course_4_pretrained_features
-from lessons.__main__ import ROOT, run_command
+from lessons.__main__ import run_command
+from lessons.course import ROOT
 from training import resume, run_folder, runs
 
 import keras

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lessons import __main__ as commands
-from lessons import course_1_gradient_descent, course_3_cnn
+from lessons import course, course_1_gradient_descent, course_3_cnn
 from training import device, options, quiet, run_folder, runs
 
 import keras
@@ -295,10 +295,10 @@ def own_files(clone, monkeypatch):
     (clone / "lessons/course_2_own.py").write_bytes(
         f"# coding: gbk\n# 我的\n{lesson}".encode("gbk", "replace")
     )
-    monkeypatch.setattr(commands, "ROOT", clone)
-    commands.find_lessons.cache_clear()
+    monkeypatch.setattr(course, "ROOT", clone)
+    course.find_lessons.cache_clear()
     yield [*files, "course_3_folder.py", "course_3_nowhere.py"]
-    commands.find_lessons.cache_clear()
+    course.find_lessons.cache_clear()
 
 
 def test_files_of_the_learners_own_are_left_out(own_files, monkeypatch, capsys):
@@ -311,7 +311,7 @@ def test_files_of_the_learners_own_are_left_out(own_files, monkeypatch, capsys):
     for name in own_files:
         assert sum(line.startswith("left out: ") and name in line for line in lines)
     assert len(lines) == len(own_files)
-    assert "course_2_own" in [lesson.path.stem for lesson in commands.find_lessons()]
+    assert "course_2_own" in [lesson.path.stem for lesson in course.find_lessons()]
 
 
 def test_other_commands_go_on_beside_them(own_files, monkeypatch, capsys, tmp_path):

@@ -5,7 +5,7 @@ writes, and the pictures in the galleries.
 import json
 import sys
 
-from lessons.__main__ import COURSE, ROOT, TITLES, find_lessons
+from lessons.course import COURSE, ROOT, TITLES, find_lessons
 
 import pytest
 from PIL import Image

@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-from lessons.__main__ import find_lessons
+from lessons.course import find_lessons
 from training import run_folder
 
 from PIL import Image

@@ -25,7 +25,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lessons.__main__ import ROOT, find_lessons
+from lessons.course import ROOT, find_lessons
 from training import resume, run_folder
 
 import keras

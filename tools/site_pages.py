@@ -12,7 +12,7 @@ import re
 import textwrap
 from pathlib import Path, PurePosixPath
 
-from lessons.__main__ import ROOT, Lesson, find_lessons
+from lessons.course import ROOT, Lesson, find_lessons
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files

@@ -13,7 +13,7 @@ import os.path
 import re
 from pathlib import Path
 
-from lessons.__main__ import ROOT, TITLES, Lesson, find_lessons
+from lessons.course import ROOT, TITLES, Lesson, find_lessons
 
 PICTURES = ROOT / "docs/pictures"
 CHINESE = {"README.zh-CN.md", "docs/zh/gallery.md"}

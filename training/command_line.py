@@ -14,6 +14,8 @@ OUT_OF_MEMORY = (
     "the memory is too small for this: try less of what was asked for, such as units, "
     "images or pixels"
 )
+# The modules that speak to the user in the `ValueError`s that they raise.
+OURS = re.compile(r"(data|models|training|lessons\.(commands|course|exercises))\.")
 FULL_DISK = (
     "no space is left on the disk: make some, or name a folder elsewhere with --logdir"
 )
@@ -119,16 +121,16 @@ def is_message(error: Exception) -> bool:
     """True if the error speaks to the user, false if it is a mistake in the code.
 
     It speaks to the user if it comes from the system (a full disk, a missing right, no
-    memory left), or if `data`, `models`, `training`, `lessons.exercises`, a
-    `__main__.py` or a `Config` raised it themselves. A `ValueError` from deeper down,
-    such as Keras's about shapes that do not fit, is a matter of code: there the
-    traceback shows the line to look at.
+    memory left), or if `data`, `models`, `training`, a command or exercise of
+    `lessons`, a `__main__.py` or a `Config` raised it themselves. A `ValueError` from
+    deeper down, such as Keras's about shapes that do not fit, is a matter of code:
+    there the traceback shows the line to look at.
     """
     if isinstance(error, OSError) or is_exhausted(error):
         return True
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     module = frame.f_globals["__name__"]
-    ours = re.match(r"(data|models|training|lessons\.exercises)\.", module)
+    ours = OURS.match(f"{module}.")
     ours = ours or Path(frame.f_code.co_filename).name == "__main__.py"
     return isinstance(error, ValueError) and bool(
         ours or frame.f_code.co_name == "__post_init__"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from lessons.__main__ import find_lessons
+from lessons.course import find_lessons
 
 import keras
 import numpy as np

@@ -9,7 +9,7 @@ import sys
 import warnings
 import zipfile
 
-from lessons.__main__ import ROOT, read_lesson
+from lessons.course import ROOT, read_lesson
 from training import quiet  # noqa: F401 (before TensorFlow)
 
 import keras

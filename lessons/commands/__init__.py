@@ -1,0 +1,1 @@
+"""What `python -m lessons` can do, a file for each command."""
