@@ -104,7 +104,7 @@ def tabulate(
     for way in ways:
         if way.name not in figures[0]:
             lines.append(
-                f"| {way.name} | not measured: it needs requirements-bench.txt | | | | "
+                f"| {way.name} | not measured: it needs the extra bench | | | | "
                 f"{way.at_least or ''} |"
             )
             continue

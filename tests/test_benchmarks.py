@@ -107,7 +107,7 @@ def test_table_has_the_median_of_ratios_round_by_round():
         "1.5 to 10",
         "1.5",
     ]
-    assert "requirements-bench.txt" in read_table(table, "missing")[1]
+    assert "extra bench" in read_table(table, "missing")[1]
 
 
 def test_results_keep_the_other_benchmarks_and_machines(tmp_path, monkeypatch):
@@ -266,7 +266,7 @@ def test_both_ways_have_the_same_loss():
 
 def test_pytorch_has_the_lessons_loss():
     """The first step of Adam moves each pixel against the sign of its gradient."""
-    pytest.importorskip("torch", reason="needs PyTorch: requirements-bench.txt")
+    pytest.importorskip("torch", reason="needs PyTorch, the extra bench")
     layers = style_transfer.STYLE_LAYERS + style_transfer.CONTENT_LAYERS
     kernels = vgg.read_kernels(weights.find_convolutions("hed").path, layers)
     ours, theirs = (

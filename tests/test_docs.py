@@ -112,7 +112,7 @@ def test_citation_is_of_this_version():
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The site that `make docs` builds; it refuses Markdown's links to nowhere."""
-    pytest.importorskip("material", reason="needs requirements-docs.txt")
+    pytest.importorskip("material", reason="needs the extra docs")
     folder = tmp_path_factory.mktemp("site")
     process = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", folder],

@@ -321,9 +321,7 @@ def test_profile(server, metrics):
     assert len(traces) == 1
     assert traces[0].stat().st_size > 10_000
     if importlib.util.find_spec("tensorboard_plugin_profile") is None:
-        pytest.skip(
-            "the page Profile needs requirements-profile.txt (the trace is there)"
-        )
+        pytest.skip("the page Profile needs the extra profile (the trace is there)")
     answer = server.get(
         "/data/plugin/profile/runs"
     )  # packed, whether it was asked for or not
@@ -335,7 +333,7 @@ def browser(tmp_path):
     if not shutil.which("chromium") or not shutil.which("chromedriver"):
         pytest.skip("needs Debian's packages chromium and chromium-driver")
     webdriver = pytest.importorskip(
-        "selenium.webdriver", reason="needs requirements-browser.txt"
+        "selenium.webdriver", reason="needs the extra browser"
     )
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")

@@ -94,7 +94,7 @@ class Options:
     seed: int = 0  # of every random number in the run
     logdir: Path = Path("runs")  # folder for the runs, the one to show in TensorBoard
     name: str | None = None  # of the run's folder, LOGDIR/LESSON/NAME; else the time
-    profile: bool = False  # trace a few updates (install requirements-profile.txt)
+    profile: bool = False  # trace a few updates (docs/runs.md names the plugin)
     resume: bool = False  # go on with the run of that --name, else with the last one
     plain_keras: bool = False  # leave out what makes Keras faster: see the run's header
     debug: bool = False  # run line by line: slow, but print and breakpoint() work
