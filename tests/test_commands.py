@@ -1,15 +1,17 @@
-"""python -m lessons: compare, sweep, predict, tensorboard."""
+"""python -m lessons: list, compare, sweep, predict, tensorboard."""
 
 import importlib.util
 import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 from lessons import __main__ as commands
 from lessons import (
+    course,
     course_2_mlp,
     course_3_cnn,
     course_4_pretrained_features,
@@ -17,7 +19,8 @@ from lessons import (
     course_6_detection,
     course_6_localization,
 )
-from training import command_line, predictions, run_folder, sweep
+from lessons.commands.sweeping import grid as combinations
+from training import command_line, predictions, run_folder
 
 import keras
 import numpy as np
@@ -45,6 +48,26 @@ def call(monkeypatch, capsys, *words, code=None):
     if code:
         assert len(output.err.splitlines()) == 1, output.err
     return output
+
+
+@pytest.mark.parametrize("words", [[], ["list"], ["--help"], ["sweep", "--help"]])
+def test_what_is_there_is_told_at_once(words, capfd):
+    """Without TensorFlow, which takes seconds."""
+    code = (
+        "import runpy, sys; sys.argv = ['lessons', *sys.argv[1:]]\n"
+        "try: runpy.run_module('lessons', run_name='__main__')\n"
+        "finally: print({'tensorflow', 'keras', 'matplotlib'} & {*sys.modules})"
+    )
+    subprocess.run([sys.executable, "-c", code, *words], cwd=course.ROOT, check=True)
+    *lines, loaded = capfd.readouterr().out.splitlines()
+    assert loaded == "set()"
+    told = "\n".join(lines)
+    if words[-1:] == ["--help"]:
+        assert "usage: python -m lessons" in told
+        assert ("NAME=VALUE" in told) == ("sweep" in words)
+    else:
+        for lesson in course.find_lessons():
+            assert f"\n   {lesson.command}\n   {lesson.result}\n" in told
 
 
 @pytest.fixture(scope="module")
@@ -294,10 +317,10 @@ def test_run_that_was_killed_is_run_again(monkeypatch, capsys, tmp_path):
 
 
 def test_sweep_values():
-    grid = sweep.parse_grid(
+    grid = combinations.parse_grid(
         course_2_mlp.Config, ["units=32,64x128", "dropout=0", "debug=false"]
     )
-    configs = sweep.make_configs(course_2_mlp.Config, grid, commands.Path("runs"))
+    configs = combinations.make_configs(course_2_mlp.Config, grid, Path("runs"))
     assert [config.units for config in configs] == [(32,), (64, 128)]
     assert not configs[0].debug
 
@@ -313,8 +336,8 @@ def test_sweep_values():
     ],
 )
 def test_sweep_takes_several_values_of_one_run_as_people_write_them(word):
-    grid = sweep.parse_grid(course_3_cnn.Config, [word])
-    configs = sweep.make_configs(course_3_cnn.Config, grid, Path("runs"))
+    grid = combinations.parse_grid(course_3_cnn.Config, [word])
+    configs = combinations.make_configs(course_3_cnn.Config, grid, Path("runs"))
     assert {config.name: config.filters for config in configs} == {
         "filters=4x8": (4, 8),
         "filters=16x32": (16, 32),
@@ -333,8 +356,8 @@ def test_sweep_runs_values_that_mean_the_same_once():
         ],
         ["learning_rate=1e-03", "seed=+1", "filters=(8,16,)", "debug=false"],
     ):
-        grid = sweep.parse_grid(course_3_cnn.Config, words)
-        (config,) = sweep.make_configs(course_3_cnn.Config, grid, Path("runs"))
+        grid = combinations.parse_grid(course_3_cnn.Config, words)
+        (config,) = combinations.make_configs(course_3_cnn.Config, grid, Path("runs"))
         names.append(config.name)
     assert names[0] == names[1]
 
@@ -343,8 +366,10 @@ def test_sweep_of_paths_and_of_many_values_has_names_that_differ(tmp_path):
     """They have slashes, are long, or end in a dot."""
     folders = [f"{'照片/' * 30}{number}/a." for number in range(3)]
     words = [f"data_dir={','.join(folders)}", "epochs=1,2", "weights=~/a b.pth"]
-    grid = sweep.parse_grid(course_5_transfer_learning.Config, words)
-    configs = sweep.make_configs(course_5_transfer_learning.Config, grid, tmp_path)
+    grid = combinations.parse_grid(course_5_transfer_learning.Config, words)
+    configs = combinations.make_configs(
+        course_5_transfer_learning.Config, grid, tmp_path
+    )
     assert len({config.name for config in configs}) == 6
     for config in configs:
         (tmp_path / config.name).mkdir()
@@ -388,7 +413,13 @@ def test_sweep_of_paths_goes_on(monkeypatch, capsys, tmp_path):
         (["sweep", "course_3_cnn"], "NAME=VALUE"),
         (["compare", "course_x"], "unknown lesson 'course_x'"),
         (["compare"], "holds no runs"),
-        (["nonsense"], "nonsense"),
+        (["nonsense"], "nonsense Available subcommands: list, compare, sweep, predict"),
+        (["compare", "--logdri", "x"], "--logdri, x Perhaps you meant: --logdir PATH"),
+        (["compare", "course_3_cnn", "course_2_mlp"], "course_2_mlp"),
+        (["sweep"], "Missing from python -m lessons sweep: LESSON"),
+        (["predict"], "Missing from python -m lessons predict: RUN"),
+        (["predict", "course_3_cnn"], "expected something to ask about"),
+        (["tensorboard", "--port", "first"], "'first' is not a whole number"),
         (
             ["predict", "course_3_cnn", "a.png"],
             "neither the folder of a run nor a lesson",
@@ -541,7 +572,7 @@ def test_the_home_folder_may_be_named_as_in_a_shell(monkeypatch, tmp_path):
     assert config.data_dir == tmp_path / "photos"
     pictures = course_4_pretrained_features.Config(pictures=["~/a.jpg", "~$b.jpg"])
     assert pictures.pictures == (tmp_path / "a.jpg", Path("~$b.jpg"))
-    arguments = commands.make_parser().parse_args(["compare", "--logdir", "~/x"])
+    arguments = commands.read_command(["compare", "--logdir", "~/x"])
     assert arguments.logdir == tmp_path / "x"
     Image.fromarray(photograph(1, 0, 1)).save(tmp_path / "a.png")
     assert photos.choose_photo("~/a.png").pixels.shape == (800, 600, 3)

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import UnionType
 
 from training import streams
 
@@ -69,21 +70,35 @@ def guard(program: str, function: Callable[[], None]) -> None:
 
 
 def parse(
-    config_class: type, arguments: list[str], program: str, description: str | None
+    config_class: type | UnionType,
+    arguments: list[str],
+    program: str,
+    description: str | None,
 ):
     """Returns a `config_class` made from `arguments`.
+
+    Args:
+        config_class: a dataclass; or several with `|`, of which the first word names
+            one.
+        arguments: the words behind the program's name.
+        program: its name, for the help.
+        description: of it, for the help.
 
     Raises:
         ValueError: an unknown flag, a value of the wrong kind or out of its range.
         SystemExit: `--help` was asked for and printed.
     """
-    import tyro  # takes a second, which commands without a `Config` need not wait
+    import tyro  # takes a while, for which the list of the lessons need not wait
 
     box = io.StringIO()
     try:
         with contextlib.redirect_stderr(box):
             return tyro.cli(
-                config_class, args=arguments, prog=program, description=description
+                config_class,
+                args=arguments,
+                prog=program,
+                description=description,
+                config=(tyro.conf.PositionalMetavarFromFieldName,),
             )
     except SystemExit as stop:
         if not stop.code:
@@ -96,7 +111,12 @@ def unbox(box: str) -> str:
     one line.
     """
     _title, *lines = (line.strip("│| ") for line in box.splitlines())
-    text = " ".join(line for line in lines if line.strip("╰╯─-+"))
+    # Neither the frame, nor in which other commands there is a flag of that name.
+    text = " ".join(
+        line
+        for line in lines
+        if line.strip("╰╯─-+") and not re.fullmatch("in .+ --help", line)
+    )
     text = re.sub(r"^Error parsing \w+:", "", text).replace("Error parsing ", "")
     text = re.sub(
         r"invalid literal for int\(\) with base 10: (\S+)",

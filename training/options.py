@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args, get_type_hints
 
-import typeguard
-
 DEVICE = re.compile(
     r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE
 )  # no name for a folder on Windows
@@ -179,6 +177,8 @@ def check_kind(name: str, value, hint) -> None:
     Raises:
         ValueError: it is of another kind than its type says.
     """
+    import typeguard  # takes a while, for which `python -m lessons` need not wait
+
     every = typeguard.CollectionCheckStrategy.ALL_ITEMS
     try:
         typeguard.check_type(value, hint, collection_check_strategy=every)

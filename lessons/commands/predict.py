@@ -1,22 +1,40 @@
 """Asks a trained network about the user's own pictures, texts or files."""
 
+from dataclasses import dataclass
+
 from lessons import course
+from lessons.commands import runs_option
+
+from tyro.conf import Positional
 
 
-def show_predictions(arguments) -> None:
-    """Asks a saved network about inputs, as its lesson's page says, and prints what it
-    answers.
-    """
-    from training import predictions, run_folder
+@dataclass(frozen=True)
+class Predict(runs_option.RunsOption):
+    """Ask a trained network about your own pictures, texts or files."""
 
-    record = run_folder.find_trained(arguments.run, arguments.logdir)
-    ask = getattr(course.import_lesson(record.lesson), "predict", predict_pictures)
-    answers = ask(record, arguments.inputs)
-    print(f"with {record.folder}")
-    for line in answers.lines:
-        print(line)
-    if answers.picture is not None:
-        print(f"Figure: {predictions.save_picture(record.folder, answers.picture)}")
+    run: Positional[str]  # folder of a run, or a lesson's name for its newest run
+    inputs: Positional[tuple[str, ...]]  # such as pictures, as the lesson takes them
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.inputs:
+            raise ValueError("expected something to ask about, such as a picture")
+
+    def act(self) -> None:
+        """Asks a saved network about inputs, as its lesson's page says, and prints what
+        it answers.
+        """
+        from training import predictions, run_folder
+
+        record = run_folder.find_trained(self.run, self.logdir)
+        ask = getattr(course.import_lesson(record.lesson), "predict", predict_pictures)
+        answers = ask(record, list(self.inputs))
+        print(f"with {record.folder}")
+        for line in answers.lines:
+            print(line)
+        if answers.picture is not None:
+            picture = predictions.save_picture(record.folder, answers.picture)
+            print(f"Figure: {picture}")
 
 
 def predict_pictures(record, inputs: list[str]):

@@ -1,10 +1,41 @@
 """Shows runs side by side: only what differs between them, best first."""
 
 import difflib
+from dataclasses import dataclass
+from pathlib import Path
 
+from lessons import course
+from lessons.commands import runs_option
 from training import run_folder
 
+from tyro.conf import Positional
+
 MOST_LINES = 40  # of a difference between two pages
+
+
+@dataclass(frozen=True)
+class Compare(runs_option.RunsOption):
+    """Show runs side by side: what differs, final metrics, time; best first."""
+
+    lesson: Positional[str | None] = None  # whose runs, else those of every lesson
+
+    def act(self) -> None:
+        """Prints a table of the runs of each lesson.
+
+        Raises:
+            ValueError: there is no such lesson, or there are no runs.
+        """
+        name, logdir = self.lesson, self.logdir
+        if name and len(Path(name).parts) > 1 and Path(name).is_dir():
+            name, logdir = Path(name).name, Path(name).parent  # as runs/course_3_cnn
+        if name and name not in course.RENAMED:  # runs under an old name are shown too
+            name = course.name_lesson(name)
+        records = run_folder.read_all(logdir, name)
+        for lesson in dict.fromkeys(record.config["lesson"] for record in records):
+            print(f"\n{lesson}")
+            same = [record for record in records if record.lesson == lesson]
+            print_table(same)
+            print_pages(same)
 
 
 def rank(record: run_folder.Record) -> tuple:

@@ -1,6 +1,4 @@
-"""What `python -m lessons exercise` does: the learner's copies, hints, checks and
-solutions.
-"""
+"""Exercises: the learner's copies, hints, checks and solutions."""
 
 import ast
 import contextlib
@@ -13,16 +11,112 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from lessons.exercises.answers import ANSWERS
 
-ORIGINALS = Path(__file__).parent
+from tyro.conf import OmitSubcommandPrefixes, Positional
+
+ORIGINALS = Path(__file__).parents[1] / "exercises"
 COPIES = Path("exercises")  # of the scripts, for the learner to change
 PROGRESS = (
     COPIES / "progress.json"
 )  # by number: hints that were given, flags of what was solved
+
+
+@dataclass(frozen=True)
+class List:
+    """List the exercises, and which are solved."""
+
+    def act(self) -> None:
+        """Prints the table."""
+        list_exercises()
+
+
+@dataclass(frozen=True)
+class Action:
+    """What is done with one exercise."""
+
+    number: Positional[int]  # of the exercise
+
+
+@dataclass(frozen=True)
+class Run(Action):
+    """Run it, to be looked at in TensorBoard."""
+
+    flags: Positional[tuple[str, ...]] = ()  # of its script, such as --epochs 3
+
+    def act(self) -> None:
+        """Runs the learner's copy."""
+        run(self.number, list(self.flags))
+
+
+@dataclass(frozen=True)
+class Hint(Action):
+    """The next of three hints."""
+
+    def act(self) -> None:
+        """Prints it."""
+        hint(self.number)
+
+
+@dataclass(frozen=True)
+class Check(Action):
+    """Train it with other splits and seeds: is it solved?"""
+
+    flags: Positional[tuple[str, ...]] = ()  # of its script, such as --epochs 3
+
+    def act(self) -> None:
+        """Checks the learner's copy."""
+        check(self.number, list(self.flags))
+
+
+@dataclass(frozen=True)
+class Solution(Action):
+    """What was wrong, and the change."""
+
+    def act(self) -> None:
+        """Prints both."""
+        show_solution(self.number)
+
+
+@dataclass(frozen=True)
+class Reset(Action):
+    """Begin anew."""
+
+    def act(self) -> None:
+        """Puts the learner's copy aside."""
+        reset(self.number)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """List the exercises, broken trainings to repair, or do one."""
+
+    action: OmitSubcommandPrefixes[List | Run | Hint | Check | Solution | Reset] = (
+        List()
+    )
+
+    def act(self) -> None:
+        """Does what is asked for.
+
+        Raises:
+            ValueError: there is no such exercise.
+        """
+        if isinstance(self.action, Action):
+            find_original(self.action.number)
+        self.action.act()
+
+
+def split_flags(words: list[str]) -> list[str]:
+    """Returns the words of `python -m lessons` with a "--" before what belongs to the
+    script of an exercise, whose flags the command line does not know.
+    """
+    if words[0] == "exercise" and words[1:2] in (["run"], ["check"]) and words[3:]:
+        return [*words[:3], "--", *words[3:]]
+    return words
 
 
 def list_exercises() -> None:
@@ -138,24 +232,6 @@ def reset(number: int) -> None:
         print(f"Yours is kept as {kept}")
     update_progress(number)
     print(f"{path} is as it was at first")
-
-
-def act(action: str, number: int, flags: list[str]) -> None:
-    """Does what is asked for with an exercise.
-
-    Args:
-        action: "run", "hint", "check", "solution" or "reset".
-        number: of the exercise.
-        flags: of its script, for "run" and "check".
-
-    Raises:
-        ValueError: there is no such exercise.
-    """
-    find_original(number)
-    if action in ("run", "check"):
-        {"run": run, "check": check}[action](number, flags)
-    else:
-        {"hint": hint, "solution": show_solution, "reset": reset}[action](number)
 
 
 def find_original(number: int) -> Path:
