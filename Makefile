@@ -26,8 +26,12 @@ test: $(TOOLS)  ## runs the tests, two at a time
 test-slow-cpu: $(TOOLS)  ## runs the tests as on a CPU with AVX2 and nothing more
 	@ONEDNN_MAX_CPU_ISA=AVX2 XLA_FLAGS=--xla_cpu_max_isa=AVX2 .venv/bin/python -m pytest -n 2 --dist worksteal
 
-full: $(TOOLS)  ## trains each lesson as shipped, over seeds (hours)
-	@.venv/bin/python -m pytest -m full -s
+# Measures what is not in docs/results.json yet, and holds the docstrings to it. LESSON=course_3_cnn measures one lesson.
+full: $(TOOLS)  ## measures the lessons as shipped, over seeds, and runs the longest tests (hours)
+	@.venv/bin/python -m tools.full $(LESSON)
+	@.venv/bin/python -m tools.tables
+	@.venv/bin/python -m pytest tests/test_full.py $(if $(LESSON),-k $(LESSON))
+	@$(if $(LESSON),,.venv/bin/python -m pytest -m full -s)
 
 lint: $(TOOLS)  ## checks style and spelling
 	@.venv/bin/ruff check .
