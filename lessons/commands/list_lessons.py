@@ -10,14 +10,14 @@ class List:
     """List the lessons: idea, command, result and minutes of each."""
 
     def act(self) -> None:
-        """Prints each lesson's number, idea, command, result, minutes, and how the result
-    was measured.
-    """
+        """Prints each lesson's number, idea, command, result, minutes, and how the
+        result was measured.
+        """
         entries = measurements.read()
-    for lesson in course.find_lessons():
+        for lesson in course.find_lessons():
             print(f"{lesson.number}  {lesson.idea}\n   {lesson.command}")
             measured = measurements.describe(lesson.path, entries)
-        print(f"   {lesson.result}\n   {lesson.minutes} minutes; {measured}\n")
+            print(f"   {lesson.result}\n   {lesson.minutes} minutes; {measured}\n")
         print(
             "The flags of a lesson: its command with --help. What else can be done: "
             "python -m lessons --help"
