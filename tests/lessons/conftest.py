@@ -2,10 +2,15 @@
 
 import os
 import pickle
+from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 from filelock import FileLock
 
+from data import weights
+from models import backbones
 from tests.few import load
 from tests.lessons import small
 
@@ -47,3 +52,29 @@ def small_run_of(capfd, tmp_path_factory):
 def small_run(request, small_run_of) -> small.Run:
     """The small run of the lesson whose tests stand in this file."""
     return small_run_of(request.module.__name__.rpartition(".test_")[2])
+
+
+@pytest.fixture(scope="session")
+def built_efficientnet() -> tuple[Path, keras.Model, dict[str, list[np.ndarray]]]:
+    """The file of EfficientNet-Lite0's weights, the network, and the weights of each
+    layer.
+    """
+    path = weights.find_weights("efficientnet_lite0").path
+    network = backbones.build_backbone("efficientnet_lite0", path)
+    copies = {layer.name: layer.get_weights() for layer in network.layers}
+    return path, network, copies
+
+
+@pytest.fixture
+def efficientnet(built_efficientnet, monkeypatch) -> dict[str, list[np.ndarray]]:
+    """The weights of EfficientNet-Lite0 by layer; a lesson that builds it is given the
+    one network that all tests share.
+    """
+    path, network, copies = built_efficientnet
+
+    def build(name, weights, keep):
+        assert (name, weights.name) == ("efficientnet_lite0", path.name)
+        return network
+
+    monkeypatch.setattr(backbones, "build_backbone", build)
+    return copies

@@ -161,3 +161,15 @@ def check_only_train_was_fitted(run: Run, dataset: Dataset) -> None:
     for split in (dataset.validation, dataset.test):
         if split is not None:
             assert not np.isin(find_fingerprints(split.x), fitted).any()
+
+
+def check_weights(model: keras.Model, expected: dict[str, list[np.ndarray]]) -> None:
+    """Layers have the weights that are expected of those of their name, and there are
+    many such layers.
+    """
+    names = [layer.name for layer in model.layers if layer.name in expected]
+    assert len(names) > 50
+    for name in names:
+        found = model.get_layer(name).get_weights()
+        for one, other in zip(found, expected[name], strict=True):
+            np.testing.assert_array_equal(one, other)

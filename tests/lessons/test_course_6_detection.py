@@ -14,7 +14,6 @@ from scipy import ndimage
 from scipy.special import expit, log_softmax, softmax
 
 from data import Dataset, Split, digits, scenes, weights
-from models import backbones
 from tests.lessons import small
 
 SMALL = {"steps": 60, "learning_rate": 1e-2}
@@ -424,27 +423,14 @@ def test_mirrored_photos(upside_down, tops):
     assert (images[0, 5:9, 3:12] == 255).all()  # the photos themselves stay
 
 
-def test_pretrained_encoder(monkeypatch):
+def test_pretrained_encoder(efficientnet):
     """It begins with what was learned from ImageNet, and training keeps its means."""
-    built, build = [], backbones.build_backbone
-
-    def build_once(*arguments):
-        built.append(build(*arguments))
-        return built[0]
-
-    monkeypatch.setattr(backbones, "build_backbone", build_once)
     found = weights.find_weights("efficientnet_lite0")
     encoder = lesson.build_pretrained_encoder((64, 96), found)
     assert encoder.output_shape == (None, 16, 24, 48)
     images = np.random.default_rng(0).integers(256, size=(2, 64, 96, 3))
     encoder(np.uint8(images), training=True)
-    names = {layer.name for layer in encoder.layers}
-    shared = [layer for layer in built[0].layers if layer.name in names]
-    assert len(shared) > 50
-    for layer in shared:
-        mine = encoder.get_layer(layer.name).get_weights()
-        for one, other in zip(mine, layer.get_weights(), strict=True):
-            np.testing.assert_array_equal(one, other)
+    small.check_weights(encoder, efficientnet)
 
 
 @pytest.mark.full
