@@ -144,6 +144,15 @@ def find_tries(page: Path) -> list[Try]:
     return [Try(flags, effect.strip()) for flags, effect in tries]
 
 
+def find_first_try(page: Path) -> Try | None:
+    """Returns the first thing to try that needs neither a file of one's own nor another
+    run; None if there is none.
+    """
+    tries = find_tries(page)
+    own = re.compile(r"\.[a-z]{2,}\b|--(data-dir|folder|ham|run|name|debug)\b")
+    return next((each for each in tries if not own.search(each.flags)), None)
+
+
 def list_flags(page: Path) -> list[str]:
     """Returns all flags that a lesson is measured with: those of the things to try, and
     of the paragraphs of the docstring that begin with flags, such as `--data cells`.

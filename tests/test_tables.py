@@ -5,6 +5,7 @@ writes, and the pictures in the galleries.
 import json
 import sys
 
+from lessons import measurements
 from lessons.course import COURSE, ROOT, TITLES, find_lessons
 
 import pytest
@@ -15,7 +16,17 @@ from tools import gallery, tables
 
 def test_each_lesson_has_its_chinese_line_and_no_other_has():
     assert set(TITLES) == {lesson.path.stem for lesson in find_lessons()}
-    assert all(set(titles) == {"title", "result"} for titles in TITLES.values())
+    for titles in TITLES.values():
+        assert {"title", "result"} <= set(titles) <= {"title", "result", "idea", "try"}
+
+
+def test_chinese_thing_to_try_is_the_first_one():
+    for lesson in find_lessons():
+        told = TITLES[lesson.path.stem].get("try")
+        if told is not None:
+            first = measurements.find_first_try(lesson.path)
+            assert told.keys() == {"flags", "effect"}
+            assert told["flags"] == first.flags
 
 
 def test_lessons_are_in_the_order_of_their_titles():
@@ -30,9 +41,10 @@ def test_table_is_up_to_date(page):
 
 def test_every_picture_is_of_a_lesson():
     lessons = {lesson.path.stem for lesson in find_lessons()}
-    pictures = [path.stem for path in tables.PICTURES.iterdir()]
-    assert len(pictures) == len(set(pictures))
-    assert set(pictures) <= lessons - gallery.NOT_SHOWN
+    for folder in (tables.PICTURES, tables.SCREENS):
+        pictures = [path.stem for path in folder.glob("*.*")]
+        assert len(pictures) == len(set(pictures))
+        assert set(pictures) <= lessons
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import gzip
 import importlib.util
 import io
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import pytest
 from PIL import Image
 
 from tests.few import few_digits
+from tools import browser
 
 RUN = "course_3_cnn/shown"
 # The server is on this machine: never ask the proxy for it.
@@ -329,38 +329,12 @@ def test_profile(server, metrics):
 
 
 @pytest.fixture
-def browser(tmp_path):
-    if not shutil.which("chromium") or not shutil.which("chromedriver"):
-        pytest.skip("needs Debian's packages chromium and chromium-driver")
-    webdriver = pytest.importorskip(
-        "selenium.webdriver", reason="needs the extra browser"
-    )
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for argument in (
-        *(
-            "headless",
-            "no-sandbox",
-            "disable-gpu",
-            "disable-quic",
-            "no-first-run",
-            "disable-sync",
-        ),
-        *(
-            "disable-background-networking",
-            "disable-component-update",
-            "window-size=1400,1000",
-            "no-proxy-server",
-        ),
-        "enable-unsafe-swiftshader",  # WebGL without a GPU, for the projector
-        f"user-data-dir={tmp_path / 'profile'}",
-    ):
-        options.add_argument(f"--{argument}")
-    driver = webdriver.Chrome(
-        options, webdriver.ChromeService(shutil.which("chromedriver"))
-    )
-    yield driver
-    driver.quit()
+def driver():
+    missing = browser.find_missing()
+    if missing:
+        pytest.skip(f"needs {missing}")
+    with browser.opened() as opened:
+        yield opened
 
 
 # The page's text, also of the elements that keep theirs in a shadow tree.
@@ -387,20 +361,20 @@ return count(document);
         ("projector", ["Points: 300", "Dimension: 32"]),
     ],
 )
-def test_pages_in_a_browser(server, browser, page, shown):
-    browser.get(f"{server.url}/#{page}")
+def test_pages_in_a_browser(server, driver, page, shown):
+    driver.get(f"{server.url}/#{page}")
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        text = browser.execute_script(TEXT)
-        while frames := browser.find_elements(
+        text = driver.execute_script(TEXT)
+        while frames := driver.find_elements(
             "tag name", "iframe"
         ):  # the projector is in one inside another
-            browser.switch_to.frame(frames[0])
-            text += browser.execute_script(TEXT)
-        browser.switch_to.default_content()
+            driver.switch_to.frame(frames[0])
+            text += driver.execute_script(TEXT)
+        driver.switch_to.default_content()
         missing = [words for words in shown if words not in text]
         if not missing and (
-            page != "images" or browser.execute_script(COUNT_IMAGES) >= 2
+            page != "images" or driver.execute_script(COUNT_IMAGES) >= 2
         ):
             return
         time.sleep(0.5)

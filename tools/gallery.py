@@ -8,7 +8,6 @@ into `docs/pictures`; `python -m tools.tables` shows it in the galleries.
 """
 
 import ast
-import io
 import re
 import sys
 from pathlib import Path
@@ -20,7 +19,6 @@ from PIL import Image
 
 from tools import tables
 
-WIDTH = 960  # pixels, at most
 # Other figures than the first one that the docstring names: those that show more at a
 # glance, and only material that may be shown to everybody. Neither the photographs of
 # ants and bees nor the reviews name a license, and one of three photographs is a
@@ -42,14 +40,19 @@ CHOSEN = {
     "course_7_writing": "surprise",
     "course_9_style_transfer": "side_by_side",
 }
-# All of its pictures show people.
-NOT_SHOWN = {"course_4_photo_search"}
 
 
 def choose_figure(record: run_folder.Record) -> Path | None:
-    """Returns the figure of a run that stands for its lesson; None if there is none."""
-    if record.lesson in NOT_SHOWN:
-        return None
+    """Returns the figure of a run that stands for its lesson; None if there is none.
+
+    Raises:
+        ValueError: it shows photographs of people.
+    """
+    if record.lesson == "course_4_photo_search" and not record.settings["folder"]:
+        raise ValueError(
+            f"{record.folder} searched in photographs of people, expected a run with "
+            "--folder: photographs that everybody may copy, without people"
+        )
     page = (record.folder / f"{record.lesson}.py").read_text(encoding="utf-8")
     docstring = ast.get_docstring(ast.parse(page)) or ""
     named = re.findall(r'"(\w+)"', docstring.partition("In TensorBoard:")[2])
@@ -58,27 +61,6 @@ def choose_figure(record: run_folder.Record) -> Path | None:
         if path.is_file():
             return path
     return next(iter(sorted((record.folder / "figures").glob("*.png"))), None)
-
-
-def save_picture(figure: Path, lesson: str) -> Path:
-    """Saves a figure for the gallery, as PNG or JPEG, whichever is smaller."""
-    image = Image.open(figure).convert("RGB")
-    image.thumbnail((WIDTH, 10 * WIDTH))
-    contents = {}
-    for ending, options in (
-        (".png", {"format": "PNG", "optimize": True}),
-        (".jpg", {"format": "JPEG", "quality": 85, "optimize": True}),
-    ):
-        file = io.BytesIO()
-        image.save(file, **options)
-        contents[ending] = file.getvalue()
-    ending = min(contents, key=lambda ending: len(contents[ending]))
-    tables.PICTURES.mkdir(exist_ok=True)
-    for old in tables.PICTURES.glob(f"{lesson}.*"):
-        old.unlink()
-    path = tables.PICTURES / f"{lesson}{ending}"
-    path.write_bytes(contents[ending])
-    return path
 
 
 def main() -> None:
@@ -98,7 +80,7 @@ def main() -> None:
         if figure is None:
             print(f"{record.lesson}: no picture")
             continue
-        path = save_picture(figure, record.lesson)
+        path = tables.save_picture(Image.open(figure), tables.PICTURES, record.lesson)
         print(f"{path} from {figure}, {path.stat().st_size:,} bytes")
 
 

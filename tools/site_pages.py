@@ -1,8 +1,9 @@
 """What `make docs` adds to the pages of docs/, as hooks of MkDocs: the READMEs, a page
 for each lesson in English and in Chinese, and the navigation.
 
-A lesson's page is made of its docstring, its Chinese line, its picture in
-`docs/pictures` and its code. Nothing has to be done for a new lesson.
+A lesson's page is made of its docstring, its Chinese line, what was measured of it
+(`docs/results.json`), its pictures (`docs/pictures`) and its code. Nothing has to be
+done for a new lesson.
 """
 
 import ast
@@ -12,6 +13,7 @@ import re
 import textwrap
 from pathlib import Path, PurePosixPath
 
+from lessons import measurements
 from lessons.course import ROOT, Lesson, find_lessons
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -37,8 +39,13 @@ WORDS = {  # on the page of a lesson, in English and in Chinese
     "time": ("Time", "时间"),
     "minutes": ("minutes on two cores", "分钟"),
     "idea": ("The idea", "英文说明"),
+    "told": ("", "这一课讲什么"),
+    "stop": (".", "。"),
     "look": ("In TensorBoard", "在 TensorBoard 里看什么"),
+    "screen": ("What TensorBoard shows of a run", "一次运行在 TensorBoard 里的样子"),
+    "first": ("The first thing to try", "先试这个"),
     "try": ("Try", "可以尝试"),
+    "measured": ("What was measured", "测量结果"),
     "code": ("The code", "代码"),
     "start": ("Start", "首页"),
     "lessons": ("Lessons", "课程"),
@@ -110,13 +117,26 @@ def make_page(lesson: Lesson, chinese: bool) -> str:
     tree = ast.parse(source)
     paragraphs = ast.get_docstring(tree).split("\n\n")[3:]
     code = "\n".join(source.split("\n")[tree.body[0].end_lineno :]).strip()
-    picture = tables.find_picture(lesson)
-    lines = [f"# {idea}", "", "```", lesson.command, "```", ""]
+    up = "../" * (2 if chinese else 1)
+    other = "../../lessons" if chinese else "../zh/lessons"
+    lines = [f"# {idea}", ""]
+    lines += [f"[{WORDS['language'][not chinese]}]({other}/{lesson.path.stem}.md)", ""]
+    lines += ["```", lesson.command, "```", ""]
     lines += [f"**{words['result']}:** {lesson.result if not chinese else result}", ""]
     lines += [f"**{words['time']}:** {lesson.minutes} {words['minutes']}", ""]
+    picture = tables.find_picture(lesson, tables.PICTURES)
     if picture is not None:
-        up = "../" * (2 if chinese else 1)
         lines += [f"![{idea}]({up}pictures/{picture.name})", ""]
+    told = tables.TITLES[lesson.path.stem] if chinese else {}
+    first = measurements.find_first_try(lesson.path)
+    if first is not None:
+        lines += [f"## {words['first']}", ""]
+        lines += ["```", f"{lesson.command} {first.flags}", "```", ""]
+        effect = told.get("try", first._asdict())["effect"].rstrip(".")
+        stop = "" if effect[-1] in "?\uff1f" else words["stop"]
+        lines += [f"{effect[:1].upper()}{effect[1:]}{stop}", ""]
+    if "idea" in told:
+        lines += [f"## {words['told']}", "", told["idea"], ""]
     lines += [f"## {words['idea']}", ""]
     for paragraph in paragraphs:
         for start, word in (("In TensorBoard:", "look"), ("Try:", "try")):
@@ -125,7 +145,15 @@ def make_page(lesson: Lesson, chinese: bool) -> str:
                 paragraph = paragraph.removeprefix(start)
                 if paragraph.startswith(" "):  # a sentence goes on
                     paragraph = paragraph[1:2].upper() + paragraph[2:]
+                screen = tables.find_picture(lesson, tables.SCREENS)
+                if word == "look" and screen is not None:
+                    place = f"{up}pictures/tensorboard/{screen.name}"
+                    lines += [f"![{words['screen']}]({place})", ""]
         lines += [format_paragraph(paragraph), ""]
+    rows, missing = tables.make_rows(lesson, measurements.read(), chinese)
+    lines += [f"## {words['measured']}", "", *rows, ""]
+    if missing:
+        lines += [tables.name_missing(missing, chinese), ""]
     lines += [f"## {words['code']}", "", f"`{lesson.path.relative_to(ROOT)}`", ""]
     return "\n".join([*lines, "```python", code, "```", ""])
 

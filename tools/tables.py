@@ -10,6 +10,7 @@ out of date, or a lesson lacks its Chinese line.
 """
 
 # ruff: noqa: RUF001 (Chinese punctuation)
+import io
 import itertools
 import os.path
 import re
@@ -19,7 +20,11 @@ from pathlib import Path
 from lessons import measurements
 from lessons.course import ROOT, TITLES, Lesson, find_lessons
 
-PICTURES = ROOT / "docs/pictures"
+from PIL import Image
+
+PICTURES = ROOT / "docs/pictures"  # for the gallery
+SCREENS = ROOT / "docs/pictures/tensorboard"  # what TensorBoard shows
+WIDTH = 960  # of a picture in pixels, at most
 CHINESE = {"README.zh-CN.md", "docs/zh/gallery.md", "docs/zh/results.md"}
 HEADS = {
     "README.md": ("number", "lesson", "idea", "result", "minutes", "measured"),
@@ -73,14 +78,21 @@ PARTS = {
 TABLE = re.compile(r"(?<=<!-- lessons -->\n).*?(?=<!-- end of lessons -->)", re.DOTALL)
 
 
-def describe(lesson: Lesson, chinese: bool) -> tuple[str, str]:
+def describe(lesson: Lesson, chinese: bool, whole: bool = False) -> tuple[str, str]:
     """Returns the idea and the result of a lesson.
+
+    Args:
+        lesson: that is described.
+        chinese: whether in Chinese.
+        whole: whether the English result goes on after its first semicolon, behind
+            which the baseline often stands.
 
     Raises:
         KeyError: the lesson has no Chinese line.
     """
     if not chinese:
-        return lesson.idea.rstrip("."), lesson.result.partition(";")[0]
+        result = lesson.result if whole else lesson.result.partition(";")[0]
+        return lesson.idea.rstrip("."), result
     titles = TITLES[lesson.path.stem]
     return titles["title"], titles["result"]
 
@@ -90,9 +102,37 @@ def name_part(number: int, chinese: bool) -> str:
     return f"{number} {PARTS.get(number, ('', ''))[chinese]}".rstrip()
 
 
-def find_picture(lesson: Lesson) -> Path | None:
-    """Returns the picture of a lesson in the gallery; None if it has none."""
-    return next(iter(sorted(PICTURES.glob(f"{lesson.path.stem}.*"))), None)
+def find_picture(lesson: Lesson, folder: Path | None = None) -> Path | None:
+    """Returns the picture of a lesson in a folder; if no folder is given, that of the
+    gallery, which is what TensorBoard shows where a lesson draws nothing. None if there
+    is no picture.
+    """
+    folders = (PICTURES, SCREENS) if folder is None else (folder,)
+    found = [path for place in folders for path in place.glob(f"{lesson.path.stem}.*")]
+    return found[0] if found else None
+
+
+def save_picture(picture: Image.Image, folder: Path, lesson: str) -> Path:
+    """Saves a picture of a lesson, as PNG or JPEG, whichever is smaller, in the place
+    of an earlier one.
+    """
+    picture = picture.convert("RGB")
+    picture.thumbnail((WIDTH, 10 * WIDTH))
+    contents = {}
+    for ending, options in (
+        (".png", {"format": "PNG", "optimize": True}),
+        (".jpg", {"format": "JPEG", "quality": 85, "optimize": True}),
+    ):
+        file = io.BytesIO()
+        picture.save(file, **options)
+        contents[ending] = file.getvalue()
+    ending = min(contents, key=lambda ending: len(contents[ending]))
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(f"{lesson}.*"):
+        old.unlink()
+    path = folder / f"{lesson}{ending}"
+    path.write_bytes(contents[ending])
+    return path
 
 
 def name_machines() -> dict[str, str]:
@@ -169,9 +209,14 @@ def make_results(page: str) -> str:
         if rows:
             lines += ["", *rows]
         if missing:
-            words = WORDS["not measured"][chinese].capitalize()
-            lines += ["", f"{words}: {', '.join(missing)}"]
+            lines += ["", name_missing(missing, chinese)]
     return "\n".join([*lines, "", ""])
+
+
+def name_missing(runs: list[str], chinese: bool) -> str:
+    """Returns in one line which runs were not measured."""
+    words = WORDS["not measured"][chinese]
+    return f"{words[:1].upper()}{words[1:]}: {', '.join(runs)}"
 
 
 def make_rows(
@@ -267,7 +312,7 @@ def make_gallery(page: str) -> str:
         head = f"| {WORDS['picture'][chinese]} | {WORDS['lesson'][chinese]} |"
         lines += ["", f"## {name_part(number, chinese)}", "", head, "| --- | --- |"]
         for lesson in part:
-            idea, result = describe(lesson, chinese)
+            idea, result = describe(lesson, chinese, whole=True)
             picture = find_picture(lesson)
             shown = ""
             if picture is not None:
