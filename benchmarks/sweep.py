@@ -7,13 +7,14 @@ and the sweep with its table and its figure.
 """
 
 import itertools
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from training import run_json
 
 from benchmarks import measuring
 from benchmarks.measuring import Way
@@ -63,8 +64,8 @@ def run_each(logdir: Path, grid: dict) -> None:
 def read_metrics(logdir: Path) -> dict[str, dict]:
     """Returns the final metrics of each run, by its name, without its seconds."""
     found = {
-        path.parent.name: json.loads(path.read_text("utf-8"))
-        for path in logdir.glob("*/*/metrics.json")
+        path.parent.name: run_json.read(path)
+        for path in logdir.glob(f"*/*/{run_json.METRICS}")
     }
     return {
         name: {key: metrics[key] for key in metrics if key != "seconds"}

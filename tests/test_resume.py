@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from training import command_line, options, recorder, resume, run_folder, runs
+from training import command_line, options, recorder, resume, run_folder, run_json, runs
 
 import keras
 import numpy as np
@@ -599,7 +599,7 @@ def test_data_found_elsewhere_are_the_same_data():
     described = {"hyperparameters": {}, "options": {"seed": 0}, "precision": "float32"}
 
     def identify(source):
-        return resume.identify({**described, "source": source})
+        return run_json.identify({**described, "source": source})
 
     weights = (
         "EfficientNet-Lite0 trained on ImageNet, from the package x",

@@ -30,7 +30,7 @@ from typing import NamedTuple, get_type_hints
 
 from lessons import measurements
 from lessons.course import ROOT, Lesson, find_lessons, import_lesson, name_lesson
-from training import command_line, device, run_folder
+from training import command_line, device, files, run_folder, run_json
 
 SEEDS = 5
 DIGITS = 6  # that are kept of a value
@@ -160,10 +160,10 @@ def run(job: Job, logdir: Path) -> None:
             errors="replace",
             check=False,
         )
-    if process.returncode not in (0, 1) or not (folder / run_folder.METRICS).is_file():
+    if process.returncode not in (0, 1) or not (folder / run_json.METRICS).is_file():
         raise ValueError(process.stderr.strip().rpartition("\n")[2] or "it was ended")
     record = run_folder.read(folder)
-    if record.metrics["status"] not in ("finished", "failed"):
+    if record.metrics["status"] not in run_json.ENDED:
         raise ValueError(process.stderr.strip().rpartition("\n")[2] or "it was ended")
     source = record.config["source"]
     if ", because" in source and not job.offline:
@@ -295,7 +295,7 @@ def append(entry: dict) -> None:
     """Adds an entry to the file, in a line of its own."""
     entries = [*measurements.read(), entry]
     lines = [json.dumps(each, ensure_ascii=False) for each in entries]
-    with run_folder.written(measurements.RESULTS) as partial:
+    with files.written(measurements.RESULTS) as partial:
         partial.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 
 

@@ -15,7 +15,6 @@ wrong.
 import argparse
 import contextlib
 import importlib
-import json
 import random
 import shutil
 import subprocess
@@ -26,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lessons.course import ROOT, find_lessons
-from training import resume, run_folder
+from training import run_folder, run_json
 
 import keras
 import numpy as np
@@ -113,7 +112,7 @@ def read_metrics(folder: Path) -> dict:
             )
         return flat
 
-    metrics = flatten(json.loads((folder / "metrics.json").read_text("utf-8")))
+    metrics = flatten(run_json.read(folder / run_json.METRICS))
     return {name: v for name, v in metrics.items() if not name.endswith(TIMES)}
 
 
@@ -215,7 +214,7 @@ def finish(process: subprocess.Popen, seconds: float = TIMEOUT_SECONDS) -> str:
 
 def wait_until_open(process: subprocess.Popen, folder: Path) -> float:
     """Returns when a process opened its folder, or ended without it."""
-    noted = folder / resume.PROCESS
+    noted = folder / run_json.PROCESS
     while process.poll() is None:
         with contextlib.suppress(OSError):
             if f'"pid": {process.pid},' in noted.read_text("utf-8"):
@@ -280,7 +279,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         RunError: they cannot.
     """
-    if not (folder / "metrics.json").exists():
+    if not (folder / run_json.METRICS).exists():
         return
     try:
         run_folder.read(folder)

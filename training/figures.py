@@ -9,7 +9,7 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import quiet, run_folder  # noqa: F401 (quiet: Matplotlib's log lines)
+from training import files, quiet  # noqa: F401 (quiet: Matplotlib's log lines)
 
 import numpy as np
 from matplotlib import get_data_path
@@ -344,14 +344,14 @@ def draw_mistakes(
 
 def save_picture(picture: np.ndarray, path: Path) -> Path:
     """Saves a drawn picture as PNG, complete or not at all, and returns `path`."""
-    with run_folder.written(path) as partial:
+    with files.written(path) as partial:
         Image.fromarray(picture).save(partial)
     return path
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
     """Saves a Matplotlib figure as PNG, complete or not at all, and returns `path`."""
-    with run_folder.written(path) as partial:
+    with files.written(path) as partial:
         figure.savefig(partial, dpi=120)
     return path
 

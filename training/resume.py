@@ -13,12 +13,11 @@ import difflib
 import glob
 import json
 import os
-import re
 import shutil
 import sys
 from pathlib import Path
 
-from training import quiet, run_folder  # noqa: F401 (quiet imports TensorFlow)
+from training import quiet, run_json  # noqa: F401 (quiet imports TensorFlow)
 
 import keras
 import numpy as np
@@ -26,7 +25,6 @@ import psutil
 import tensorflow as tf
 
 STATE = "state"
-PROCESS = "process.json"
 CLOCK_SECONDS = 5  # by which a clock that is set right may move the start of a process
 OWN = ("number", "seconds", "events")  # what `States` itself keeps in a file
 
@@ -367,7 +365,7 @@ def find_run(parent: Path, lesson: str, name: str | None) -> Path | None:
     A folder of that name without a description, of a run that was killed at its very
     start, makes room for a new one.
     """
-    if name and not (parent / name / run_folder.CONFIG).exists():
+    if name and not (parent / name / run_json.CONFIG).exists():
         with contextlib.suppress(OSError):
             for start in (
                 f"{lesson}.py",
@@ -376,7 +374,7 @@ def find_run(parent: Path, lesson: str, name: str | None) -> Path | None:
             ):
                 (parent / name / start).unlink(missing_ok=True)
             (parent / name).rmdir()
-    described = parent.glob(f"{glob.escape(name) if name else '*'}/{run_folder.CONFIG}")
+    described = parent.glob(f"{glob.escape(name) if name else '*'}/{run_json.CONFIG}")
     return max(
         (path.parent for path in described),
         key=lambda folder: folder.stat().st_ctime_ns,
@@ -388,7 +386,7 @@ def occupy(folder: Path) -> None:
     """Writes down that this process works in `folder`."""
     process = psutil.Process()
     noted = {"pid": process.pid, "created": process.create_time()}
-    (folder / PROCESS).write_text(json.dumps(noted), "utf-8")
+    run_json.write(folder / run_json.PROCESS, noted)
 
 
 def find_other_process(folder: Path) -> int | None:
@@ -396,7 +394,7 @@ def find_other_process(folder: Path) -> int | None:
     if there is none.
     """
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, psutil.Error):
-        noted = run_folder.read_json(folder / PROCESS)
+        noted = run_json.read(folder / run_json.PROCESS)
         since = psutil.Process(noted["pid"]).create_time() - noted["created"]
         if noted["pid"] != os.getpid() and abs(since) < CLOCK_SECONDS:
             return noted["pid"]
@@ -416,12 +414,10 @@ def check(folder: Path, description: dict, page: str) -> None:
         SystemExit: it is finished, with exit code 0, after a line that says so.
     """
     try:
-        started = run_folder.read_json(folder / run_folder.CONFIG)
-        before = identify(started)
-        metrics = folder / run_folder.METRICS  # missing if it was killed at its start
-        status = (
-            run_folder.read_json(metrics)["status"] if metrics.exists() else "running"
-        )
+        started = run_json.read(folder / run_json.CONFIG)
+        differences = run_json.find_differences(started, description)
+        metrics = folder / run_json.METRICS  # missing if it was killed at its start
+        status = run_json.read(metrics)["status"] if metrics.exists() else "running"
         copy = folder / f"{description['lesson']}.py"
         old_page = copy.read_text("utf-8", "replace")
     except FileNotFoundError:
@@ -429,7 +425,7 @@ def check(folder: Path, description: dict, page: str) -> None:
             f"--resume: {folder} holds no copy of its lesson: it is of an earlier "
             "version, and cannot go on. Start anew"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except run_json.DAMAGED as error:
         raise ValueError(
             f"--resume: {folder} was not written by this version, or is damaged "
             f"({error!r})"
@@ -438,7 +434,7 @@ def check(folder: Path, description: dict, page: str) -> None:
     if status == "finished":
         if not process:  # it was killed between its last line and tidying up
             shutil.rmtree(folder / STATE, ignore_errors=True)
-            (folder / PROCESS).unlink(missing_ok=True)
+            (folder / run_json.PROCESS).unlink(missing_ok=True)
         print(f"{folder} is finished: there is nothing to go on with")
         sys.exit(0)
     if process:
@@ -446,12 +442,6 @@ def check(folder: Path, description: dict, page: str) -> None:
             f"--resume: {folder} is still going on, as process {process}: wait for it, "
             "or stop it"
         )
-    now = identify(json.loads(json.dumps(description, default=str)))
-    differences = [
-        f"{name} {before.get(name)}, not {now[name]}"
-        for name in now
-        if before.get(name) != now[name]
-    ]
     if differences:
         raise ValueError(
             f"--resume: {folder} was started with {'; '.join(differences)}: give it "
@@ -478,21 +468,3 @@ def find_first_difference(before: str, now: str) -> int:
     )
     changes = (op for op in matcher.get_opcodes() if op[0] != "equal")
     return next((op[3] + 1 for op in changes), 1)
-
-
-def identify(description: dict) -> dict:
-    """Returns what must be the same in a run that goes on, out of what `config.json`
-    holds.
-    """
-    return {
-        **description["hyperparameters"],
-        "seed": description["options"]["seed"],
-        "plain_keras": description["options"].get("plain_keras", False),
-        "precision": description["precision"],
-        # Where the data was found may have changed, and why it is no other.
-        "source": re.sub(
-            r",? (from|in) [^;:]*",
-            "",
-            description["source"].partition(", because ")[0],
-        ),
-    }

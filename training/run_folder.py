@@ -1,34 +1,11 @@
 """The folder of a run, `LOGDIR/LESSON/NAME`: what is in it, and how it is written, read
 and checked.
 
-`config.json` says how the run was made:
-    lesson: name of the lesson, such as "course_3_cnn".
-    hyperparameters: the fields of the lesson's own `Config`, as used.
-    options: those that lessons share: seed, logdir, name, profile, plain_keras, debug,
-        and precision and strategy where the lesson has them.
-    source: what the data and the weights are and where they came from.
-    class_names: the name of each class; absent where a lesson has none.
-    device: such as "CPU (2 cores)", or "2 mirrored devices, GPU (...)".
-    precision: "float32" or "bfloat16", as used.
-    faster: what made Keras faster, as the header says it; empty with --plain-keras.
-    versions: of python, tensorflow, keras and numpy.
-
-`metrics.json` says what came of it:
-    lesson: as above.
-    status: "running", "finished", "interrupted" or "failed". A run that was killed
-        stays "running".
-    train, validation, test: tables of Keras metric names, such as "loss" and
-        "accuracy", of the final model in inference mode. Absent where a lesson has
-        none, and until the run is finished.
-    seconds: from the start of the run to its end, with evaluation and figures.
-    error: why the run failed; absent otherwise.
-    findings: of the doctor, each with code, epoch, step, evidence, advice and severity;
-        absent where it did not watch.
-    Whatever else a lesson measures, under its own name.
-
-Beside them: a copy of the lesson's page as it was run, such as `course_3_cnn.py`;
-`model.keras` (the trained model), `export/` (the same as a SavedModel, which needs
-neither Keras nor the page; only of a model with layers that the page defines),
+`config.json` says how the run was made, and `metrics.json` what came of it; what they
+hold is told in `run_json.py`. Beside them: a copy of the lesson's page as it was run,
+such as `course_3_cnn.py`; `model.keras` (the trained model), `export/` (the same as a
+SavedModel, which needs neither Keras nor the page; only of a model with layers that the
+page defines),
 `test_predictions.npz` (of each test example an id, what was predicted and what is
 true), `figures/*.png`, `projector/` (vectors, labels and pictures), `index.npz` (of
 photographs that were searched), `state/` (of an unfinished run, for `--resume`), and
@@ -38,21 +15,17 @@ complete or absent. Runs of earlier versions have no page.
 """
 
 import contextlib
-import json
 import os
-import shutil
 import sys
 import time
 import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from training import options
+from training import options, run_json
 
-CONFIG, METRICS = "config.json", "metrics.json"
 MODEL, EXPORT = "model.keras", "export"
 PREDICTIONS = "test_predictions.npz"
-SPLITS = ("train", "validation", "test")
 
 
 class Record(NamedTuple):
@@ -91,23 +64,14 @@ class Record(NamedTuple):
     @property
     def settings(self) -> dict:
         """The hyperparameters, the seed, the precision and the data of the run."""
-        return {
-            **self.config["hyperparameters"],
-            "seed": self.config["options"]["seed"],
-            "precision": self.precision,
-            "data": self.config["source"].partition(", because")[0],
-        }
+        return run_json.find_settings(self.config)
 
     @property
     def results(self) -> dict[str, float]:
         """The final metrics, such as `validation_accuracy`; empty if the run is not
         finished.
         """
-        return {
-            f"{split}_{name}": value
-            for split in SPLITS
-            for name, value in self.metrics.get(split, {}).items()
-        }
+        return run_json.find_results(self.metrics)
 
     def load(self, seed: int = 0):
         """Loads the saved network, in Keras's safe mode: no code that a file may hold
@@ -174,37 +138,18 @@ def read(folder: Path) -> Record:
             "runs/LESSON/NAME"
         )
     try:
-        record = Record(folder, read_json(folder / CONFIG), read_json(folder / METRICS))
-        check_types(record)
-        return record
+        config = run_json.read(folder / run_json.CONFIG)
+        metrics = run_json.read(folder / run_json.METRICS)
+        run_json.check(config, metrics)
+        return Record(folder, config, metrics)
     except FileNotFoundError as error:
         raise ValueError(
             f"{folder} is no complete run folder: it has no {Path(error.filename).name}"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except run_json.DAMAGED as error:
         raise ValueError(
             f"{folder} was not written by this version, or is damaged ({error!r})"
         ) from None
-
-
-def check_types(record: Record) -> None:
-    """Makes sure that what is read of a run is of the kind that it is used as.
-
-    Raises:
-        KeyError, TypeError, AttributeError: something is missing, or of another kind.
-    """
-    config, names = record.config, record.config.get("class_names", [])
-    if not isinstance(names, list) or not isinstance(record.settings, dict):
-        raise TypeError(f"class_names are {names!r}, expected a list")
-    status, keras_version = record.metrics["status"], config["versions"]["keras"]
-    for text in (record.lesson, record.precision, keras_version, status, *names):
-        if not isinstance(text, str):
-            raise TypeError(f"received {text!r}, expected text")
-    if Path(record.lesson).name != record.lesson:
-        raise TypeError(f"received {record.lesson!r}, expected the name of a lesson")
-    for number in record.results.values():
-        if not isinstance(number, int | float):
-            raise TypeError(f"received {number!r}, expected a number")
 
 
 def read_all(logdir: Path, lesson: str | None = None) -> list[Record]:
@@ -245,11 +190,12 @@ def find_trained(run: str, logdir: Path) -> Record:
     """
     path = options.find_home(run)
     is_folder = path.name != run
-    if path.name in (CONFIG, METRICS, MODEL):
+    if path.name in (run_json.CONFIG, run_json.METRICS, MODEL):
         path, is_folder = path.parent, True
     elif path.suffix == ".py" and not path.is_dir():
         path, is_folder = Path(path.stem), False
-    of_a_lesson = not (path / CONFIG).is_file() and any(path.glob(f"*/{CONFIG}"))
+    below = any(path.glob(f"*/{run_json.CONFIG}"))
+    of_a_lesson = below and not (path / run_json.CONFIG).is_file()
     if of_a_lesson and (is_folder or not (logdir / path).is_dir()):
         logdir, path, is_folder = path.parent, Path(path.name), False
     if is_folder:
@@ -346,39 +292,3 @@ def hide_home(text: str) -> str:
     with contextlib.suppress(RuntimeError):  # there is no home folder
         text = text.replace(f"{Path.home()}{os.sep}", f"~{os.sep}")
     return text
-
-
-def read_json(path: Path) -> dict:
-    """Returns what a JSON file holds.
-
-    Raises:
-        ValueError: it holds something else.
-        OSError: it cannot be read.
-    """
-    return json.loads(path.read_text("utf-8"))
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Writes a JSON file."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
-    with written(path) as partial:
-        partial.write_text(text, "utf-8", "backslashreplace")
-
-
-@contextlib.contextmanager
-def written(path: Path):
-    """Yields a path beside `path` to write a file or a folder to, which is renamed
-    after the block, or removed if the block fails: so it is complete or absent.
-    """
-    partial = path.with_name(f"{path.stem}.partial{path.suffix}")
-    path.parent.mkdir(parents=True, exist_ok=True)  # it may be gone by now
-    try:
-        yield partial
-        if partial.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        partial.replace(path)
-    finally:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)

@@ -10,7 +10,6 @@ import json
 import logging
 import math
 import os
-import platform
 import re
 import shlex
 import shutil
@@ -20,20 +19,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 
 from training import (
     device,
     doctor,
     figures,
+    files,
     keras_patches,
     options,
     quiet,
     recorder,
     resume,
     run_folder,
+    run_json,
     streams,
     tensorboard,
 )
@@ -329,33 +328,23 @@ class Run:
         Args:
             sources: of the data and the weights.
         """
-        values = asdict(self.config)
-        del values["resume"]  # tells how a run is carried out, not what it is
-        shared = {key: value for key, value in values.items() if key in options.NAMES}
-        self.hyperparameters = {
-            key: value for key, value in values.items() if key not in options.NAMES
-        }
         text = "; ".join(source.source for source in sources) or "no data"
-        packages = ("tensorflow", "keras", "numpy")
-        return {
-            "lesson": self.lesson,
-            "hyperparameters": self.hyperparameters,
-            "options": shared,
-            "source": run_folder.hide_home(text),
-            **({"class_names": self.class_names} if self.class_names else {}),
-            "device": device.describe(self.strategy.num_replicas_in_sync),
-            "precision": self.precision,
-            "faster": keras_patches.NAMES if self.faster else "",
-            "versions": {"python": platform.python_version()}
-            | {package: metadata.version(package) for package in packages},
-        }
+        return run_json.describe(
+            self.lesson,
+            self.config,
+            source=run_folder.hide_home(text),
+            class_names=self.class_names,
+            device=device.describe(self.strategy.num_replicas_in_sync),
+            precision=self.precision,
+            faster=keras_patches.NAMES if self.faster else "",
+        )
 
     def begin_folder(self) -> None:
         """Writes what a run has from its start: what it is, and that it is going on."""
-        if not (self.folder / run_folder.CONFIG).exists():
-            with run_folder.written(self.folder / f"{self.lesson}.py") as partial:
+        if not (self.folder / run_json.CONFIG).exists():
+            with files.written(self.folder / f"{self.lesson}.py") as partial:
                 partial.write_text(self.page, "utf-8")
-            run_folder.write_json(self.folder / run_folder.CONFIG, self.description)
+            run_json.write(self.folder / run_json.CONFIG, self.description)
         resume.occupy(self.folder)
         self.figures.mkdir(exist_ok=True)
         self.write_metrics(status="running")
@@ -365,7 +354,7 @@ class Run:
         """Makes the folder anew if somebody removed it while the run goes on: so its
         end is not lost.
         """
-        if (self.folder / run_folder.CONFIG).exists():
+        if (self.folder / run_json.CONFIG).exists():
             return
         print(f"\n{self.folder} was removed: it is made anew, without what it held")
         for writer in self.writers.values():  # they would write into removed files
@@ -381,7 +370,7 @@ class Run:
         if self.loop:
             self.loop.close()
             self.loop = None
-        (self.folder / resume.PROCESS).unlink(missing_ok=True)
+        (self.folder / run_json.PROCESS).unlink(missing_ok=True)
 
     @property
     def verbose(self) -> int:
@@ -686,7 +675,7 @@ class Run:
         """
         self.keep_folder()
         arrays = {"id": ids, "prediction": prediction, "truth": truth, **more}
-        with run_folder.written(self.folder / run_folder.PREDICTIONS) as partial:
+        with files.written(self.folder / run_folder.PREDICTIONS) as partial:
             np.savez_compressed(partial, **arrays)
 
     def write_texts(self, description: dict) -> None:
@@ -704,7 +693,7 @@ class Run:
                 tensorboard.write_table(name, [["name", "value"], *rows])
         with self.writers["final"].as_default(step=0):
             values = {
-                **self.hyperparameters,
+                **self.description["hyperparameters"],
                 "seed": self.config.seed,
                 "precision": self.precision,
             }
@@ -730,10 +719,10 @@ class Run:
         """
         self.keep_folder()
         if model is not None:
-            with run_folder.written(self.folder / run_folder.MODEL) as partial:
+            with files.written(self.folder / run_folder.MODEL) as partial:
                 model.save(partial)
             if has_own_layers(model):
-                with run_folder.written(self.folder / run_folder.EXPORT) as partial:
+                with files.written(self.folder / run_folder.EXPORT) as partial:
                     model.export(partial, verbose=False)
         if self.doctor:
             metrics["findings"] = [
@@ -741,7 +730,7 @@ class Run:
             ]
             with self.writers["."].as_default(step=0):
                 tf.summary.text("doctor", "\n\n".join(self.doctor.say()))
-        splits = {name: metrics[name] for name in run_folder.SPLITS if name in metrics}
+        splits = {name: metrics[name] for name in run_json.SPLITS if name in metrics}
         for split, values in splits.items():
             loss = values.get("loss", 0.0)
             if not math.isfinite(loss):
@@ -778,7 +767,7 @@ class Run:
             **metrics,
             "seconds": seconds,
         }
-        run_folder.write_json(self.folder / run_folder.METRICS, metrics)
+        run_json.write(self.folder / run_json.METRICS, metrics)
         return metrics
 
 

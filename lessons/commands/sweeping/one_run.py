@@ -4,13 +4,14 @@ import contextlib
 import dataclasses
 import inspect
 import io
-import json
 import shutil
 from pathlib import Path
 from types import ModuleType
 
 from lessons.commands.sweeping import grid
-from training import options, run_folder
+from training import options, run_folder, run_json
+
+TRIES = 3  # of a run whose process was killed, or whose machine was lost
 
 
 def is_done(folder: Path, config: options.Options) -> bool:
@@ -25,8 +26,7 @@ def is_done(folder: Path, config: options.Options) -> bool:
         return False
     record = run_folder.read(folder)
     used = record.config["hyperparameters"] | record.config["options"]
-    for name, value in dataclasses.asdict(config).items():
-        value = json.loads(json.dumps(value, default=str))  # as it was written
+    for name, value in run_json.as_written(dataclasses.asdict(config)).items():
         if name in grid.OWN or value is None:
             continue
         if used.get(name, value) != value:
@@ -40,7 +40,7 @@ def is_done(folder: Path, config: options.Options) -> bool:
             f"{folder} holds a run of another {page.name}, which was changed since: "
             "rename or remove it"
         )
-    if record.metrics["status"] in ("finished", "failed"):
+    if record.metrics["status"] in run_json.ENDED:
         return True
     shutil.rmtree(folder)
     return False
