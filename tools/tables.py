@@ -322,7 +322,11 @@ def make_gallery(page: str) -> str:
             minutes = f"{lesson.minutes} {WORDS['minutes'][chinese]}"
             text = f"**[{idea}]({link})**<br>{result}<br>`{lesson.path.stem}`"
             measured = say_where(lesson, chinese)
-            lines.append(f"| {shown} | {text}, {minutes}<br>{measured} |")
+            lines.append(
+                lines.append(
+                    f"| {shown} | {text}, {minutes}<br><small>{measured}</small> |"
+                )
+            )
     return "\n".join([*lines, "", ""])
 
 
