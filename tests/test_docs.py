@@ -10,11 +10,14 @@ import sys
 import tomllib
 from urllib.parse import unquote
 
+from lessons import measurements
 from lessons.course import ROOT, find_lessons
 from training import command_line
 
 import pytest
 import yaml
+
+from tools import tables
 
 READMES = ("README.md", "README.zh-CN.md")
 # With counterparts that are not in docs/zh/: one page holds both languages, and the
@@ -131,6 +134,10 @@ def test_site_has_a_page_for_each_lesson(site):
         for folder in ("lessons", "zh/lessons"):
             text = (site / folder / f"{lesson.path.stem}.html").read_text("utf-8")
             assert lesson.command in text
+            first = measurements.find_first_try(lesson.path)
+            assert f"{lesson.command} {first.flags}" in text
+            screen = tables.find_picture(lesson, tables.SCREENS)
+            assert screen is None or f"tensorboard/{screen.name}" in text
 
 
 def test_site_links_to_its_own_pages_and_pictures(site):

@@ -7,11 +7,12 @@ import sys
 
 from lessons import measurements
 from lessons.course import COURSE, ROOT, TITLES, find_lessons
+from training import run_folder
 
 import pytest
 from PIL import Image
 
-from tools import gallery, tables
+from tools import gallery, tables, tensorboard_pages
 
 
 def test_each_lesson_has_its_chinese_line_and_no_other_has():
@@ -95,3 +96,39 @@ def test_gallery_refuses_a_run_that_is_not_finished(finished_run, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["gallery", str(finished_run)])
     with pytest.raises(ValueError, match="is interrupted, not finished"):
         gallery.main()
+
+
+@pytest.mark.parametrize(
+    ("lesson", "said", "page"),
+    [
+        (
+            "course_6_detection",
+            "a slider (page Images), losses (page Scalars).",
+            "Images",
+        ),
+        ("course_11_distributed", '"loss" (page Scalars).', "Scalars"),
+        (
+            "course_5_transfer_learning",
+            "curves (page Scalars), (page Images)",
+            "Scalars",
+        ),
+        ("course_4_photo_search", "what was found (page Images)", ""),
+    ],
+)
+def test_picture_of_tensorboard_is_of_a_page_that_may_be_shown(
+    finished_run, lesson, said, page
+):
+    """No photographs of people, and none that not everybody may copy."""
+    record = run_folder.read(finished_run)
+    record.config["lesson"] = lesson
+    text = f'"""A lesson.\n\nIn TensorBoard: {said}\n"""\n'
+    (finished_run / f"{lesson}.py").write_text(text)
+    assert tensorboard_pages.choose_page(record) == page
+
+
+def test_gallery_refuses_photographs_of_people(finished_run):
+    record = run_folder.read(finished_run)
+    record.config["lesson"] = "course_4_photo_search"
+    record.config["hyperparameters"]["folder"] = None
+    with pytest.raises(ValueError, match="expected a run with --folder"):
+        gallery.choose_figure(record)

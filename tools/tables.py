@@ -323,9 +323,7 @@ def make_gallery(page: str) -> str:
             text = f"**[{idea}]({link})**<br>{result}<br>`{lesson.path.stem}`"
             measured = say_where(lesson, chinese)
             lines.append(
-                lines.append(
-                    f"| {shown} | {text}, {minutes}<br><small>{measured}</small> |"
-                )
+                f"| {shown} | {text}, {minutes}<br><small>{measured}</small> |"
             )
     return "\n".join([*lines, "", ""])
 
