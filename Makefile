@@ -33,10 +33,11 @@ full: $(TOOLS)  ## measures the lessons as shipped, over seeds, and runs the lon
 	@.venv/bin/python -m pytest tests/test_full.py $(if $(LESSON),-k $(LESSON))
 	@$(if $(LESSON),,.venv/bin/python -m pytest -m full -s)
 
-lint: $(TOOLS)  ## checks style and spelling
+lint: $(TOOLS)  ## checks style, spelling and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/codespell
+	@.venv/bin/ty check --quiet
 
 format: $(TOOLS)  ## formats the code, and repairs what can be repaired
 	@.venv/bin/ruff check --fix .

@@ -36,3 +36,13 @@ class Dataset(NamedTuple):
     test: Split | None
     source: str
     class_names: tuple[str, ...] | None = None
+
+    def parts(self) -> tuple[Split, Split, Split]:
+        """Returns the three splits, where none is missing.
+
+        Raises:
+            ValueError: one is.
+        """
+        if self.validation is None or self.test is None:
+            raise ValueError("expected a data set with validation and test splits")
+        return self.train, self.validation, self.test

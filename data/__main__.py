@@ -68,7 +68,7 @@ def find_places(entry: catalog.Entry) -> Iterator[str]:
         )
         yield f"{there[0] if len(entry.files) == 1 else there[0].parent}{counted}"
     mirrors = [url for file in entry.files for url in file.mirrors]
-    origins = [urlsplit(url).hostname for url in mirrors]
+    origins = [urlsplit(url).hostname or "" for url in mirrors]
     origins += ["the package index"] if entry.packages else []
     if origins and len(there) < len(entry.files):
         missing = "the others" if there else "not here"

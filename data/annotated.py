@@ -243,7 +243,7 @@ def find_reason(
     """
     if isinstance(image, str):
         return image
-    digest = hashlib.sha256(image).digest()
+    digest = hashlib.sha256(image.tobytes()).digest()
     if digest in met:
         return f"the same picture as {met[digest]}"
     met[digest] = name

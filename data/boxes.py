@@ -560,7 +560,7 @@ def put_right(
     corners = boxes.reshape(-1, 2, 2)
     swapped = (corners[:, 0] > corners[:, 1]).any(axis=1)
     inside = np.clip(np.sort(corners, axis=1).reshape(-1, 4), 0, 1)
-    kept = (inside[:, :2] < inside[:, 2:]).all(axis=1)
+    kept = np.all(inside[:, :2] < inside[:, 2:], axis=1)
     # Files of YOLO are rounded: half a pixel too much is no mistake.
     reaches = np.abs(inside - np.sort(corners, axis=1).reshape(-1, 4)) * limits > 0.5
     for done, what in (

@@ -57,7 +57,7 @@ def choose_digits(
         seed: of the random choice of these.
     """
     splits = []
-    for images, labels in dataset[:3]:
+    for images, labels in dataset.parts():
         kept = np.isin(labels, digits)
         splits.append(Split(images[kept], labels[kept] - digits.start))
     if examples is not None:
@@ -102,7 +102,7 @@ def read_arrays(path: Path) -> list[np.ndarray]:
         ) from None
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(array)
+        digest.update(array.tobytes())
     if digest.hexdigest() != MNIST.files[0].contents:
         raise ValueError(
             f"{path} does not hold MNIST's arrays (their SHA-256 is "

@@ -35,7 +35,7 @@ def load_digits_in_2d() -> Dataset:
             np.float32(components.transform(flatten(images))),
             np.isin(labels, ONES).astype("float32")[:, np.newaxis],
         )
-        for images, labels in (dataset.train, dataset.validation, dataset.test)
+        for images, labels in dataset.parts()
     ]
     return Dataset(*splits, source=f"two numbers of each image of {dataset.source}")
 

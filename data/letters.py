@@ -138,7 +138,8 @@ def extract(message: EmailMessage) -> str:
             continue
         content = part.get_payload(decode=True)
         charset = part.get_content_charset()
-        text = texts.decode(content or b"", *([charset] if charset else []))
+        raw = content if isinstance(content, bytes) else b""
+        text = texts.decode(raw, *([charset] if charset else []))
         if part.get_content_subtype() == "html":
             marked_up.append(read_html(text))
         else:
@@ -167,7 +168,7 @@ class Reader(HTMLParser):
         self.pieces = []
         self.hidden = None  # the element whose end is waited for
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag, attrs):
         """Begins a line, or something that is not shown."""
         if tag in BLOCKS:
             self.pieces.append("\n")

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from data import folders, photos
 
@@ -150,7 +150,7 @@ def stroke(
     draw: ImageDraw.ImageDraw, path: list[tuple], color: np.ndarray, radius: float
 ) -> None:
     """Draws a line with round ends."""
-    fill = tuple(np.uint8(np.clip(color, 0, 255)).tolist())
+    fill = tuple(np.clip(color, 0, 255).astype(np.uint8).tolist())
     draw.line(path, fill, max(1, round(2 * radius)), joint="curve")
     for column, row in (path[0], path[-1]):
         draw.ellipse(
@@ -172,7 +172,7 @@ def draw_glass() -> np.ndarray:
     pixels = np.stack([x.ravel(), y.ravel()], axis=1)
     centers = random.uniform((0, 0), (width, height), (170, 2))
     for _ in range(2):  # to cells of similar size (Lloyd, 1982)
-        owner = cKDTree(centers).query(pixels[::37])[1]
+        owner = KDTree(centers).query(pixels[::37])[1]
         members = np.maximum(1, np.bincount(owner, minlength=len(centers)))[
             :, np.newaxis
         ]
@@ -190,7 +190,7 @@ def draw_glass() -> np.ndarray:
         ).ravel()
         for _ in "xy"
     ]
-    distances, owner = cKDTree(centers).query(pixels + np.stack(bend, axis=1), k=2)
+    distances, owner = KDTree(centers).query(pixels + np.stack(bend, axis=1), k=2)
     colors = np.array(GLASS)[random.integers(len(GLASS), size=len(centers))]
     colors = (colors * random.uniform(0.75, 1.1, (len(centers), 1)))[owner[:, 0]]
     light = 0.7 + 0.5 * ndimage.zoom(

@@ -2,7 +2,7 @@
 
 import contextlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class Collection(NamedTuple):
         source: what they are and where they were found, for the learner.
     """
 
-    files: dict[tuple[str, int, int], Path | zipfile.Path]
+    files: Mapping[tuple[str, int, int], Path | zipfile.Path]
     name: str
     source: str
 
@@ -63,9 +63,8 @@ def open_collection(folder: Path | None = None) -> Iterator[Collection]:
         yield Collection(files, "at hand", source)
         return
     with photo_folders.open_folder(path, archive) as root:
-        files |= list_ants_and_bees(root)
         source += f", and ants and bees from {path}"
-        yield Collection(files, "at hand", source)
+        yield Collection(files | list_ants_and_bees(root), "at hand", source)
 
 
 def list_shipped() -> dict[tuple[str, int, int], Path]:

@@ -426,7 +426,7 @@ def read_splits(listed: dict, size: int, beside: list) -> dict[str, Split]:
                 if isinstance(image, str):
                     left_out.append(f"{place(path)} ({image})")
                     continue
-                digest = hashlib.sha256(image).digest()
+                digest = hashlib.sha256(image.tobytes()).digest()
                 if digest in met:
                     left_out.append(
                         f"{place(path)} (the same picture as {met[digest]})"

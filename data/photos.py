@@ -88,8 +88,9 @@ def load_photos(paths: tuple[Path, ...] = ()) -> dict[str, Photo]:
         load_sample_image("flower.jpg"),
         "the photograph flower.jpg of the package scikit-learn",
     )
-    with cbook.get_sample_data("grace_hopper.jpg") as file:
-        hopper = np.asarray(Image.open(file).convert("RGB"))
+    path = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    with Image.open(path) as picture:
+        hopper = np.asarray(picture.convert("RGB"))
     portrait = Photo(
         hopper, "the photograph grace_hopper.jpg of the package Matplotlib"
     )

@@ -51,7 +51,7 @@ def load_picture_as_function(
     colors = ndimage.gaussian_filter(
         colors, (blur * PIXELS, blur * PIXELS, 0), mode="nearest"
     )
-    folded = np.float64(PLACES)
+    folded = PLACES.astype(np.float64)
     for _ in range(folds):
         folded = 1 - 2 * np.abs(folded)
     pixels = (folded.T[::-1] + 1) / 2 * PIXELS - 0.5  # rows, then columns
@@ -59,7 +59,7 @@ def load_picture_as_function(
         ndimage.map_coordinates(colors[..., index], pixels, order=1, mode="nearest")
         for index in range(3)
     ]
-    values = np.float32(np.stack(channels, axis=-1))
+    values = np.stack(channels, axis=-1).astype(np.float32)
     order = np.random.default_rng(0).permutation(len(PLACES))
     splits = [
         Split(PLACES[part], values[part]) for part in np.split(order, [3072, 3584])
@@ -71,7 +71,7 @@ def to_picture(colors: np.ndarray) -> np.ndarray:
     """Returns the colors of all `PLACES`, float `(4096, 3)` in [0, 1], as a picture:
     uint8 `(64, 64, 3)` in [0, 255].
     """
-    return np.uint8(255 * np.reshape(colors, (SIDE, SIDE, 3)) + 0.5)
+    return (255 * np.reshape(colors, (SIDE, SIDE, 3)) + 0.5).astype(np.uint8)
 
 
 def join_picture(dataset: Dataset) -> np.ndarray:
@@ -79,7 +79,7 @@ def join_picture(dataset: Dataset) -> np.ndarray:
     in [0, 255].
     """
     colors = np.empty((SIDE, SIDE, 3), np.float32)
-    for places, values in (dataset.train, dataset.validation, dataset.test):
-        columns, rows = np.int32((places + 1) / 2 * SIDE).T
+    for places, values in dataset.parts():
+        columns, rows = ((places + 1) / 2 * SIDE).astype(np.int32).T
         colors[rows, columns] = values
     return to_picture(colors)

@@ -314,7 +314,8 @@ class Scenes:
             arranged[:, rest] = chosen, tops, lefts
             right &= self.are_visible(numbers[rest], chosen, tops, lefts)
             rest = rest[~right]
-        return tuple(arranged)
+        chosen, tops, lefts = arranged
+        return chosen, tops, lefts
 
     def place(
         self, numbers: np.ndarray, paired: np.ndarray, random: np.random.Generator
@@ -504,7 +505,7 @@ def choose_colors(
     """
     drawn = random.integers(0, 256, (count, CANDIDATES, 3), np.uint8)
     ends = np.broadcast_to(
-        np.uint8([[0, 0, 0], [255, 255, 255]])[:, None], (2, count, 3)
+        np.array([[0, 0, 0], [255, 255, 255]], np.uint8)[:, None], (2, count, 3)
     )
     candidates = np.concatenate([drawn, ends.transpose(1, 0, 2)], axis=1)
     # Sums of whole numbers far below 2**53, which float64 holds exactly.
@@ -570,7 +571,7 @@ def turn_and_scale(images: np.ndarray, degrees: np.ndarray, side: int) -> np.nda
 
     # The box around the turned digit, in a pixel's 1024ths.
     which, *places = np.nonzero(images >= INSIDE)
-    rows, columns = np.int32(places)
+    rows, columns = np.array(places, np.int32)
     turned = np.stack(
         [
             cosine[which, 0] * rows + sine[which, 0] * columns,
@@ -593,7 +594,7 @@ def turn_and_scale(images: np.ndarray, degrees: np.ndarray, side: int) -> np.nda
     x = np.clip((sine * v + cosine * u) // ONE + ONE, 0, 29 * ONE)
     padded = np.pad(images, ((0, 0), (1, 2), (1, 2))).astype(np.int32)
     width = padded.shape[2]
-    first = np.arange(0, padded.size, width**2, np.int32)[:, None, None]
+    first = np.arange(0, padded.size, width**2, dtype=np.int32)[:, None, None]
     corner = first + y // ONE * width + x // ONE
     y, x = y % ONE, x % ONE
     pixels = padded.reshape(-1)
@@ -613,7 +614,7 @@ def list_inked(drawn: np.ndarray, labels: np.ndarray) -> Patches:
     inside = drawn >= INSIDE
     starts, ends = [], []
     for axis in (2, 1):
-        filled = inside.any(axis=axis)
+        filled = np.any(inside, axis=axis)
         starts.append(filled.argmax(axis=1))
         ends.append(filled.shape[1] - filled[:, ::-1].argmax(axis=1))
     sides = np.array(ends) - np.array(starts)
@@ -630,7 +631,7 @@ def list_inked(drawn: np.ndarray, labels: np.ndarray) -> Patches:
         widths=sides[1][kept],
         starts=np.zeros(len(lengths), np.int64),
         lengths=lengths,
-        rows=np.uint8(down[used]),
-        columns=np.uint8(right[used]),
+        rows=down[used].astype(np.uint8),
+        columns=right[used].astype(np.uint8),
         inks=drawn[which[used], rows[used], columns[used]],
     )

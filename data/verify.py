@@ -60,11 +60,10 @@ def check_shipped(shipped: catalog.Shipped) -> tuple[Path, str]:
     path = catalog.locate(shipped)
     expected = shipped.checksum
     if not expected:  # the list that pip installed with the package
-        listed = next(
-            file.hash
-            for file in distribution(shipped.package).files
-            if str(file) == shipped.path
-        )
+        files = distribution(shipped.package).files or ()
+        listed = {str(file): file.hash for file in files}.get(shipped.path)
+        if listed is None:
+            raise ValueError(f"{path} is not among what its package lists")
         expected = f"{listed.mode}:{base64.urlsafe_b64decode(listed.value + '=').hex()}"
     found = checksums.find_checksum(path, expected)
     if found != expected:

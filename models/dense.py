@@ -54,9 +54,9 @@ def choose_units(
         return sum((before + 1) * after for before, after in itertools.pairwise(sizes))
 
     units = (1,) * depth
-    for layer in itertools.cycle(
-        range(depth)
-    ):  # one unit more, layer after layer, as long as it comes nearer
+    layers = itertools.cycle(range(depth))
+    while True:  # one unit more, layer after layer, as long as it comes nearer
+        layer = next(layers)
         wider = (*units[:layer], units[layer] + 1, *units[layer + 1 :])
         if count(wider) - parameters > parameters - count(units):
             return units

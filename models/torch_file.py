@@ -11,7 +11,7 @@ import collections
 import os
 import pickle
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Reader(pickle.Unpickler):
         Raises:
             UnpicklingError: it is another name.
         """
-        known = {
+        known: dict[tuple[str, str], Any] = {
             ("collections", "OrderedDict"): collections.OrderedDict,
             ("torch._utils", "_rebuild_tensor_v2"): view,
         }
@@ -70,10 +70,9 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
                 raise pickle.UnpicklingError("it does not begin as such files do")
             Reader(file).load()
             views = Reader(file).load()
-            storages = dict.fromkeys(Reader(file).load())
+            keys = dict.fromkeys(Reader(file).load())
             dtypes = {key: dtype for (dtype, key, _), *_ in views.values()}
-            for key in storages:
-                storages[key] = read_storage(file, dtypes[key])
+            storages = {key: read_storage(file, dtypes[key]) for key in keys}
         return {
             name: cut_out(storages[key], *rest)
             for name, ((_, key, _), *rest) in views.items()
@@ -117,5 +116,5 @@ def cut_out(
     )
     if min((offset, last, *shape, *strides), default=0) < 0 or last >= len(storage):
         raise ValueError("a tensor reaches beyond its numbers")
-    strides = [stride * storage.itemsize for stride in strides]
-    return np.lib.stride_tricks.as_strided(storage[offset:], shape, strides).copy()
+    steps = [stride * storage.itemsize for stride in strides]  # in bytes
+    return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps).copy()

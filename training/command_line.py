@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import UnionType
+from typing import Any
 
 from training import streams
 
@@ -70,7 +70,7 @@ def guard(program: str, function: Callable[[], None]) -> None:
 
 
 def parse(
-    config_class: type | UnionType,
+    config_class: Any,
     arguments: list[str],
     program: str,
     description: str | None,

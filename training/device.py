@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from training import quiet
 
@@ -62,7 +63,7 @@ def choose_strategy(strategy: str) -> tf.distribute.Strategy:
         ValueError: "mirrored", and there is only one.
     """
     if strategy == "one":
-        return tf.distribute.get_strategy()
+        return cast(tf.distribute.Strategy, tf.distribute.get_strategy())
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     devices = [device.name for device in tf.config.list_logical_devices(kind)]
     if len(devices) < 2:

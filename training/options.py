@@ -5,7 +5,7 @@ import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_type_hints
 
 DEVICE = re.compile(
     r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE
@@ -20,7 +20,7 @@ class Range(NamedTuple):
     above: float | None
     below: float | None
 
-    def __contains__(self, value: float) -> bool:
+    def __contains__(self, value: Any) -> bool:
         """True for a number in the range; never for NaN."""
         return (
             value == value

@@ -4,6 +4,7 @@ and an end to what diverges.
 
 import math
 import time
+from typing import Any
 
 from training import device, figures, quiet, tensorboard
 
@@ -25,7 +26,7 @@ class StopOnDivergence(keras.callbacks.Callback):
         FloatingPointError: with the learning rate and what to try.
     """
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs: Any = None):
         """Looks at the running loss."""
         if not math.isfinite(logs["loss"]):
             learning_rate = float(
@@ -55,7 +56,7 @@ class Curves(keras.callbacks.Callback):
         self.log = log
         self.name = name
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs: Any = None):
         """Adds a point to each curve."""
         for key, value in logs.items():
             split = "validation" if key.startswith("val_") else "train"
@@ -91,13 +92,14 @@ class Recorder(keras.callbacks.Callback):
     """
 
     KEPT = ("updates",)
+    params: dict  # which Keras sets
 
     def __init__(
         self, writers: dict, train=None, validation=None, class_names=None, profile=None
     ):
         super().__init__()
         self.writers = writers
-        self.examples = None if train is None else len(train[1])
+        self.examples = 0 if train is None else len(train[1])
         self.train = None if train is None else tuple(part[:128] for part in train)
         self.validation = (
             None if validation is None else tuple(part[:1000] for part in validation)
@@ -105,7 +107,7 @@ class Recorder(keras.callbacks.Callback):
         self.class_names = class_names
         self.profile = profile
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None):
         """Writes the graph and the state before training."""
         updates = self.params["epochs"] * self.params["steps"]
         self.point_every = max(1, updates // POINTS)
@@ -124,13 +126,13 @@ class Recorder(keras.callbacks.Callback):
         self.look()
         self.make_variables()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs: Any = None):
         """Starts a new window, because Keras's running means start anew."""
         self.window_start = -1
         self.window_sums = {}
         self.window_time = time.perf_counter()
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch, logs: Any = None):
         """Keeps the weights before an update that will be a point of the curves, and
         starts the profiler.
         """
@@ -146,7 +148,7 @@ class Recorder(keras.callbacks.Callback):
         # What recording takes is not the training's time.
         self.window_time += time.perf_counter() - started
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs: Any = None):
         """Writes a point of the curves where one is due, and looks closer where that
         is.
         """
@@ -162,7 +164,7 @@ class Recorder(keras.callbacks.Callback):
             self.look()
         self.window_time += time.perf_counter() - ended
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None):
         """Stops the profiler, if the training was over before its last update to be
         profiled.
         """

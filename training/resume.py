@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from training import quiet, run_json  # noqa: F401 (quiet imports TensorFlow)
 
@@ -148,16 +149,16 @@ class Interrupt(keras.callbacks.Callback):
         super().__init__()
         self.run = run
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None):
         """Tells the run that a `fit` is going on, in which Ctrl-C waits for nothing."""
         self.run.fitting = True
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs: Any = None):
         """Looks whether Ctrl-C came."""
         if self.run.interrupted:
             raise KeyboardInterrupt
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None):
         """Tells the run that it is over."""
         self.run.fitting = False
 
@@ -178,6 +179,7 @@ class Checkpoint(Interrupt):
         state: what the other callbacks change, as `pack` takes it.
     """
 
+    params: dict  # which Keras sets
     # Keras's own callbacks that remember something from epoch to epoch.
     REMEMBER = (
         keras.callbacks.EarlyStopping,
@@ -194,7 +196,7 @@ class Checkpoint(Interrupt):
         self.history: dict[str, list[float]] = {}
         self.over = False
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None):
         """Takes up what was saved of this fit.
 
         Raises:
@@ -216,14 +218,14 @@ class Checkpoint(Interrupt):
             self.params["epochs"] if self.over else saved["epoch"]
         )
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs: Any = None):
         """Saves an epoch that is not the last one."""
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         if self.every_epoch and epoch + 1 < self.params["epochs"]:
             self.save(epoch + 1, over=self.model.stop_training)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None):
         """Saves that the fit is over."""
         super().on_train_end(logs)
         self.run.epochs = None
@@ -269,7 +271,7 @@ class States:
         self.seconds = 0.0
         self.newest = None
         if resumed:
-            newest = {"number": 0, "seconds": 0.0, "events": {}}
+            newest: dict[str, Any] = {"number": 0, "seconds": 0.0, "events": {}}
             for path in self.folder.glob("*.npz"):
                 state = self.read(path.stem)
                 if state["number"] > newest["number"]:
@@ -309,7 +311,7 @@ class States:
         saved = self.read(name)
         return {key: value for key, value in saved.items() if key not in OWN}
 
-    def read(self, name: str) -> dict[str, np.ndarray]:
+    def read(self, name: str) -> dict[str, Any]:
         """Returns what a file holds.
 
         Raises:

@@ -18,8 +18,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from training import (
     device,
@@ -79,7 +80,7 @@ def start(
     """
     for name in ("batch_size", "examples"):
         count = getattr(config, name, 0)
-        if count and count > count_examples(dataset.train.y):
+        if dataset and count and count > count_examples(dataset.train.y):
             raise ValueError(
                 f"{options.flag(name)} is {count}, expected at most the "
                 f"{count_examples(dataset.train.y)} training examples"
@@ -155,8 +156,8 @@ def read_page(config_class: type) -> tuple[str, str]:
         ValueError: the lesson is another clone's.
     """
     module = sys.modules[config_class.__module__]
-    if hasattr(module, "__file__"):
-        page = Path(module.__file__)
+    if getattr(module, "__file__", None):
+        page = Path(str(module.__file__))
         check_clone(page)
         return page.stem, page.read_text("utf-8", "replace")
     text = ""
@@ -264,9 +265,10 @@ class Run:
         self.precision = device.choose_precision(wanted)
         self.strategy = device.choose_strategy(getattr(config, "strategy", "one"))
         devices = self.strategy.num_replicas_in_sync
-        if getattr(config, "batch_size", 0) % devices:
+        batch_size = getattr(config, "batch_size", 0)
+        if batch_size % devices:
             raise ValueError(
-                f"--batch-size is {config.batch_size}, expected a multiple of the "
+                f"--batch-size is {batch_size}, expected a multiple of the "
                 f"{devices} devices that share it"
             )
         self.faster = not (config.plain_keras or config.debug)
@@ -277,14 +279,13 @@ class Run:
 
         self.description = self.describe([dataset, *sources] if dataset else sources)
         parent = config.logdir / self.lesson
-        self.folder = (
+        found = (
             resume.find_run(parent, self.lesson, config.name) if config.resume else None
         )
-        resumed = self.folder is not None
-        if resumed:
-            resume.check(self.folder, self.description, self.page)
-        else:
-            self.folder = run_folder.make(parent, config.name)
+        resumed = found is not None
+        if found is not None:
+            resume.check(found, self.description, self.page)
+        self.folder: Path = found or run_folder.make(parent, config.name)
         self.states = resume.States(self.folder, resumed)
         self.fits = self.loops = 0
         self.loop = None  # the bar of a `run.steps` that is going on ...
@@ -414,15 +415,15 @@ class Run:
         watchers = list(others)
         if doctor:
             watchers.append(self.make_doctor(train, validation))
-        if curves and name is None:
+        if curves and name is not None:
+            watchers.append(recorder.Curves(self.log, name))
+        elif curves:
             profile = self.folder / "train" if self.config.profile else None
             watchers.append(
                 recorder.Recorder(
                     self.writers, train, validation, self.class_names, profile
                 )
             )
-        elif curves:
-            watchers.append(recorder.Curves(self.log, name))
         self.fits += 1
         saving = resume.Checkpoint(self, f"fit{self.fits}", watchers, state)
         return [*watchers, recorder.StopOnDivergence(), saving]
@@ -602,7 +603,7 @@ class Run:
         with self.writers["."].as_default(step=step):
             tensorboard.write_text(title, text)
 
-    def graph(self, drawn: keras.Model | Callable, *arguments: tf.Tensor) -> None:
+    def graph(self, drawn: Any, *arguments: tf.Tensor) -> None:
         """Shows a network in TensorBoard, on the page Graphs; `callbacks` do so by
         themselves.
 
@@ -641,7 +642,8 @@ class Run:
             model: a classifier whose last layer gives logits.
         """
         train, test = self.dataset.train, self.dataset.test
-        captions = [self.class_names[label] for label in train.y[:40]]
+        class_names = self.dataset.class_names
+        captions = [class_names[label] for label in train.y[:40]]
         self.show("inputs", figures.draw_grid(train.x[:40], captions))
         for name, picture in tensorboard.draw_network(model, test.x[0]).items():
             figures.save_picture(picture, self.figures / f"{name}.png")
@@ -649,18 +651,14 @@ class Run:
             model.predict(test.x, batch_size=500, verbose=0)
         )
         predicted = probabilities.argmax(axis=1)
-        self.show(
-            "confusion", figures.draw_confusion(test.y, predicted, self.class_names)
-        )
-        self.show(
-            "mistakes", figures.draw_mistakes(*test, probabilities, self.class_names)
-        )
+        self.show("confusion", figures.draw_confusion(test.y, predicted, class_names))
+        self.show("mistakes", figures.draw_mistakes(*test, probabilities, class_names))
         with self.writers["test"].as_default():
-            tensorboard.write_precision_recall(test.y, probabilities, self.class_names)
+            tensorboard.write_precision_recall(test.y, probabilities, class_names)
         images, labels = (part[: tensorboard.PROJECTED] for part in test)
         inner = keras.Model(model.inputs[0], model.layers[-1].input)
         vectors = inner.predict(images, batch_size=500, verbose=0)
-        names = [self.class_names[label] for label in labels]
+        names = [class_names[label] for label in labels]
         self.projector(f"{model.layers[-1].name}, input", vectors, images, names)
 
     def predictions(self, ids, prediction, truth, **more: np.ndarray) -> None:
@@ -676,7 +674,7 @@ class Run:
         self.keep_folder()
         arrays = {"id": ids, "prediction": prediction, "truth": truth, **more}
         with files.written(self.folder / run_folder.PREDICTIONS) as partial:
-            np.savez_compressed(partial, **arrays)
+            np.savez_compressed(partial, allow_pickle=False, **arrays)
 
     def write_texts(self, description: dict) -> None:
         """Writes TensorBoard's page Text: what the lesson is, how it was configured,

@@ -138,7 +138,7 @@ def draw_network(model: keras.Model, picture: np.ndarray) -> dict[str, np.ndarra
             picture[np.newaxis]
         )
         maps = {
-            layer.name: np.float32(output[0])
+            layer.name: np.asarray(output[0], np.float32)
             for layer, output in zip(spatial, outputs, strict=True)
         }
         drawn["feature_maps"] = figures.draw_feature_maps(picture, maps)

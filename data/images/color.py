@@ -20,20 +20,21 @@ def match_colors(picture: np.ndarray, *others: np.ndarray) -> np.ndarray:
     Returns:
         uint8 `(height, width, 3)` in [0, 255].
     """
-    colors = np.float64(picture.reshape(-1, 3))
+    colors = picture.reshape(-1, 3).astype(np.float64)
     sizes = [other.size // 3 for other in others]
     weights = np.repeat(1 / np.array(sizes), sizes)  # of each pixel
-    others = np.float64(np.concatenate([other.reshape(-1, 3) for other in others]))
+    pixels = np.concatenate([other.reshape(-1, 3) for other in others])
+    wanted_colors = pixels.astype(np.float64)
     # A small multiple of the identity, as colors that are all equal have no covariance.
     covariance = np.cov(colors.T) + np.eye(3)
-    wanted = np.cov(others.T, aweights=weights) + np.eye(3)
+    wanted = np.cov(wanted_colors.T, aweights=weights) + np.eye(3)
     root = linalg.sqrtm(covariance)
     inverse = linalg.inv(root)
     moved = (colors - colors.mean(axis=0)) @ (
         inverse @ linalg.sqrtm(root @ wanted @ root) @ inverse
     )
-    moved += np.average(others, axis=0, weights=weights)
-    return np.uint8(np.clip(np.round(moved), 0, 255)).reshape(picture.shape)
+    moved += np.average(wanted_colors, axis=0, weights=weights)
+    return np.clip(np.round(moved), 0, 255).astype(np.uint8).reshape(picture.shape)
 
 
 def keep_lightness(picture: np.ndarray, colors: np.ndarray) -> np.ndarray:

@@ -130,6 +130,5 @@ def center(ink: np.ndarray) -> np.ndarray:
     shift = 14 - np.array(
         ndimage.center_of_mass(canvas)
     )  # MNIST's centers, counted from 0
-    return np.uint8(np.clip(ndimage.shift(canvas, shift, order=1), 0, 255))[
-        ..., np.newaxis
-    ]
+    centered = np.clip(ndimage.shift(canvas, shift, order=1), 0, 255)
+    return centered.astype(np.uint8)[..., np.newaxis]

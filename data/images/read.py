@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 with contextlib.suppress(ImportError):  # of the learner's own choice: photos of iPhones
     import pillow_heif
@@ -134,7 +135,7 @@ def name_kind(path: Path | zipfile.Path) -> str:
     return "not a picture, expected a PNG or JPEG file"
 
 
-def convert(image: Image.Image) -> np.ndarray:
+def convert(image: ImageFile.ImageFile) -> np.ndarray:
     """Returns a picture upright, on white and in RGB: uint8 `(height, width, 3)` in [0,
     255].
 
@@ -143,24 +144,24 @@ def convert(image: Image.Image) -> np.ndarray:
             which less than 12 of 16 bits are used; Pillow keeps 8 of these.
     """
     turn = TURNS.get(image.getexif().get(0x0112))
-    tags = dict(image.tag_v2) if image.format == "TIFF" else {}
+    tags = dict(image.tag_v2) if isinstance(image, TiffImageFile) else {}
     if tags.get(254) == 1:
         raise UnusableError(f"the preview of a camera's raw picture: {AS_JPEG}")
     has_16_bits = ";16" in repr(image.tile)
-    image = image if turn is None else image.transpose(turn)
-    if image.mode.startswith(("I", "F")):  # which Pillow would cut off at 255
-        values = np.asarray(image)
+    upright = image if turn is None else image.transpose(turn)
+    if upright.mode.startswith(("I", "F")):  # which Pillow would cut off at 255
+        values = np.asarray(upright)
         if tags.get(258) == (32,) and tags.get(339, (1,)) == (1,):
             values = values.view(np.uint32)
         gray = to_bytes(values)
         if tags.get(262) == 0:  # white is zero
             gray = 255 - gray
         return np.repeat(gray[..., np.newaxis], 3, axis=2)
-    if image.has_transparency_data:
-        image = Image.alpha_composite(
-            Image.new("RGBA", image.size, "white"), image.convert("RGBA")
+    if upright.has_transparency_data:
+        upright = Image.alpha_composite(
+            Image.new("RGBA", upright.size, "white"), upright.convert("RGBA")
         )
-    picture = np.asarray(image.convert("RGB"))
+    picture = np.asarray(upright.convert("RGB"))
     if has_16_bits and 0 < picture.max() < 16:
         raise UnusableError(f"almost black, 12 bits in 16: {AS_JPEG} with 8 bits")
     return picture
@@ -198,7 +199,7 @@ def to_bytes(values: np.ndarray) -> np.ndarray:
     # What is no number becomes black.
     values = np.nan_to_num(values, nan=black, posinf=high, neginf=black)
     gray = np.clip((values - black) / ((white - black) or 1), 0, 1)
-    return np.uint8(np.rint(255 * gray))
+    return np.rint(255 * gray).astype(np.uint8)
 
 
 @contextlib.contextmanager

@@ -86,5 +86,7 @@ def open_tar(
                 raise ValueError(
                     f"{member} in {path.name} is no file, but a link or a folder"
                 )
-            return stack.enter_context(archive.extractfile(info)), info.size
+            file = archive.extractfile(info)
+            if file is not None:  # as that of every regular file
+                return stack.enter_context(file), info.size
     raise ValueError(f"{path.name} does not hold {member}")

@@ -89,7 +89,7 @@ def download(
     folder = folder or locate.cache_folder(file.kind)
     target = folder / file.name
     published = file.package or file
-    fetched = folder / file.package.file if file.member else target
+    fetched = folder / file.package.file if file.package and file.member else target
     size = published.size + (file.size if file.member else 0)
     with keeping(fetched, size - sum(map(measure, list_partials(fetched)))):
         if is_right(target, file):
@@ -328,7 +328,11 @@ def retrieve(
 
     pooch.get_logger().setLevel("WARNING")
     pooch.retrieve(
-        url, published.checksum, target.name, target.parent, downloader=resume
+        url,
+        published.checksum,
+        target.name,
+        target.parent,
+        downloader=resume,  # ty: ignore[invalid-argument-type] (pooch says too much)
     )
 
 
@@ -539,7 +543,7 @@ def explain(entry: Entry, outcomes: list[tuple], skipped: dict[str, float]) -> s
 
 def shorten(error: Exception) -> str:
     """Returns in a few words why a download failed."""
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code}"
     if isinstance(error, requests.ReadTimeout):
         return f"nothing came for {STALL_SECONDS} s"

@@ -102,7 +102,7 @@ def ask(
     """
     session = sessions.Session(settings)
     finder = unearth.PackageFinder(
-        Fetcher(session, timeout),
+        Fetcher(session, timeout),  # ty: ignore[invalid-argument-type] (no streams)
         index_urls=[place.url] if place.is_index else (),
         find_links=() if place.is_index else [place.url],
         ignore_compatibility=True,
@@ -119,7 +119,7 @@ def ask(
     except FileNotFoundError:
         links = []
     except requests.HTTPError as error:
-        if error.response.status_code not in ABSENT:
+        if error.response is None or error.response.status_code not in ABSENT:
             raise
         links = []
     except OSError:
@@ -131,7 +131,7 @@ def ask(
     if digest not in stated:
         raise ValueError(f"has another {package.file}, whose SHA-256 is {stated[0]}")
     address = addresses[stated.index(digest)]
-    session.auth.add(address)
+    session.credentials.add(address)
     return sessions.Offer(address.url, session, None)
 
 

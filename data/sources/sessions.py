@@ -8,6 +8,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import requests
+import requests.adapters
+import requests.auth
 import truststore
 import urllib3
 
@@ -62,11 +64,19 @@ class TrustingAdapter(requests.adapters.HTTPAdapter):
     checked by its bytes.
     """
 
-    def send(self, request, **options) -> requests.Response:
+    def send(
+        self,
+        request,
+        stream=False,
+        timeout=None,
+        verify=True,
+        cert=None,
+        proxies=None,
+    ) -> requests.Response:
         """Sends a request without checking who answers."""
         with urllib3.warnings.catch_warnings():
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-            return super().send(request, **(options | {"verify": False}))
+            return super().send(request, stream, timeout, False, cert, proxies)
 
 
 class Credentials(requests.auth.AuthBase):
@@ -81,16 +91,16 @@ class Credentials(requests.auth.AuthBase):
         """Knows one more address."""
         self.addresses.append(address)
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         """Adds user and password to a request, if there are some."""
+        url = r.url or ""
         near = [
-            (len(commonpath([address.url, request.url])), address.credentials)
+            (len(commonpath([address.url, url])), address.credentials)
             for address in self.addresses
-            if address.credentials
-            and urlsplit(address.url)[:2] == urlsplit(request.url)[:2]
+            if address.credentials and urlsplit(address.url)[:2] == urlsplit(url)[:2]
         ]
-        pair = max(near)[1] if near else requests.utils.get_netrc_auth(request.url)
-        return requests.auth.HTTPBasicAuth(*pair)(request) if pair else request
+        pair = max(near)[1] if near else requests.utils.get_netrc_auth(url)
+        return requests.auth.HTTPBasicAuth(*pair)(r) if pair else r
 
 
 class Session(requests.Session):
@@ -101,17 +111,20 @@ class Session(requests.Session):
         for scheme in ("http://", "https://"):
             self.mount(scheme, Adapter(max_retries=RETRIES))
         self.settings = settings
+        self.credentials = Credentials(
+            settings.indexes + settings.links if settings else ()
+        )
         if settings:
-            self.auth = Credentials(settings.indexes + settings.links)
+            self.auth = self.credentials
             self.cert = settings.client or None
             for host in settings.trusted:
                 for end in ("/", *(() if ":" in host else (":",))):
                     trusting = TrustingAdapter(max_retries=RETRIES)
                     self.mount(f"https://{host}{end}", trusting)
 
-    def merge_environment_settings(self, *arguments) -> dict:
+    def merge_environment_settings(self, *arguments, **named) -> dict:
         """Lets the settings count more than the environment."""
-        merged = super().merge_environment_settings(*arguments)
+        merged = super().merge_environment_settings(*arguments, **named)
         if self.settings and self.settings.certificates:
             merged["verify"] = self.settings.certificates
         if self.settings and self.settings.proxy:

@@ -254,9 +254,11 @@ def split_named(text: str) -> Address:
     Raises:
         ValueError: as `split_address`.
     """
-    name, url = re.fullmatch(r"(?:([\w.-]*)=)?(.*)", text).groups()
+    name, separator, url = text.partition("=")
+    if not separator or not re.fullmatch(r"[\w.-]*", name):
+        name, url = "", text
     address = split_address(url)
-    variable = "UV_INDEX_" + re.sub("[^A-Z0-9]", "_", (name or "").upper())
+    variable = "UV_INDEX_" + re.sub("[^A-Z0-9]", "_", name.upper())
     user, password = map(
         os.environ.get, (f"{variable}_USERNAME", f"{variable}_PASSWORD")
     )
@@ -277,7 +279,10 @@ def read_uv_files() -> Iterator[tuple[Path, dict]]:
         return
     own = os.environ.get("UV_CONFIG_FILE")
     if own:
-        yield Path(own), read_toml(Path(own))
+        table = read_toml(Path(own))
+        if table is None:
+            raise ValueError(f"UV_CONFIG_FILE names {own}, which cannot be read")
+        yield Path(own), table
         return
     for folder in (Path.cwd(), *Path.cwd().parents):
         path = folder / "uv.toml"

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from training import command_line
@@ -41,7 +41,8 @@ def launch(main: Callable, config) -> dict:
     addresses = find_free_addresses(config.workers)
     environment = dict(os.environ)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # `quiet` has set another here
-    workers, ends = [], {}
+    workers = []
+    ends: dict[Connection, int] = {}
     try:
         for index in range(config.workers):
             # Before the process begins: it imports TensorFlow first of all.
@@ -101,7 +102,7 @@ def work(main: Callable, config, index: int, sender) -> None:
             sender.send((kind, command_line.explain(error)))
 
 
-def collect(workers: list, ends: dict) -> dict:
+def collect(workers: list, ends: dict[Connection, int]) -> dict:
     """Waits for the processes of `launch`; returns what the chief sent, or raises as
     the first that failed.
 
@@ -111,7 +112,8 @@ def collect(workers: list, ends: dict) -> dict:
     """
     results = {}
     while ends:
-        for receiver in wait(list(ends)):
+        ready = wait(list(ends))
+        for receiver in [end for end in ends if end in ready]:
             index = ends.pop(receiver)
             try:
                 kind, results[index] = receiver.recv()

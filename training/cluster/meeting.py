@@ -14,7 +14,7 @@ import threading
 import time
 from dataclasses import asdict
 
-from training import quiet
+from training import device, quiet
 from training.cluster import tf_config
 
 import tensorflow as tf
@@ -49,7 +49,7 @@ def join(config, dataset) -> tuple[tf_config.Cluster, tf.distribute.Strategy]:
             "flag out"
         )
     if not tf_config.is_set():
-        return cluster, tf.distribute.get_strategy()
+        return cluster, device.choose_strategy("one")
     meet(cluster, describe(config, dataset), config.wait)
     options = tf.distribute.experimental.CommunicationOptions(
         timeout_seconds=SILENT_SECONDS

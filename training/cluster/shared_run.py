@@ -101,11 +101,11 @@ def steps(
         model: what the loop changes.
     """
     numbers = run.steps(count, model=model) if run else None
-    step = next(numbers, count) if run else 0
-    state = [np.float32(step), *model.get_weights()]
+    step = next(numbers, count) if numbers else 0
+    state = [np.array(step, np.float32), *model.get_weights()]
     # Of what is gathered, the first row is the chief's.
     step, *weights = [values.gather(strategy, part[None])[0] for part in state]
     model.set_weights(weights)
     while step < count:
         yield int(step)
-        step = next(numbers, count) if run else step + 1
+        step = next(numbers, count) if numbers else step + 1

@@ -25,6 +25,6 @@ def gather(strategy: tf.distribute.Strategy, rows: np.ndarray) -> np.ndarray:
         float32 `(all rows, ...)`. The rows of a worker are there once for each of its
         devices.
     """
-    rows = tf.constant(rows, tf.float32)
-    own = strategy.experimental_distribute_values_from_function(lambda device: rows)
+    sent = tf.constant(rows, tf.float32)
+    own = strategy.experimental_distribute_values_from_function(lambda device: sent)
     return strategy.gather(own, axis=0).numpy()

@@ -119,9 +119,9 @@ def make_features(rows: np.ndarray, are_words: bool) -> np.ndarray:
     flat = rows.reshape(len(rows), -1)
     if are_words:
         size = int(flat.max()) + 1
-        counts = [np.bincount(row, minlength=size) for row in np.int64(flat)]
+        counts = [np.bincount(row, minlength=size) for row in flat.astype(np.int64)]
         return np.stack(counts).astype(float)
-    flat = np.float64(flat)
+    flat = flat.astype(np.float64)
     if flat.shape[1] > MAX_FEATURES:
         flat = flat[:, :: -(-flat.shape[1] // MAX_FEATURES)]
     width = flat.std(axis=0) + 1e-2 * (flat.std() + 1e-12)

@@ -181,13 +181,14 @@ class Case:
                 or set(np.unique(truth)) - {0, 1}
             ):
                 return None
-            return np.int64(truth), np.int64(outputs.ravel() > 0.5)
+            return truth.astype(np.int64), (outputs.ravel() > 0.5).astype(np.int64)
         truth = place_ids(self.targets, self.task)
         if truth is not None:
             return truth, decide(outputs, self.task)
         if self.task.kind == "binary":
             answers = decide_each(outputs, self.task)
-            return np.int64(self.targets.ravel() > 0.5), np.int64(answers.ravel())
+            wanted = self.targets.ravel() > 0.5
+            return wanted.astype(np.int64), answers.ravel().astype(np.int64)
         return None
 
     def ask_neighbors(self, rows, y, others=None, other_y=None) -> float:
@@ -293,7 +294,7 @@ class Case:
         # whose input it names.
         copied = self.untrained.layers[self.model.layers.index(layer)]
         inner = keras.Model(self.untrained.inputs[0], copied.input)
-        values = np.float64(self.run(inner, self.rows[:PROBE]))
+        values = self.run(inner, self.rows[:PROBE]).astype(np.float64)
         return values.reshape(-1, values.shape[-1])
 
     def input_scale(self) -> float | None:
@@ -339,7 +340,7 @@ class Case:
         """Returns the mean of the network's own loss."""
         loss, outputs = task.get_loss(self.model), unwrap(outputs)
         flat = self.task.kind != "sparse" and len(y.shape) == len(outputs.shape) - 1
-        mean = tf.reduce_mean(loss(y[..., tf.newaxis] if flat else y, outputs))
+        mean = tf.reduce_mean(loss(tf.expand_dims(y, -1) if flat else y, outputs))
         if isinstance(loss, keras.losses.Loss):
             # Divided by the number of devices that share a training.
             return mean * tf.distribute.get_strategy().num_replicas_in_sync
@@ -396,7 +397,8 @@ class Case:
         if not rectified:
             return {}
         watched = keras.Model(model.inputs[0], [layer.output for layer in rectified])
-        rows, alive = self.rows[:PROBE], [False] * len(rectified)
+        rows = self.rows[:PROBE]
+        alive = [np.array(False)] * len(rectified)
         for part in self.parts(rows):
             outputs = keras.tree.flatten(
                 watched(tf.constant(rows[part]), training=False)
@@ -405,12 +407,12 @@ class Case:
                 np.asarray(values).reshape(-1, values.shape[-1]) for values in outputs
             ]
             alive = [
-                seen | (values > 0).any(axis=0)
+                seen | np.any(values > 0, axis=0)
                 for seen, values in zip(alive, flat, strict=True)
             ]
         if rectified[-1] is model.layers[-1]:
             wanted = self.targets[:PROBE].reshape(-1, self.task.outputs)
-            alive[-1] = alive[-1] | ~(wanted > 0).any(axis=0)
+            alive[-1] = alive[-1] | ~np.any(wanted > 0, axis=0)
         return {
             layer.name: float(1 - seen.mean())
             for layer, seen in zip(rectified, alive, strict=True)

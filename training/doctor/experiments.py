@@ -96,8 +96,9 @@ def standardize_like(values: np.ndarray, *parts: np.ndarray) -> list[np.ndarray]
     center, width = flat.mean(axis=0), flat.std(axis=0)
     width = width + 1e-2 * width.max() + 1e-12
     shape = (1, *values.shape[1:])
-    center, width = np.float32(center.reshape(shape)), np.float32(width.reshape(shape))
-    return [(np.float32(part) - center) / width for part in parts]
+    center = center.reshape(shape).astype(np.float32)
+    width = width.reshape(shape).astype(np.float32)
+    return [(part.astype(np.float32) - center) / width for part in parts]
 
 
 def draw_batches(examples: int, size: int, count: int) -> np.ndarray:

@@ -79,9 +79,9 @@ def estimate_uncertainty(case: Case) -> float:
     """Returns the standard error of the skill on validation examples: a few of a rare
     class say little.
     """
-    truth = None
-    if case.validation is not None:
-        truth = class_ids(case.validation[1], case.task.kind)
+    if case.validation is None:
+        return 0.0
+    truth = class_ids(case.validation[1], case.task.kind)
     if truth is None:
         return 0.0
     answers = decide(case.predict(case.validation[0]), case.task)

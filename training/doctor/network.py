@@ -25,8 +25,8 @@ def find_kernel(layer: keras.layers.Layer):
     """Returns the kernel of a layer, of a recurrent one that for its inputs, None if it
     has none.
     """
-    layer = getattr(layer, "forward_layer", layer)  # of a bidirectional one
-    holder = layer if hasattr(layer, "kernel") else getattr(layer, "cell", None)
+    forward = getattr(layer, "forward_layer", layer)  # of a bidirectional one
+    holder = forward if hasattr(forward, "kernel") else getattr(forward, "cell", None)
     return getattr(holder, "kernel", None)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -34,9 +35,9 @@ class Record:
     model: keras.Model
     initial: list[np.ndarray]
     rates: list[float]
-    x: object = None
-    y: object = None
-    validation_data: object = None
+    x: Any = None
+    y: Any = None
+    validation_data: Any = None
     validation_split: float = 0.0
     batch_size: int = 32
     shuffle: bool = True

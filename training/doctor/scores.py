@@ -62,6 +62,8 @@ def cost(outputs: np.ndarray, y: np.ndarray, task: Task) -> float:
         return float(np.mean(-y * np.log(p) - (1 - y) * np.log(1 - p)))
     rows = outputs.reshape(-1, outputs.shape[-1])
     ids = place_ids(y, task)
+    if ids is None:
+        raise TypeError("targets that are no classes")
     if task.from_logits:
         rows = np.exp(rows - rows.max(axis=1, keepdims=True))
     rows = rows / np.maximum(1e-12, rows.sum(axis=1, keepdims=True))

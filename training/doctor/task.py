@@ -81,7 +81,7 @@ def class_ids(y: np.ndarray, kind: str) -> np.ndarray | None:
         and is_whole(y)
         and y.min() >= 0
     ):
-        return np.int64(y.ravel())
+        return y.ravel().astype(np.int64)
     return None
 
 
@@ -96,16 +96,16 @@ def place_ids(y: np.ndarray, task: Task) -> np.ndarray | None:
     if task.kind == "categorical" and y.ndim > 2:
         return y.reshape(-1, y.shape[-1]).argmax(axis=-1)
     if task.kind == "sparse" and is_whole(y) and y.min() >= 0:
-        return np.int64(y.ravel())
+        return y.ravel().astype(np.int64)
     if task.kind == "binary" and task.outputs == 1 and 0 <= y.min() <= y.max() <= 1:
-        return np.int64(y.ravel() > 0.5)
+        return (y.ravel() > 0.5).astype(np.int64)
     return None
 
 
 def decide(outputs: np.ndarray, task: Task) -> np.ndarray:
     """Returns the class that the outputs name."""
     if task.outputs == 1:
-        return np.int64(outputs.ravel() > (0 if task.from_logits else 0.5))
+        return (outputs.ravel() > (0 if task.from_logits else 0.5)).astype(np.int64)
     return outputs.reshape(-1, outputs.shape[-1]).argmax(axis=-1)
 
 

@@ -47,6 +47,8 @@ def find_sorted_data(case: Case) -> Finding | None:
     if ids is None:
         return None
     whole = class_ids(case.y, case.task.kind)
+    if whole is None:
+        return None
     advice = (
         "shuffle the examples and their labels together, before they are split and in "
         "every epoch"

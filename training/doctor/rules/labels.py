@@ -79,7 +79,7 @@ def find_disagreement(case: Case) -> Finding | None:
     """Two splits are about the same thing: what a simple rule learns of one, it must
     know of the other.
     """
-    if case.simple_skill < 0.4:
+    if case.validation is None or case.simple_skill < 0.4:
         return None
     between = case.ask_neighbors(case.rows, case.targets, *case.validation)
     if between > 0.4 * case.simple_skill:
