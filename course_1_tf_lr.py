@@ -34,7 +34,7 @@ Try:
 from dataclasses import dataclass
 
 from lessons.plots import course_1_tf_lr as plots
-from training import command_line, options, runs
+from training import command_line, device, options, runs
 
 import keras
 import numpy as np
@@ -83,7 +83,8 @@ def update(line: keras.Model, x, y, count: int, learning_rate: float) -> None:
         variable.assign_sub(learning_rate * gradient)  # variable -= ...
 
 
-@tf.function(jit_compile=True)  # compiled, so that 51,000 updates take milliseconds
+# Compiled where TensorFlow can do it, so that 51,000 updates take milliseconds.
+@tf.function(jit_compile=device.can_compile())
 def train(line: keras.Model, x, y, epochs: int, learning_rate: float) -> tf.Tensor:
     """Updates W and b with one point after the other, for some epochs.
 

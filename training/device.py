@@ -83,6 +83,18 @@ def is_limited() -> bool:
     return os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_BFLOAT16
 
 
+@functools.cache
+def can_compile() -> bool:
+    """True if TensorFlow can compile functions here: not every build of it, as for
+    Windows or for GPUs of Macs, has the compiler XLA.
+    """
+    try:
+        quiet.compile_something()
+    except tf.errors.OpError:
+        return False
+    return True
+
+
 def choose_precision(precision: str) -> str:
     """Returns "bfloat16" or "float32".
 

@@ -2,7 +2,26 @@
 
 import contextlib
 import shutil
+import time
 from pathlib import Path
+
+PAUSES = (0.02, 0.1, 0.3, 1.0)  # seconds between attempts to rename a file
+
+
+def move(partial: Path, path: Path) -> None:
+    """Renames a file or a folder. On Windows, a virus scanner or whoever reads `path`
+    can be in the way for a moment.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    for seconds in PAUSES:
+        try:
+            partial.replace(path)
+            return
+        except PermissionError:
+            time.sleep(seconds)
+    partial.replace(path)
 
 
 @contextlib.contextmanager
@@ -16,7 +35,7 @@ def written(path: Path):
         yield partial
         if partial.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        partial.replace(path)
+        move(partial, path)
     finally:
         if partial.is_dir():
             shutil.rmtree(partial, ignore_errors=True)

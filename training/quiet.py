@@ -59,6 +59,16 @@ def prepare_devices() -> None:
     compiles.
     """
     tf.config.list_logical_devices()
+    with contextlib.suppress(tf.errors.OpError):  # see `device.can_compile`
+        compile_something()
+
+
+def compile_something() -> None:
+    """Compiles a function with XLA.
+
+    Raises:
+        tf.errors.OpError: this build of TensorFlow cannot do it.
+    """
     tf.function(lambda x: x / tf.sqrt(x), jit_compile=True)(tf.constant(1.0))
 
 
@@ -94,6 +104,15 @@ if "tensorflow" not in sys.modules:
                 prepare_devices()
     except KeyboardInterrupt:
         sys.exit(130)
+    except ImportError as error:
+        if "DLL load failed" not in str(error):
+            raise
+        print(
+            "TensorFlow cannot be loaded: install Microsoft's Visual C++ "
+            "Redistributable, see docs/install.md",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     except ValueError as error:
         if "configuration" not in str(error):
             raise

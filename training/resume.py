@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from training import quiet, run_json  # noqa: F401 (quiet imports TensorFlow)
+from training import files, quiet, run_json  # noqa: F401 (quiet imports TensorFlow)
 
 import keras
 import numpy as np
@@ -296,7 +296,7 @@ class States:
                 np.savez(
                     file, number=self.saved, seconds=seconds, events=events, **values
                 )
-            partial.replace(self.folder / f"{name}.npz")
+            files.move(partial, self.folder / f"{name}.npz")
         finally:
             partial.unlink(missing_ok=True)
 
