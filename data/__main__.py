@@ -15,6 +15,7 @@ import tyro
 
 from data import folders
 from data.sources import catalog, locate
+from data.sources.entries import Package
 
 WIDTH = 118  # of the list, characters
 LABEL = 10  # of them are for what a line is about
@@ -223,6 +224,29 @@ def verify_entries() -> int:
     return min(failures, 1)
 
 
+def ask_publishers() -> int:
+    """Asks for every file of the catalog whether it can still be had; prints a line for
+    each that was asked, and returns 1 if a mirror lacks a file or no index has a
+    package, else 0.
+    """
+    from data import published
+    from data.sources import downloads
+
+    files = [file for entry in catalog.ENTRIES.values() for file in entry.files]
+    missing = 0
+    for one in dict.fromkeys(file.package or file for file in files if file.published):
+        answers = list(published.ask(one))
+        for host, error in answers:
+            label = "missing" if error else "there  "
+            reason = f" ({downloads.shorten(error)})" if error else ""
+            print(f"{label} {one.name}, {host}{reason}", flush=True)
+        failed = sum(error is not None for _, error in answers)
+        some = isinstance(one, Package) and failed < len(answers)
+        missing += 0 if some else failed
+    print(f"{missing} missing" if missing else "All are there")
+    return min(missing, 1)
+
+
 def verify_file(entry: catalog.Entry, file: catalog.File, path: Path) -> None:
     """Checks a file, and says that it is right.
 
@@ -300,7 +324,16 @@ class Verify:
         return verify_entries()
 
 
-def parse(words: list[str]) -> List | Fetch | Verify:
+@dataclass(frozen=True)
+class Ask:
+    """Ask who publishes a file whether it is still there."""
+
+    def act(self) -> int:
+        """Prints what is there and what is missing."""
+        return ask_publishers()
+
+
+def parse(words: list[str]) -> List | Fetch | Verify | Ask:
     """Returns the command that the words of the command line name.
 
     Raises:
@@ -310,7 +343,7 @@ def parse(words: list[str]) -> List | Fetch | Verify:
     try:
         with contextlib.redirect_stderr(box):
             return tyro.cli(
-                List | Fetch | Verify,
+                List | Fetch | Verify | Ask,
                 args=words,
                 default=List(),
                 prog="python -m data",

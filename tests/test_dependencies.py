@@ -20,6 +20,8 @@ EXTRA = [
 ]
 SHIPPED = ("data", "models", "training", "lessons")
 
+pytestmark = pytest.mark.smoke
+
 
 def find_imports(folder: str) -> set[str]:
     """The names at the top of everything that the files of a folder import."""

@@ -26,6 +26,7 @@ BOTH, BESIDE = "glossary.md", "exercises.md"
 GUIDES = sorted([*map(ROOT.joinpath, READMES), *(ROOT / "docs").rglob("*.md")])
 PAGES = [
     *GUIDES,
+    ROOT / "CHANGELOG.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "SECURITY.md",
     ROOT / "benchmarks/RESULTS.md",
@@ -110,6 +111,9 @@ def test_citation_is_of_this_version():
     assert {"message", "title", "authors"} <= set(citation)
     for name in ("version", "license"):
         assert citation[name] == project[name]
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    versions = re.findall(r"^## ([\d.]+) \(\d{4}-\d\d-\d\d\)$", changes, re.MULTILINE)
+    assert versions[0] == project["version"]
 
 
 @pytest.fixture(scope="module")
