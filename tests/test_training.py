@@ -15,6 +15,7 @@ from training import (
     resume,
     run_folder,
     runs,
+    tables,
     tensorboard,
 )
 
@@ -573,3 +574,17 @@ def test_speed_is_operations_by_seconds(monkeypatch):
     monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
     speed = device.measure_speed.__wrapped__()
     assert speed == pytest.approx(2 * 1024**3 / 0.01)
+
+
+def test_columns_of_a_table_are_below_each_other():
+    """Also below Chinese characters, each of which a terminal shows as two columns."""
+    rows = {"train": {"loss": 0.5}, "测试": {"loss": 12.25, "accuracy": 1.0}}
+    lines = tables.align(tables.to_cells(rows, digits=2)).splitlines()
+    assert lines == [
+        "                  loss    accuracy",
+        "train             0.50",
+        "测试             12.25        1.00",
+    ]
+    assert tables.align([["run", "units"], ["[b]", "64 64"]], "left", 1) == (
+        "run  units\n[b]  64 64"
+    )

@@ -35,6 +35,7 @@ from training import (
     run_folder,
     run_json,
     streams,
+    tables,
     tensorboard,
 )
 
@@ -587,8 +588,8 @@ class Run:
             rows: numbers by the name of their column, by the name of the row.
             digits: behind the point.
         """
-        cells = to_cells(rows, digits)
-        print(f"\n{title}\n{align(cells)}")
+        cells = tables.to_cells(rows, digits)
+        print(f"\n{title}\n{tables.align(cells)}")
         with self.writers["."].as_default(step=0):
             tensorboard.write_table(title, cells)
 
@@ -747,7 +748,7 @@ class Run:
         self.finished = True
         self.states.remove()
         if splits:
-            print("\n" + align(to_cells(splits)))
+            print("\n" + tables.align(tables.to_cells(splits)))
         print(
             f"\n{self.lesson} finished in {metrics['seconds']:.1f} s. See it in "
             "TensorBoard:"
@@ -782,30 +783,6 @@ def bar_options() -> dict:
         "disable": not streams.is_terminal(),
         "unit": "step",
     }
-
-
-def to_cells(rows: dict[str, dict[str, float]], digits: int = 4) -> list[list[str]]:
-    """Returns rows of named numbers, such as the metrics of train, validation and test,
-    as cells of text; the first row names the columns.
-    """
-    names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    return [["", *names]] + [
-        [label, *(f"{row[name]:.{digits}f}" if name in row else "" for name in names)]
-        for label, row in rows.items()
-    ]
-
-
-def align(cells: list[list[str]]) -> str:
-    """Returns rows of cells as lines of text: the first column to the left, the others
-    to the right.
-    """
-    widths = [max(10, *map(len, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for label, *numbers in cells:
-        pairs = zip(numbers, widths[1:], strict=True)
-        padded = "".join(f"  {cell:>{width}}" for cell, width in pairs)
-        lines.append(f"{label:{widths[0]}}{padded}")
-    return "\n".join(lines)
 
 
 def tensorboard_command(logdir: Path) -> str:

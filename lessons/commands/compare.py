@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lessons import course
 from lessons.commands import runs_option
-from training import run_folder
+from training import run_folder, tables
 
 from tyro.conf import Positional
 
@@ -76,13 +76,7 @@ def print_table(records: list[run_folder.Record]) -> None:
         rows[0].append("page")
         for row, record in zip(rows[1:], records, strict=True):
             row.append(pages[record.page])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print(
-            "  ".join(
-                f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
-            ).rstrip()
-        )
+    print(tables.align(rows, justify="left", least=1))
 
 
 def format_setting(value) -> str:
