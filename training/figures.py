@@ -23,9 +23,12 @@ CHINESE_FONTS = (
     "NotoSansCJK-Regular.ttc",
     "wqy-microhei.ttc",
     "wqy-zenhei.ttc",
-    "msyh.ttc",
+    "msyh.ttc",  # Windows
     "simhei.ttf",
-    "PingFang.ttc",
+    "simsun.ttc",
+    "PingFang.ttc",  # macOS
+    "Hiragino Sans GB.ttc",
+    "STHeiti Medium.ttc",
 )
 LINE = 17  # pixels, height of a line of text
 
