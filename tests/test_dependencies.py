@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -61,3 +62,11 @@ def test_pip_takes_the_constraints_from_any_index():
     text = (ROOT / "constraints.txt").read_text("utf-8")
     assert "[" not in text
     assert "://" not in text
+
+
+def test_what_runs_before_a_commit_is_what_make_lint_runs():
+    text = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    (local,) = yaml.safe_load(text)["repos"]
+    needed = {one for hook in local["hooks"] for one in hook["additional_dependencies"]}
+    tools = {one for one in needed if not one.startswith("pre-commit-hooks")}
+    assert tools <= {*PROJECT["optional-dependencies"]["dev"]}
