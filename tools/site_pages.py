@@ -26,6 +26,7 @@ from tools import tables
 OUTSIDE = {
     "README.md": "index.md",
     "README.zh-CN.md": "zh/index.md",
+    "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "benchmarks/RESULTS.md": "benchmarks.md",
