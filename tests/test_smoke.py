@@ -5,13 +5,26 @@ files that somebody holds open, a TensorFlow without its compiler or its librari
 """
 
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from lessons.course import ROOT, find_lessons
-from training import device, files, quiet, run_folder, run_json
+from training import (
+    device,
+    files,
+    options,
+    quiet,
+    resume,
+    run_folder,
+    run_json,
+    runs,
+)
 
+import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -85,6 +98,72 @@ def test_a_file_that_stays_held_open_is_named(tmp_path, monkeypatch):
     with pytest.raises(PermissionError, match=r"metrics\.json"):
         run_json.write(tmp_path / "metrics.json", {})
     assert not any(tmp_path.iterdir())
+
+
+@pytest.fixture
+def open_files_are_locked(monkeypatch):
+    """As on Windows: what this process holds open can neither be removed nor renamed,
+    and nothing can take its place. Returns what was attempted.
+    """
+    attempts = []
+
+    def refuse_open(function):
+        def guarded(*paths, **options):
+            for path in paths:
+                if is_open(path):
+                    attempts.append(f"{function.__name__} {path}")
+                    raise PermissionError(13, "used by another process", str(path))
+            return function(*paths, **options)
+
+        return guarded
+
+    for name in ("remove", "rename", "replace", "unlink"):
+        monkeypatch.setattr(os, name, refuse_open(getattr(os, name)))
+    # So that it calls os.unlink with whole paths.
+    monkeypatch.setattr(shutil, "_use_fd_functions", False)
+    return attempts
+
+
+def is_open(path) -> bool:
+    """True if this process holds a file open."""
+    held = Path("/proc/self/fd").iterdir()
+    return os.path.realpath(path) in {os.path.realpath(link) for link in held}
+
+
+@dataclass(frozen=True)
+class Config(options.Options):
+    steps: int = 4
+
+
+def count(config, stop_at=None):
+    """A run with a state, curves, pictures and a network."""
+    with runs.start(config) as run:
+        state, model = np.zeros(1), keras.Sequential([keras.Input((2,))])
+        model.add(keras.layers.Dense(1))
+        for step in run.steps(config.steps, state=state, model=model):
+            if step == stop_at:
+                raise KeyboardInterrupt
+            state += 1
+            run.log(step, loss=1.0, picture=np.zeros((8, 8, 3)))
+        run.predictions([0], [1], [1])
+        run.finish(model, test={"loss": 1.0}, total=float(state[0]))
+    return run.folder
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+def test_no_file_is_removed_or_replaced_while_it_is_open(
+    open_files_are_locked, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(runs, "SAVE_SECONDS", 0)
+    with (tmp_path / "open").open("w"), pytest.raises(PermissionError):
+        (tmp_path / "open").unlink()
+    open_files_are_locked.clear()
+    with pytest.raises(KeyboardInterrupt):
+        count(Config(logdir=tmp_path, name="测试"), stop_at=2)
+    folder = count(Config(logdir=tmp_path, name="测试", resume=True))
+    assert run_folder.read(folder).metrics["total"] == 4
+    assert not (folder / resume.STATE).exists()
+    assert open_files_are_locked == []
 
 
 def test_without_a_compiler_functions_are_not_compiled(monkeypatch):
