@@ -166,6 +166,19 @@ def test_no_file_is_removed_or_replaced_while_it_is_open(
     assert open_files_are_locked == []
 
 
+def test_a_path_that_is_too_long_for_the_files_of_a_run(monkeypatch, tmp_path):
+    def refuse(path, *arguments, **options):
+        raise FileNotFoundError(2, "The system cannot find the path specified")
+
+    monkeypatch.setattr(run_folder, "HAS_SHORT_PATHS", True)
+    assert run_folder.make(tmp_path, "fits").is_dir()
+    assert not any((tmp_path / "fits").iterdir())
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(ValueError, match="260 characters"):
+        run_folder.make(tmp_path, "long")
+    assert not (tmp_path / "long").exists()
+
+
 def test_without_a_compiler_functions_are_not_compiled(monkeypatch):
     def fail():
         raise tf.errors.UnimplementedError(None, None, "no compiler for platform Host")

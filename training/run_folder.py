@@ -26,6 +26,8 @@ from training import options, run_json
 
 MODEL, EXPORT = "model.keras", "export"
 PREDICTIONS = "test_predictions.npz"
+# Windows may allow 260 characters in a path, so many of them behind that of a run.
+HAS_SHORT_PATHS, LONGEST = os.name == "nt", 75
 
 
 class Record(NamedTuple):
@@ -260,13 +262,15 @@ def make(parent: Path, name: str | None) -> Path:
     if `name` is None.
 
     Raises:
-        ValueError: a folder of that name exists.
+        ValueError: a folder of that name exists, or its path is too long.
         OSError: the folder cannot be made.
     """
     folder = parent / (name or time.strftime("%Y-%m-%d_%H-%M-%S"))
     for attempt in range(1, 1000):
         try:
             folder.mkdir(parents=True)
+            if HAS_SHORT_PATHS:
+                check_length(folder)
             return folder
         except FileExistsError:
             if not folder.is_dir():
@@ -283,6 +287,25 @@ def make(parent: Path, name: str | None) -> Path:
                 "folder to write to with --logdir"
             ) from None
     raise ValueError(f"{parent} holds 1000 runs that were started in the same second")
+
+
+def check_length(folder: Path) -> None:
+    """Makes sure that the files of a run can be made in its folder.
+
+    Raises:
+        ValueError: their paths would be too long; the folder is removed.
+    """
+    try:
+        probe = folder / ("x" * LONGEST)
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        folder.rmdir()
+        raise ValueError(
+            f"the run's folder {folder.resolve()} has too long a path, as Windows may "
+            "allow 260 characters in all: choose a shorter --name or --logdir, or let "
+            "Windows have long paths, see docs/install.md"
+        ) from None
 
 
 def hide_home(text: str) -> str:
