@@ -7,18 +7,23 @@ Result: cost 0.0772 on the 17 training points and 0.0800 on 8 test points, the s
 Time: 0.1 minutes (2 cores), most of it for the start and the figures
 
 A neuron with one input computes y = W x + b, a line. Training looks for the W and b
-that make the cost small: half of the mean squared error between the line and the
-points, also called the loss. The gradient of the cost says in which direction W and b
-would make it grow fastest. Gradient descent takes a small step in the opposite
+that make the cost small. The cost, also called the loss, is half of the mean squared
+error between the line and the points. Its gradient is the direction in which a change
+of W and b makes it grow fastest. Gradient descent takes a small step in the opposite
 direction, again and again. Eight other points are kept for the test: they tell whether
-the line is also right where it was not fitted.
+the line also fits points that it was not fitted to.
 
-Each update looks at a single point, which is how large data sets are learned too. The
-17 points make 17 updates, one epoch, and 3,000 epochs are 51,000 updates. You will see
-the line end close to the best one but not on it, because the last updates each pull it
-towards one point alone. For a line, the formula of least squares gives the best one,
-without any training. For a network there is no such formula: networks are trained by
-updates like these.
+Each update looks at a single point, and goes down the part of the cost that comes from
+this point. Large data sets are learned in a similar way, from a few examples at a time.
+The 17 points, always in the same order, make 17 updates, one epoch. Together these are
+about one step down the cost of all points. 3,000 epochs are 51,000 updates.
+
+You will see that the line ends close to the line with the lowest training cost, but not
+on it: each of the last updates pulls it toward a single point. More epochs do not close
+this gap, because by then an epoch ends where it began. A smaller learning rate with
+more epochs nearly closes it. The least-squares formula gives the best line without any
+training. For a network there is no such formula: networks are trained by updates like
+these.
 
 In TensorBoard: the cost (page Scalars). The line among the points, and the path of W
 and b over the cost as a landscape: down a steep side, then slowly along a valley (page
@@ -28,7 +33,7 @@ Try:
     --epochs 100       too few: W and b are still on their way along the valley
     --learning-rate 1  too large: each update overshoots, the cost grows without limit,
                        and the lesson ends with an error that says so
-    --seed 1           another random start, the same end
+    --seed 1           another random start, the same costs in the end
 """
 
 from dataclasses import dataclass
@@ -42,13 +47,13 @@ import tensorflow as tf
 
 from data import toy
 
-RECORDS = 100  # of the costs, for the curves in TensorBoard
+RECORDS = 100  # how often the costs are recorded, for the curves in TensorBoard
 
 
 @dataclass(frozen=True)
 class Config(options.Options):
     epochs: int = 3000  # passes over the 17 points
-    learning_rate: float = 0.02  # length of an update, as a multiple of the gradient
+    learning_rate: float = 0.02  # an update is this times the gradient
 
 
 def build_line() -> keras.Model:
@@ -68,14 +73,16 @@ def get_weights(line: keras.Model) -> tf.Tensor:
 
 
 def cost(line: keras.Model, x: tf.Tensor, y: tf.Tensor, count: int) -> tf.Tensor:
-    """Returns what some points contribute to the cost of `count` points: the sum of
-    their squared errors, divided by 2 * count.
+    """Returns the part of the cost that comes from the given points: the sum of their
+    squared errors, divided by 2 * count. `count` is the number of all points.
     """
     return tf.reduce_sum((line(x) - y) ** 2) / (2 * count)
 
 
 def update(line: keras.Model, x, y, count: int, learning_rate: float) -> None:
-    """Moves W and b one step downhill: against the gradient of the cost."""
+    """Moves W and b one step against the gradient of what the given points contribute
+    to the cost.
+    """
     with tf.GradientTape() as tape:  # notes what is computed with W and b
         point_cost = cost(line, x, y, count)
     gradients = tape.gradient(point_cost, line.trainable_variables)
@@ -134,7 +141,8 @@ def main(config: Config) -> dict:
         run.table("The line", {"gradient descent": reached, "best": best}, digits=7)
         run.show("fit", plots.plot_fit(dataset, reached, best))
         run.show("path", plots.plot_path(dataset, path, best))
-        line.compile("sgd", loss="mse")  # so the saved line can be evaluated as it is
+        # So that the saved line can be evaluated as it is. The cost is half the error.
+        line.compile("sgd", loss="mse", loss_weights=0.5)
         return run.finish(
             line,
             train={"loss": train_cost},

@@ -2,34 +2,43 @@
 
     python lessons/course_1_neuron_xor.py
 
-Result: one neuron learns all 4 answers of AND and of OR; of XOR no neuron can have more
+Result: one neuron learns all 4 answers of AND and of OR; of XOR no neuron can get more
         than 3 right. Four hidden neurons learn all 4 from 20 of 20 random starts
         (--seed 0 to 19)
 Time: 0.2 minutes (2 cores, bfloat16)
 
 A neuron multiplies its inputs by weights, adds a bias, and squeezes the sum into a
-number from 0 to 1: y = sigmoid(w1 x1 + w2 x2 + b). It answers 1 on one side of a line
-and 0 on the other. That is enough for AND and OR. XOR wants a 1 at two opposite corners
-of a square, and no line separates these from the other two (Minsky and Papert,
-"Perceptrons", 1969). A search over 68,921 choices of the weights finds at best 3 right
-answers of 4. Training ends with 1: the loss is smallest where all answers are 0.5.
+number from 0 to 1: y = sigmoid(w1 x1 + w2 x2 + b). On one side of a line y is above
+0.5, which counts as the answer 1; on the other side it is below 0.5, which counts as 0.
+That is enough for AND and OR. XOR is 1 where exactly one of the two inputs is 1: at two
+opposite corners of a square. No line separates these from the other two (Minsky and
+Papert, "Perceptrons", 1969). A search over 68,921 choices of the weights and the bias
+finds none with more than 3 right answers of 4.
 
-The page begins with the network of the course's slides, whose weights are given:
-neurons in layers, and nothing is trained.
+Training a single neuron for XOR gives only 1 right answer with --seed 0. It makes the
+loss small, not the number of mistakes, and the loss of one neuron is smallest where all
+four answers are 0.5. On which side of 0.5 they end is then a matter of rounding.
 
 A hidden layer is a row of neurons whose outputs are the inputs of the next neuron. Here
 they use tanh, which squeezes a sum into a number from -1 to 1. The layer moves the four
-corners to other places, where one line separates them: the table at the end shows
-these places. Two hidden neurons can be enough, but more than half of the starts fail.
-The layer then moves a corner that wants 1 and one that wants 0 to the same place. The
-neurons are saturated there: tanh is flat, its slope is nearly zero, and so nothing
-moves the corners apart again.
+corners to other places, where the last neuron can separate them. A place has as many
+coordinates as there are hidden neurons; the table at the end shows them.
 
-In TensorBoard: the slider of "boundary" shows the border turn until it separates the
-corners (page Images).
+One hidden neuron is not enough. It can only put the corners in a row, in the order of
+its weighted sum, and a cut through this row is again one line through the square. Two
+hidden neurons can be enough, but more than half of the starts fail. In those, the layer
+moves a corner that wants 1 and one that wants 0 to the same place. The neurons are
+saturated there: tanh is flat, its slope is nearly zero, and so nothing moves the
+corners apart again.
+
+The run begins with the network of the course's slides: three layers of two neurons. Its
+weights are given, so it only computes, and nothing is trained.
+
+In TensorBoard: move the slider of "boundary" to see how the border turns until it
+separates the corners (page Images).
 
 Try:
-    --units 2             8 of 20 starts succeed: --seed 0 does, --seed 1 does not
+    --units 2             8 of 20 starts succeed, such as --seed 0; --seed 1 fails
     --units 3             19 of 20 starts succeed
     --learning-rate 0.001 too low: the training ends before the border has turned
 """
@@ -47,7 +56,7 @@ import tensorflow as tf
 
 from data import Split, toy
 
-UPDATES = 10  # in an epoch; each is made with all four corners
+UPDATES = 10  # in an epoch; each of them uses all four corners
 # The network of the slide: three layers of two neurons, each with its weights and bias.
 SLIDE = [
     [([1.0, -2.0], 1.0), ([-1.0, 1.0], 0.0)],
@@ -58,7 +67,7 @@ SLIDE = [
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    epochs: int = 100  # of 10 updates, each with all four corners
+    epochs: int = 100  # of 10 updates each
     learning_rate: float = 1.0  # of plain gradient descent
     units: int = 4  # number of hidden neurons
 
@@ -105,7 +114,7 @@ def train(model: keras.Model, gate: Split, config: Config, callbacks: list) -> f
         optimizer=keras.optimizers.SGD(config.learning_rate),
         loss="binary_crossentropy",
         metrics=["accuracy"],
-        steps_per_execution=UPDATES,  # quicker than one call an update
+        steps_per_execution=UPDATES,  # quicker than one call per update
     )
     model.fit(
         np.tile(gate.x, (UPDATES, 1)),  # the four corners, ten times: (40, 2)
@@ -162,6 +171,7 @@ def main(config: Config) -> dict:
         train(model, xor, config, callbacks)
         pictures[f"XOR, {config.units} hidden neurons"] = draw()
         run.show("overview", plots.draw_overview(pictures))
+        # The hidden layer is the first one: Keras does not count the input as a layer.
         moved = model.layers[0](xor.x).numpy()  # (4, units)
         run.table(
             "Where the hidden layer moves the corners, and the answer there",

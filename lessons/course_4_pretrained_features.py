@@ -2,42 +2,52 @@
 
     python lessons/course_4_pretrained_features.py
 
-Result: of 1,000 classes, the network takes a temple for a palace (31 %), a dahlia for a
-        daisy (36 %) and Grace Hopper for an academic gown (24 %); a guess would give
-        each class 0.1 %
-Time: 0.2 minutes (2 cores, bfloat16), 0.2 minutes (2 cores, AVX2 only)
+Result: the likeliest of 1,000 classes is palace for a temple (with a probability of
+        31 %), daisy for a dahlia (36 %), and academic gown for Grace Hopper (24 %); a
+        blind guess gives each class 0.1 %
+Time: 0.2 minutes (2 cores, bfloat16 or AVX2 only)
 
 Nothing is trained here. EfficientNet-Lite0 (Tan and Le, 2019) was trained on ImageNet:
 1.3 million photographs in 1,000 classes (Russakovsky et al., 2015). The lesson gives it
 three photographs: a temple, a dahlia, and Grace Hopper in the uniform of the US Navy.
-None of the classes is a temple, a dahlia or a portrait, so the network can only name
-classes that look alike. For the portrait, "military uniform" comes third.
+Of each it takes the middle, a square scaled to 224 x 224 pixels.
+
+The network answers with probabilities that sum to 1 over the 1,000 classes. There is no
+class for a temple, a dahlia or a portrait, and none for "I do not know", so it names
+classes that look similar. For the portrait, "military uniform" would fit, and only
+comes third. A probability says how sure the network is about one picture. It is not an
+accuracy, which would need many photographs with known classes.
 
 A photograph passes through a convolution and 16 blocks of convolutions. The kernels of
 the first convolution respond to edges and colors. The lesson shows the feature maps at
 eight places on the way, the stages. From stage to stage, a pixel of a feature map sees
 more of the picture, in less detail: the feature maps shrink from 112 x 112 to 7 x 7
-pixels, and there are more of them, 320 in the end. Late feature maps depend less on
-light and position, and more on what is shown. That makes them useful for other tasks,
-as in `course_5_transfer_learning.py`.
+pixels, and the last stage has 320 of them. Another convolution and a dense layer
+compute the answer from these. Late feature maps depend less on light and position, and
+more on what is shown. That makes them useful for other tasks, as in
+`course_5_transfer_learning.py`.
 
-Then each photograph is blurred, and turned by 90 degrees. Few photographs of ImageNet
-are like that, and the answers change all the same. The network has learned how things
-look in the photographs of its training, and not what they are.
+Then each photograph is blurred, and turned by 90 degrees. To us it still shows the same
+thing. But few photographs of ImageNet are blurred or turned, so the network's answers
+change: it has learned how things look in the photographs of its training. Its features
+still stay closer to those of the same photograph than to those of others: by them,
+`course_4_photo_search.py` finds the original of nearly every turned photograph.
 
 In TensorBoard: the kernels of the first convolution ("kernels"); for each photograph
-the answers to its three versions ("answers_china") and its feature maps from the first
-stage to the last ("feature_maps_china", page Images).
+the answers to its three versions, and the feature maps of the unchanged one from the
+first stage to the last. Those of the temple, whose file is china.jpg, are
+"answers_china" and "feature_maps_china" (page Images).
 
 Try:
-    --blur 2    fewer details are lost: the palace becomes a bell cote and the daisy a
-                strawberry, where the default makes them a pirate ship and a fig
-    --angle 180 upside down, the palace is a boathouse (36 %), and Grace Hopper a mask;
-                the daisy stays a daisy, as it looks the same from all sides
+    --blur 2    fewer details are lost: the blurred temple is a bell cote and the
+                blurred dahlia a strawberry; by default they are a pirate ship and a fig
+    --angle 180 upside down, the temple is a boathouse (36 %), and Grace Hopper a mask;
+                the dahlia is still a daisy, as it looks the same from all sides
     --pictures docs/temple_in_glass.jpg docs/flower_in_swirls.jpg
                 repainted by `course_9_style_transfer.py`, the temple is a jigsaw puzzle
-                (20 %) and the flower a dishrag (8 %): texture counts more than shape.
-                Or photographs of your own: 120 of the classes are breeds of dogs
+                (20 %) and the flower a dishrag (8 %): texture seems to count more than
+                shape. Or take photographs of your own, of a dog for example: 120 of the
+                classes are breeds of dogs
 """
 
 from dataclasses import dataclass
@@ -61,9 +71,9 @@ SIZE = 224  # height and width of the pictures, pixels: as the network was train
 
 @dataclass(frozen=True)
 class Config(options.PrecisionOptions):
-    # Standard deviation of the blur, pixels of the 224 x 224 picture.
+    # Standard deviation of the blur, in pixels of the 224 x 224 picture.
     blur: Annotated[float, options.between(0, 1000)] = 4.0
-    # By which the picture is turned counterclockwise, degrees.
+    # How far the picture is turned counterclockwise, in degrees.
     angle: Annotated[float, options.between(-1e6, 1e6)] = 90.0
     # Photographs of your own; those of scikit-learn and Matplotlib if not given.
     pictures: tuple[Path, ...] = ()
@@ -71,7 +81,7 @@ class Config(options.PrecisionOptions):
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = (
         "efficientnet_lite0"
     )
-    weights: Path | None = None  # file of its weights; looked for if not given
+    weights: Path | None = None  # file of its weights; found or downloaded if not given
 
 
 def get_first_kernels(model: keras.Model) -> np.ndarray:
@@ -83,8 +93,8 @@ def get_first_kernels(model: keras.Model) -> np.ndarray:
 
 
 def cut_at_stages(model: keras.Model, stages: tuple[str, ...]) -> keras.Model:
-    """Returns a network with the same weights that gives the feature maps after each
-    stage, by the name of its last layer.
+    """Returns a network that shares the weights of `model`. Its outputs are the feature
+    maps after each stage, in a dictionary by the name of the stage's last layer.
     """
     outputs = {stage: model.get_layer(stage).output for stage in stages}
     return keras.Model(model.inputs[0], outputs)

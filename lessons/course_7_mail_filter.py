@@ -1,63 +1,72 @@
-"""A mail filter: how much spam can it catch without losing a letter?
+"""A mail filter: how much spam can it catch without losing wanted mail?
 
     python lessons/course_7_mail_filter.py
 
 Result: a network catches 79 to 86 % of the spam (5 seeds) and blocks 0.15 to 0.31 % of
-        the ham, a linear model catches 92 to 94 % and blocks 0.18 to 0.27 %
+        the ham (wanted mail), a linear model catches 92 to 94 % and blocks 0.18 to
+        0.27 %
 Time: 2.6 minutes (2 cores, AVX2 only)
 
-Text messages are ham or spam, and seven of eight are ham. A filter that blocks nothing
-is right in 88 % of the cases, so accuracy says little here. The two mistakes differ: a
-missed spam message costs a glance, a lost letter may cost a job. So we first say how
-much ham may be lost, 0.2 %, and then ask how much spam is caught.
+Messages are spam or ham, as wanted ones are called. Here they are 5,160 different text
+messages, the SMS Spam Collection (Almeida, Gómez Hidalgo and Yamakami, 2011); seven of
+eight are ham. A filter that blocks nothing is right in 88 % of the cases, so accuracy
+says little. The two mistakes differ: a missed spam message costs a glance, a lost ham
+message may cost a job. So we first say how much ham may be lost, 0.2 %, and then ask
+how much spam is caught.
 
-A filter gives each message a score, and blocks what lies above a threshold. The
-threshold needs messages that the filter has not learned from: those that it
-memorized have scores that no new message has. So the messages are divided into five
-parts. Three train the filter, the fourth sets its threshold, the fifth tests it; then
-the parts change their roles, until each has been the test once. Spam is sent in
+A filter gives each message a score, and blocks messages with scores above a threshold.
+The threshold needs messages that the filter has not learned from: those that it has
+memorized get scores that no new message gets. So the messages are divided into five
+parts. Three train the filter, the fourth sets its threshold, the fifth tests it. Then
+the parts change their roles, until each has been the test part once. Spam is sent in
 variants: messages that are nearly alike stay in one part.
 
-The network reads character by character. Each becomes a vector, a convolution finds
-pieces of six characters that give spam away, such as "FREE!" or a telephone number, and
-pooling keeps how strongly each was found anywhere. Its rivals are naive Bayes on words
-and a linear model on pieces of up to four characters.
+The network reads character by character. Each character becomes a vector. A convolution
+looks for pieces of six characters that give spam away, such as "FREE!" or a part of a
+telephone number. For each kind of piece, pooling keeps how strongly it was found in the
+place that fits best. The network's rivals are naive Bayes on words and a linear model
+on pieces of up to four characters.
 
-The linear model wins, and naive Bayes does as well as the network: it catches 83 to
-85 %. The linear model is given the pieces, and only learns a weight for each; the
-network has to find its pieces in the same few messages. More messages help it more: by
-all that there are it catches 6 percentage points more than by a quarter of them (mean
-of 5 seeds; 0 to 14), the linear model 4 (2 to 5), as the learning curve shows.
+The linear model wins. Naive Bayes is about as good as the network: it catches 83 to
+85 %, with thresholds for the same 0.2 %. The linear model is given the pieces, and only
+learns a weight for each; the network has to find its pieces in the same few messages.
+With all messages instead of a quarter of them, the network catches 6 percentage points
+more (mean of 5 seeds; 0 to 14), the linear model 4 (2 to 5), as the learning curve
+shows. So more messages may help the network more, but five seeds do not settle it.
 
 There is a second way to decide. If the filter knew the probability that a message is
 spam, costs would say what to do: block where delivering costs more than blocking, on
-average. A network's score is often no good probability. Calibration (Platt, 1999) makes
-it one: it fits a slope and an offset on the fourth part. Slopes are 0.8 to 1.1 here,
-and 1 would change nothing; one below 1 pulls the probabilities toward 50 %, because the
-network was too confident. Where a lost letter costs as much as 100 missed spam
-messages, blocking what is spam with more than 50 % costs three to four times as much as
-no filter, because four to five letters of 1,000 messages are lost. Deciding by costs
-loses less than one, and costs 0.4 to 0.9 times as much as no filter. The result above
-comes from thresholds; `python -m lessons predict` decides by costs.
+average. The sigmoid of a network's score is often a poor probability. Calibration
+(Platt, 1999) makes a better one: it fits a slope and an offset on the fourth part.
+Slopes are 0.8 to 1.1 here. A slope of 1 with an offset of 0 would change nothing; a
+slope below 1 pulls the probabilities toward 50 %: the network was too confident.
+
+Say that a lost ham message costs as much as 100 missed spam messages. Then blocking
+whatever is spam with a probability above 50 % costs three to four times as much as no
+filter, because four to five ham messages are lost per 1,000 messages. Deciding by costs
+loses fewer than one per 1,000, and costs 0.4 to 0.9 times as much as no filter. The
+result above comes from thresholds, and costs have no part in it;
+`python -m lessons predict` decides by costs, so it does not catch the same fraction.
 
 In TensorBoard: the losses of the networks (page Scalars). On the page Images,
 "messages" shows some messages and what the network thinks of them after each epoch;
-"tradeoff" how much spam each filter catches for how much lost ham; "calibration"
-whether 80 % are spam of those that it calls spam with 80 %; "learning_curve" what more
-messages would bring.
+"tradeoff" shows how much spam each filter catches if more or less ham may be lost;
+"calibration" shows whether, of the messages that are spam with a probability of 80 %,
+80 % are spam; "learning_curve" shows what more messages would bring.
 
-Where the whole SMS Spam Collection cannot be had, the lesson reads 4,534 messages of it
-that come in a package; there the network catches 87 %, the linear model 94 % (1 seed).
-The messages are English, and from the years before 2012: such a filter is not for
-today's mail. Train it on your own.
+If the collection cannot be downloaded, the lesson reads 4,534 of its messages that come
+in a Python package; with these the network catches 87 %, the linear model 94 % (1
+seed). The messages are English, and from the years before 2012. Do not use such a
+filter on today's mail; train one on your own messages.
 
 Try:
     --lost-ham 0.02             ten times as much lost ham: the network catches 94 % of
                                 the spam, the linear model 97 %
-    --cost-of-lost-ham 1        a lost letter costs no more than a missed spam message:
-                                deciding by costs, the filter loses 4 to 5 letters of
-                                1,000 messages, and misses 12 to 14 spam messages
-    --ham inbox --spam junk     letters of your own: two mailboxes or folders
+    --cost-of-lost-ham 1        a lost ham message costs no more than a missed spam
+                                message: deciding by costs, the filter loses 4 to 5 ham
+                                messages per 1,000 messages, and misses 12 to 14 spam
+                                messages; the result above stays
+    --ham inbox --spam junk     messages of your own: two mailboxes or folders
 """
 
 import math
@@ -83,14 +92,14 @@ from sklearn.svm import LinearSVC
 from data import Split, letters, mail
 
 PARTS = 5
-# Of the messages to learn from; with fewer of them, how much less spam is caught?
+# Fractions of the training messages, for the learning curve.
 FRACTIONS = (0.25, 1.0)
 BAYES, LINEAR, NETWORK = "naive Bayes on words", "linear on characters", "network"
 
 
 @dataclass(frozen=True)
 class Config(options.Options):
-    # Letters of your own: a mailbox (mbox), a Maildir, or a folder of .eml files.
+    # Messages of your own: a mailbox (mbox), a Maildir, or a folder of .eml files.
     ham: Path | None = None
     spam: Path | None = None  # likewise
     # Fraction of the ham that may be blocked.
@@ -105,7 +114,7 @@ class Config(options.Options):
     epochs: int = 10  # passes over the messages
     batch_size: int = 32  # messages per update
     learning_rate: float = 4e-3  # of Adam at the start; it falls to zero
-    dropout: float = 0.3  # fraction of what was found left out at random
+    dropout: float = 0.3  # fraction of the filters' outputs left out at random
 
     def __post_init__(self):
         super().__post_init__()
@@ -116,7 +125,7 @@ class Config(options.Options):
 def build_baselines() -> dict:
     """Builds two simple filters, not yet trained, which take a list of texts."""
     words = CountVectorizer()
-    # Of one to four characters; weights are smaller for pieces that many texts have.
+    # Of one to four characters; pieces that occur in many texts have smaller weights.
     pieces = TfidfVectorizer(
         analyzer="char",
         ngram_range=(1, 4),
@@ -186,7 +195,7 @@ def choose_threshold(scores: np.ndarray, labels: np.ndarray, lost_ham: float) ->
 
     The scores of n ham messages leave n + 1 gaps, and a new ham message falls into each
     of them with the same probability. So above the k-th highest score lie k / (n + 1)
-    of all ham messages, on average.
+    of all ham messages, on average. For 0.2 % and some 900 ham messages, k is 2.
 
     Args:
         scores: float (n,), of messages that the filter has not learned from.
@@ -247,7 +256,8 @@ def judge(labels: np.ndarray, blocked: np.ndarray) -> dict[str, float]:
 
 def find_intervals(labels: np.ndarray, blocked: np.ndarray) -> dict:
     """Returns the counts behind the fractions of `judge`, and between which fractions
-    the true ones lie with 95 % confidence (Wilson, 1927; it holds for small counts).
+    the true ones lie with 95 % confidence: Wilson's interval (1927), which is valid for
+    small counts, too.
     """
     rows = {}
     for label, name in ((1, "spam caught"), (0, "ham blocked")):
@@ -284,8 +294,8 @@ def compare_costs(
 
 
 def predict(run, inputs: list[str]) -> predictions.Answers:
-    """Says of letters of one's own whether a trained filter blocks them: files,
-    mailboxes, folders, or texts in quotes.
+    """Says whether a trained filter blocks your own messages: files, mailboxes,
+    folders, or texts in quotes.
     """
     costs = run.config["hyperparameters"]
     found = letters.read_inputs(inputs)
@@ -310,7 +320,7 @@ def main(config: Config) -> dict:
         dataset = mail.load_messages()
     texts, labels = dataset.train
     parts = mail.draw_folds(dataset.train, PARTS, config.seed)
-    # The score of each message minus the threshold of the filter that it tested: above
+    # The score of each message minus the threshold of the filter that judged it: above
     # 0 it is blocked.
     nothing = np.zeros(len(labels))
     margins = {fraction: {} for fraction in FRACTIONS}
@@ -336,10 +346,10 @@ def main(config: Config) -> dict:
                 watched = part == 0 and fraction == 1
                 for name, baseline in build_baselines().items():
                     baseline.fit(texts[chosen], labels[chosen])
-                    known = find_scores(baseline, texts[held_out])
+                    held_out_scores = find_scores(baseline, texts[held_out])
                     scores = find_scores(baseline, texts[test])
                     threshold = choose_threshold(
-                        known, labels[held_out], config.lost_ham
+                        held_out_scores, labels[held_out], config.lost_ham
                     )
                     margins[fraction][name][test] = scores - threshold
 
@@ -349,7 +359,7 @@ def main(config: Config) -> dict:
                     config.filters,
                     config.dropout,
                 )
-                # About as many updates, however many messages there are.
+                # About the same number of updates for any number of messages.
                 epochs = round(config.epochs / fraction)
                 steps = math.ceil(len(chosen) / config.batch_size)
                 compile_network(network, config.learning_rate, epochs * steps)
@@ -368,14 +378,16 @@ def main(config: Config) -> dict:
                     ),
                     verbose=run.verbose,
                 )
-                known = network.predict(x[held_out], verbose=0)[:, 0]
+                held_out_scores = network.predict(x[held_out], verbose=0)[:, 0]
                 scores = network.predict(x[test], verbose=0)[:, 0]
-                threshold = choose_threshold(known, labels[held_out], config.lost_ham)
+                threshold = choose_threshold(
+                    held_out_scores, labels[held_out], config.lost_ham
+                )
                 margins[fraction][NETWORK][test] = scores - threshold
 
-            # `known` and `scores` are now those of the last network, which learned from
-            # all messages of the three parts.
-            slope, offset = calibrate(known, labels[held_out])
+            # Both scores are now those of the last network, which learned from all
+            # messages of the three parts.
+            slope, offset = calibrate(held_out_scores, labels[held_out])
             probability[test] = expit(slope * scores + offset)
             uncalibrated[test] = expit(scores)
         # The filter of the last part is the one that is saved.
@@ -386,6 +398,7 @@ def main(config: Config) -> dict:
             judged = {name: judge(labels, m > 0) for name, m in by_filter.items()}
             count = f"{round(fraction * len(train)):,}"
             curve[count] = {name: judged[name]["spam_caught"] for name in judged}
+        # `judged` is now of the filters that learned from all messages of three parts.
         run.table("Each message once as a test", judged)
         run.table("Spam that is caught, by messages to learn from", curve)
         blocked = margins[1.0][NETWORK] > 0

