@@ -9,7 +9,7 @@ import time
 from unittest import mock
 
 from lessons.commands import exercise as commands
-from lessons.exercises import checking, exercise_19, finding, running
+from lessons.exercises import checking, exercise_19, exercise_22, finding, running
 from lessons.exercises.answers import ANSWERS
 from training import command_line, doctor, run_folder
 
@@ -96,8 +96,15 @@ EXERCISES = {
             [("whole[:, :-1], whole[:, :-1]", "whole[:, 1:], whole[:, :-1]")],
         ],
     ),
+    22: (
+        None,
+        [
+            "--learning-rate 0.002",
+            [("np.round(", "np.ceil(")],
+        ],
+    ),
 }
-SLOW = (4, 5, 11, 12, 13, 15, 16, 17, 18, 19, 20)
+SLOW = (4, 5, 11, 12, 13, 15, 16, 17, 18, 19, 20, 22)
 # The entry of the catalog that an exercise on texts reads.
 TEXTS = {
     15: "sms-spam-smaller",
@@ -552,7 +559,44 @@ def test_heat_is_scored_by_its_peaks():
             finding.score_heat(bad, boxes)
 
 
-@pytest.mark.parametrize(("number", "shape"), [(18, (4,)), (19, (32, 32, 1))])
+def test_classes_are_scored_by_their_pixels():
+    """Of two scenes with a digit of 4 x 4 pixels, which are 2 x 2 places."""
+    truth = np.zeros((2, 64, 64), np.uint8)
+    truth[0, 8:12, 20:24] = 7
+    truth[1, 40:44, 4:8] = 6
+    said = truth[:, ::2, ::2].copy()
+
+    def score():
+        return finding.score_classes(np.eye(8)[said], truth)
+
+    assert score() == {"accuracy": 1, "iou": 1}
+    said[0, 4, 10:12] = 3  # half of the digit has another class
+    assert score() == {"accuracy": 1, "iou": 0.75}
+    said[0, 0, 0] = 7  # and where there is none, one is invented
+    assert score() == {"accuracy": 0.5, "iou": pytest.approx((2 / 5 + 1) / 2)}
+    said[:] = 0
+    assert score() == {"accuracy": 0, "iou": 0}
+    for bad in (np.zeros((2, 32, 32)), np.full((2, 32, 32, 8), np.nan)):
+        with pytest.raises(ValueError, match="the network's answer"):
+            finding.score_classes(bad, truth)
+
+
+def test_interpolated_masks_have_classes_that_no_scene_has(few_scenes, tmp_path):
+    """Those of the solution have not."""
+    classes = running.load(22).train.y
+    np.testing.assert_array_equal(np.unique(classes), [0, 6, 7])
+    averaged = exercise_22.shrink(classes)
+    assert averaged.shape == (40, 32, 32)
+    assert np.mean(np.isin(averaged[averaged > 0], [6, 7])) < 0.6
+    path = tmp_path / "exercise_22.py"
+    path.write_text(commands.solve(22), "utf-8")
+    taken = commands.load(path).shrink(classes)
+    np.testing.assert_array_equal(np.unique(taken), [0, 6, 7])
+
+
+@pytest.mark.parametrize(
+    ("number", "shape"), [(18, (4,)), (19, (32, 32, 1)), (22, (32, 32, 8))]
+)
 def test_pictures_are_shown_after_each_epoch(number, shape, few_scenes):
     shown, answers = {}, np.random.default_rng(0)
     looker = finding.Pictures(
@@ -608,8 +652,9 @@ def exercise(tmp_path, monkeypatch, capsys):
 
 def test_commands(exercise, tmp_path):
     lines = exercise().splitlines()
-    assert [int(line.split()[0]) for line in lines[:20]] == list(range(1, 21))
-    assert not any("solved" in line for line in lines[:20])
+    count = len(ANSWERS)
+    assert [int(line.split()[0]) for line in lines[:count]] == list(ANSWERS)
+    assert not any("solved" in line for line in lines[:count])
 
     assert [exercise("hint", "3")[:11] for _ in range(4)] == [
         f"Hint {n} of 3"[:11] for n in (1, 2, 3, 3)
@@ -661,7 +706,7 @@ def test_run_makes_a_run_of_the_copy(exercise, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "21"], "there is no exercise 21, expected a number from 1 to 20"),
+        (["run", "99"], "there is no exercise 99, expected a number from 1 to 22"),
         (["hint", "0"], "there is no exercise 0"),
         (["check", "one"], "'one' is not a whole number"),
         (["cheat", "1"], "cheat, 1 Available subcommands: list, run, hint, check"),

@@ -242,7 +242,7 @@ def find_original(number: int) -> Path:
     """
     if number not in ANSWERS:
         raise ValueError(
-            f"there is no exercise {number}, expected a number from 1 to {len(ANSWERS)}"
+            f"there is no exercise {number}, expected a number from 1 to {max(ANSWERS)}"
         )
     return ORIGINALS / f"exercise_{number:02}.py"
 

@@ -469,4 +469,29 @@ ANSWERS = {
             ),
         ),
     ),
+    22: Answer(
+        (
+            "The network learns what it is given, for validation scenes as well. "
+            "Look at the pictures: a 7 has a rim of other classes. Draw what `fit` is "
+            "given, as classes, beside the mask that it was made from.",
+            "Which classes are in dataset.train.y, and which in what shrink makes of "
+            "it? Use np.unique.",
+            "A place stands for 2 x 2 pixels. At the edge of a 7, half of them are 0 "
+            "and half are 7. What is their mean, and which class has that number?",
+        ),
+        "The masks are made smaller like photographs, by interpolation. That is right "
+        "for brightness: between black and white there is gray. The number of a class "
+        "is only a name: between the background, 0, and a 7 there is no class 3 or 4. "
+        "All around each digit, places get classes that no scene has, and thin strokes "
+        "are nothing but edge. The accuracy hardly suffers, since most places are "
+        "background, and the validation has the same rims. Classes are taken over from "
+        "the nearest pixel, or from most of the pixels, never averaged. The same goes "
+        "for turning or enlarging masks, and for saving them as JPEG.",
+        changes=(
+            (
+                '        interpolation="bilinear",\n',
+                '        interpolation="nearest",\n',
+            ),
+        ),
+    ),
 }

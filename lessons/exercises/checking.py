@@ -134,6 +134,14 @@ GOALS = {
         nudge="Print one window, and below it what `fit` wants the network to say "
         "after each of its characters: is it the next one?",
     ),
+    22: Goal(
+        0.5,
+        epochs=8,
+        doctor=False,
+        examples="scenes",
+        nudge="Count in the very array that `fit` is given how many places have each "
+        "class: are there classes that no mask has?",
+    ),
 }
 WITHOUT_FIT = "`train` returned without a call of `fit`."
 FEWEST = 300  # validation texts of which an accuracy is worth comparing

@@ -1,11 +1,13 @@
-"""What exercises 18 and 19 are about: scenes of digits, how well a network finds these,
-and a picture of it.
+"""What exercises 18, 19 and 22 are about: scenes of digits, how well a network finds
+these, and a picture of it.
 """
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import NamedTuple
 
 from lessons.plots import course_6_localization as plots
+from lessons.plots import course_6_segmentation as painting
 from training import figures
 
 import keras
@@ -22,7 +24,8 @@ COUNTS = {"train": 2000, "validation": 300, "test": 1000}  # scenes
 PATCHES = {"train": 4000, "validation": 500, "test": 2000}  # turned digits
 BLURRED = 4  # height and width of a photograph without its details, pixels
 RIGHT = 0.5  # IoU from which on a box is right
-STRIDE = 2  # pixels from one place of a heat map to the next
+STRIDE = 2  # pixels from one place of an answer to the next
+CLASSES = 8  # of a place: the background, and digits from 1 to 7
 APART = 5  # places, height and width of the square in which a peak is the hottest
 HOT = 0.5  # heat from which on a peak counts
 NEAR = 4  # pixels that a peak may be beside a center, to the side and up or down
@@ -35,10 +38,12 @@ class Task(NamedTuple):
 
     Attributes:
         objects: the fewest and the most digits in a scene.
-        truth: what stands in `y` of the splits, as `scenes.Scenes.draw` names it.
+        truth: what stands in `y` of the splits, as `scenes.Scenes.draw` names it; or
+            "classes", the digit to which each pixel belongs, 0 for none.
         score: of a network's answers and of `y`: figures by name, first "accuracy".
         draw: images with a network's answers and `y`.
         right: what is counted in "accuracy".
+        digits: that are in scenes.
     """
 
     objects: tuple[int, int]
@@ -46,6 +51,7 @@ class Task(NamedTuple):
     score: Callable[[np.ndarray, np.ndarray], dict[str, float]]
     draw: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     right: str
+    digits: tuple[int, ...] = tuple(range(10))
 
 
 def load_scenes(digits: Dataset, task: Task, seed: int) -> Dataset:
@@ -60,7 +66,8 @@ def load_scenes(digits: Dataset, task: Task, seed: int) -> Dataset:
     Returns:
         Images uint8 `(n, 64, 64, 3)` in [0, 255]. The answers are masks, uint8 `(n, 64,
         64)`, 1 for the digit's pixels and 0 for others; or boxes, float32 `(n, most,
-        4)`, left, top, right, bottom in pixels, -1 where there is no digit.
+        4)`, left, top, right, bottom in pixels, -1 where there is no digit; or the
+        digit to which each pixel belongs, uint8 `(n, 64, 64)`.
     """
     blurred = {
         name: blur(photo)
@@ -69,11 +76,13 @@ def load_scenes(digits: Dataset, task: Task, seed: int) -> Dataset:
     }
     splits = {}
     for number, (name, count) in enumerate(COUNTS.items()):
-        drawing = scenes.Scenes(
-            getattr(digits, name), blurred, PATCHES[name], SIZE, task.objects
-        )
+        images, labels = getattr(digits, name)
+        chosen = np.isin(labels, task.digits)
+        chosen = Split(images[chosen], labels[chosen])
+        drawing = scenes.Scenes(chosen, blurred, PATCHES[name], SIZE, task.objects)
         drawn = drawing.draw(count, np.random.default_rng((seed, number)))
-        splits[name] = Split(drawn.x, drawn.y[task.truth])
+        truth = find_classes if task.truth == "classes" else itemgetter(task.truth)
+        splits[name] = Split(drawn.x, truth(drawn.y))
     source = "drawn scenes: digits on blurred photographs of the packages scikit-image "
     source += f"and scikit-learn; the digits are {digits.source}"
     return Dataset(**splits, source=source)
@@ -84,6 +93,18 @@ def blur(photo: np.ndarray) -> np.ndarray:
     small = Image.fromarray(photo).resize((BLURRED, BLURRED), Image.Resampling.BOX)
     side = 3 * SIZE  # so that scenes show different parts of it
     return np.asarray(small.resize((side, side), Image.Resampling.BICUBIC))
+
+
+def find_classes(y: dict[str, np.ndarray]) -> np.ndarray:
+    """Returns the digit to which each pixel belongs, 0 for none, uint8 `(n, height,
+    width)`.
+
+    Args:
+        y: of scenes, as `scenes.Scenes.draw` returns it.
+    """
+    labels = np.pad(y["labels"], ((0, 0), (1, 0)))  # masks begin with 1
+    scene = np.arange(len(labels))[:, np.newaxis, np.newaxis]
+    return np.uint8(labels[scene, y["masks"]])
 
 
 def find_boxes(masks: np.ndarray) -> np.ndarray:
@@ -253,6 +274,41 @@ def mark(image: np.ndarray, centers: np.ndarray, peaks: np.ndarray) -> np.ndarra
     return np.asarray(canvas)
 
 
+def score_classes(outputs: np.ndarray, classes: np.ndarray) -> dict[str, float]:
+    """Returns how well classes of places fit those of pixels. Of the pixels of a scene
+    that are a digit's, or are given any digit's class, a part is given the right one: a
+    scene is right if it is at least half.
+
+    Args:
+        outputs: logits, or probabilities, `(n, 32, 32, 8)`.
+        classes: of each pixel, `(n, 64, 64)`.
+
+    Raises:
+        ValueError: the answers have another shape, or are no finite numbers.
+    """
+    check_outputs(outputs, (len(classes), SIZE // STRIDE, SIZE // STRIDE, CLASSES))
+    answers = outputs.argmax(axis=-1).repeat(STRIDE, axis=1).repeat(STRIDE, axis=2)
+    right = (answers == classes) & (classes > 0)
+    either = (answers > 0) | (classes > 0)
+    overlaps = right.sum(axis=(1, 2)) / either.sum(axis=(1, 2))
+    return {
+        "accuracy": float(np.mean(overlaps >= RIGHT)),
+        "iou": float(overlaps.mean()),
+    }
+
+
+def draw_classes(
+    images: np.ndarray, outputs: np.ndarray, classes: np.ndarray
+) -> np.ndarray:
+    """Draws scenes, below each the same with the classes that are answered, and a
+    legend.
+    """
+    answers = outputs.argmax(axis=-1).astype(np.uint8)
+    answers = answers.repeat(STRIDE, axis=1).repeat(STRIDE, axis=2)
+    names = ("background", *map(str, range(1, CLASSES)))
+    return painting.draw_classes(images, answers, names)
+
+
 def check_outputs(outputs: np.ndarray, wanted: tuple[int, ...]) -> None:
     """Checks what a network answers.
 
@@ -312,5 +368,13 @@ TASKS = {
         score_heat,
         draw_heat,
         "scenes have one peak near each digit, and no other",
+    ),
+    22: Task(
+        (2, 3),
+        "classes",
+        score_classes,
+        draw_classes,
+        "scenes have the right class at half of what is, or is said to be, a digit",
+        digits=(6, 7),
     ),
 }
