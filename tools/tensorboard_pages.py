@@ -47,7 +47,7 @@ def choose_page(record: run_folder.Record) -> str:
     that may be shown.
     """
     docstring = ast.get_docstring(ast.parse(record.page)) or ""
-    named = re.findall(r"page (\w+)", docstring.partition("In TensorBoard:")[2])
+    named = re.findall(r"page\s+(\w+)", docstring.partition("In TensorBoard:")[2])
     if record.lesson in ONLY_CURVES:
         return "Scalars" if "Scalars" in named else ""
     return "Images" if "Images" in named else next(iter(named), "")
