@@ -115,6 +115,18 @@ CLAIMS = {
     ("course_6_segmentation", ""): [
         "class of each place reaches {baseline.mean_iou}",
     ],
+    ("course_6_instances", ""): [
+        "average precision of masks {test.mask_map50_touching}",
+        "the same network's map reach {baseline.mask_map50_touching}",
+        "votes {test.mask_map50_touching} ({test.mask_map_touching}) "
+        "{test.mask_map50_apart} ({test.mask_map_apart})",
+        "nearest center {nearest_center.mask_map50_touching} "
+        "({nearest_center.mask_map_touching}) {nearest_center.mask_map50_apart} "
+        "({nearest_center.mask_map_apart})",
+        "connected components {baseline.mask_map50_touching} "
+        "({baseline.mask_map_touching}) {baseline.mask_map50_apart} "
+        "({baseline.mask_map_apart})",
+    ],
     ("course_7_text_classification", ""): [
         "{accuracies.network on a bag.test%} % test accuracy with a network "
         "({accuracies.network on a bag.test%:min} to "

@@ -35,6 +35,7 @@ CHOSEN = {
     "course_4_similar_clothes": "neighbors_own_network",
     "course_5_transfer_learning": "ways",
     "course_6_segmentation": "test",
+    "course_6_instances": "arrows",
     "course_7_mail_filter": "tradeoff",
     "course_7_text_classification": "learning_curve",
     "course_7_writing": "surprise",

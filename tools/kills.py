@@ -47,6 +47,7 @@ FIELDS = {
     "course_4_similar_clothes": {"epochs": 2},
     "course_5_transfer_learning": {"epochs": 2},
     "course_6_detection": {"steps": 40},
+    "course_6_instances": {"steps": 40},
     "course_6_localization": {"scenes": 1000},
     "course_6_segmentation": {"steps": 40},
     "course_7_writing": {"characters": 50_000, "units": 24, "steps": 300},

@@ -70,6 +70,7 @@ MNIST_LESSONS = (
     "course_6_localization",
     "course_6_detection",
     "course_6_segmentation",
+    "course_6_instances",
     "course_11_distributed",
 )
 MOBILENET_V2 = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
@@ -338,6 +339,7 @@ ENTRIES = {
                 "course_6_localization",
                 "course_6_detection",
                 "course_6_segmentation",
+                "course_6_instances",
                 "course_9_style_transfer",
             ),
             shipped=(
@@ -356,6 +358,7 @@ ENTRIES = {
                 "course_6_localization",
                 "course_6_detection",
                 "course_6_segmentation",
+                "course_6_instances",
             ),
             shipped=(
                 describe_photograph("astronaut.png", 791_555),

@@ -465,7 +465,7 @@ TRANSFER, CUT_POINT, PAINTING = (
 )
 PHOTOS, SHARED = "course_4_photo_search", "course_11_distributed"
 LOCALIZATION, DETECTION = "course_6_localization", "course_6_detection"
-SEGMENTATION = "course_6_segmentation"
+SEGMENTATION, INSTANCES = "course_6_segmentation", "course_6_instances"
 MAIL, REVIEWS = "course_7_mail_filter", "course_7_text_classification"
 WRITING = "course_7_writing"
 TOGETHER = "tests/test_distributed.py::test_workers_end_with_the_weights_of_one[2]"
@@ -498,6 +498,7 @@ STANDSTILLS = {
         "main",
         tested(SEGMENTATION, "test_it_finds_the_pixels_of_digits"),
     ),
+    INSTANCES: ("main", tested(INSTANCES, "test_pixels_of_pairs_are_told_apart")),
     MAIL: ("main", tested(MAIL)),
     REVIEWS: ("main", tested(REVIEWS)),
     WRITING: ("main", tested(WRITING)),
@@ -1423,6 +1424,96 @@ def keep_connections(lesson: ModuleType, patches: Patches) -> None:
         return original(encoder, widths, True)
 
     patches.wrap(lesson, "add_decoder", add_decoder)
+
+
+# Instances.
+
+
+@fault(
+    "instances: votes with x and y exchanged",
+    of(INSTANCES),
+    tested(INSTANCES, "test_targets[1]"),
+)
+def exchange_axes(lesson: ModuleType, patches: Patches) -> None:
+    """Arrays count rows first, boxes columns."""
+
+    def make_targets(original, y, classes):
+        targets = original(y, classes)
+        return {**targets, "votes": targets["votes"][..., ::-1]}
+
+    patches.wrap(lesson, "make_targets", make_targets)
+
+
+@fault(
+    "instances: large objects count more",
+    of(INSTANCES),
+    tested(INSTANCES, "test_targets[1]"),
+)
+def count_pixels_of_objects(lesson: ModuleType, patches: Patches) -> None:
+    """Each pixel counts the same, not each object."""
+
+    def make_targets(original, y, classes):
+        targets = original(y, classes)
+        return {**targets, "weight": np.float32(targets["weight"] > 0)}
+
+    patches.wrap(lesson, "make_targets", make_targets)
+
+
+@fault(
+    "instances: the background votes as well",
+    of(INSTANCES),
+    tested(INSTANCES, "test_losses_are_those_of_numpy[1]"),
+)
+def let_background_vote(lesson: ModuleType, patches: Patches) -> None:
+    """The loss of the votes counts pixels that have no center."""
+
+    def vote_loss(original, votes, targets, weight):
+        return original(votes, targets, np.ones(weight.shape, np.float32))
+
+    patches.wrap(lesson, "vote_loss", vote_loss)
+
+
+@fault(
+    "instances: pixels go to the nearest center, whatever they vote",
+    of(INSTANCES),
+    tested(INSTANCES, "test_votes_by_hand"),
+)
+def ignore_votes(lesson: ModuleType, patches: Patches) -> None:
+    """The votes are not counted."""
+
+    def join_votes(original, inside, votes, centers):
+        return original(inside, 0 * votes, centers)
+
+    patches.wrap(lesson, "join_votes", join_votes)
+
+
+@fault(
+    "instances: an object found twice is two hits",
+    of(INSTANCES),
+    tested(INSTANCES, "test_an_object_is_hit_once"),
+)
+def hit_by_halves(lesson: ModuleType, patches: Patches) -> None:
+    """Both halves of an object are hits."""
+
+    def find_hits(_, overlaps, threshold):
+        return (overlaps >= threshold).any(axis=1)
+
+    patches.wrap(lesson, "find_hits", find_hits)
+
+
+@fault(
+    "instances: digits of a pair do not touch",
+    "data.scenes",
+    "tests/test_scenes.py::test_the_digits_of_pairs_are_alike_and_touch",
+)
+def keep_pairs_apart(scenes: ModuleType, patches: Patches) -> None:
+    """One more pixel is between the digits of a pair."""
+
+    def put_beside(original, drawing, *values):
+        down, right = original(drawing, *values)
+        return np.stack([down, right + 4 * np.sign(right)])
+
+    patches.wrap(scenes.Scenes, "put_beside", put_beside)
 
 
 # Style transfer.
