@@ -45,8 +45,8 @@ CLAIMS = {
         "{test.accuracy%} % test accuracy ({test.accuracy%:min} to "
         "{test.accuracy%:max} over 5 seeds)",
     ],
-    ("course_3_cnn", "--epochs 1"): ["{test.accuracy%} % in a third"],
-    ("course_3_cnn", "--learning-rate 0.1"): ["is right for {test.accuracy%} %"],
+    ("course_3_cnn", "--epochs 1"): ["{test.accuracy%} % in half"],
+    ("course_3_cnn", "--learning-rate 0.1"): ["too high: {test.accuracy%} %"],
     ("course_3_cnn", "--filters 4 8"): ["of the filters: {test.accuracy%} %"],
     ("course_3_what_filters_see", ""): [
         "{confidence.end%} % mean probability",
