@@ -166,7 +166,7 @@ def look_at_features(small: bool) -> tuple[str, float, float, dict]:
     from data import weights
     from models import backbones
 
-    size, count = (64, 8) if small else (320, 96)
+    size, count = (64, 8) if small else (224, 96)
     found = weights.find_weights("efficientnet_lite0", None)
     precision = device.choose_precision(course_5_transfer_learning.Config().precision)
     with device.computing(precision, debug=False):

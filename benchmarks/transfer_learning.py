@@ -8,7 +8,7 @@ of the test as well; only the head learns, by SGD with momentum 0.9 and a learni
 of 1e-3 that falls to a tenth every 7 epochs, in batches of 4; photos are read from disk
 each time, a random part of each, and mirrored at random.
 
-Both have EfficientNet-Lite0 with the same weights, pictures of 320 pixels, and the
+Both have EfficientNet-Lite0 with the same weights, pictures of 224 pixels, and the
 photos of ants and bees. The peer learns from all 244, the lesson keeps 49 of these for
 validation; the other 153 are the test. The lesson is the shipped one with `--ways
 head`, with its recording and saving. The import of TensorFlow is left out in both.
@@ -23,7 +23,7 @@ from benchmarks import measuring
 from benchmarks.measuring import Way
 
 EPOCHS = 25
-SIZE = 320  # pixels, of the lesson
+SIZE = 224  # pixels, of the lesson
 
 
 def run_lesson(folder: Path | None, size: int) -> dict[str, float]:

@@ -64,8 +64,7 @@ from data import Dataset, Split, photo_folders, weights
 from models import backbones, cnn
 
 Way = Literal["scratch", "head", "fine_tuning"]
-# Height and width of the photos, pixels, if not given.
-SIZES = {"efficientnet_lite0": 320, "mobilenet_v2": 320, "vgg16": 224}
+SIZE = 224  # height and width of the photos, pixels, if not given
 # From scratch, larger photos take longer and help little.
 LARGEST_FROM_SCRATCH = 128
 
@@ -84,7 +83,7 @@ class Config(options.DeviceOptions):
     tuned_layers: Annotated[int, options.between(1, 1000)] = 4
     # Folder of photos, a subfolder for each class; ants and bees if not given.
     data_dir: Path | None = None
-    # Height and width of the photos, pixels; if not given 320, for vgg16 224.
+    # Height and width of the photos, pixels; if not given 224.
     size: Annotated[int | None, options.between(1, 10_000_000)] = None
     # The pretrained network.
     backbone: Literal["efficientnet_lite0", "mobilenet_v2", "vgg16"] = (
@@ -388,7 +387,7 @@ def find_baseline(
 
 
 def main(config: Config) -> dict:
-    size = config.size or SIZES[config.backbone]
+    size = config.size or SIZE
     task = load_task(config.data_dir, size, config.backbone, config.weights)
     dataset = task.dataset
     test = dataset.test
