@@ -2,9 +2,9 @@
 
     python lessons/course_3_fooling_a_cnn.py
 
-Result: 46 % accuracy on test images moved by 0.2 in the worst direction (45 to 47, three
-        networks of all of MNIST), 98.4 % in random directions; 81 % (80 to 81) after
-        training on attacked images
+Result: 46 % accuracy on test images moved by 0.2 in the worst direction (45 to 47 for
+        three networks of all of MNIST), 98.4 % in random directions; 81 % (80 to 81)
+        after training on attacked images
 Time: 1.4 minutes (2 cores, AVX2 only)
 
 Run `course_3_cnn.py` first: its network is fooled here, by digits that nobody would
