@@ -69,8 +69,7 @@ Try:
 from dataclasses import dataclass
 from typing import Annotated
 
-from lessons.plots import course_7_writing as plots
-from training import command_line, options, predictions, runs, schedules
+from training import command_line, figures, options, predictions, runs, schedules
 
 import keras
 import numpy as np
@@ -241,7 +240,7 @@ def predict(run, inputs: list[str]) -> predictions.Answers:
         numbers = running_text.encode(prompt, names)
         if len(numbers) > 1:
             nats, _ = score(network, Split(numbers[:-1], numbers[1:]), len(numbers))
-            pictures.append(plots.draw_surprise(prompt, [np.nan, *nats]))
+            pictures.append(figures.draw_surprise(prompt, [np.nan, *nats]))
     return predictions.Answers(lines, np.concatenate(pictures) if pictures else None)
 
 
@@ -262,7 +261,8 @@ def main(config: Config) -> dict:
 
         memory = np.zeros((config.batch_size, config.units), np.float32)
         curve = []
-        every = -(-config.steps // SAMPLES)
+        times = 1 if config.debug else SAMPLES  # line by line, writing takes long
+        every = -(-config.steps // times)
         for step in run.steps(
             config.steps,
             network=network,
@@ -283,7 +283,7 @@ def main(config: Config) -> dict:
                 curve.append([step + 1, float(nats.mean())])
                 run.log(step, "validation", loss=nats.mean())
                 shown = running_text.decode(validation.y[:SHOWN], names)
-                run.log(step, surprise=plots.draw_surprise(shown, nats[:SHOWN]))
+                run.log(step, surprise=figures.draw_surprise(shown, nats[:SHOWN]))
                 random = np.random.default_rng(config.seed)
                 samples = write_samples(network, config.prompt, names, random)
                 for temperature, text in samples.items():
@@ -301,7 +301,7 @@ def main(config: Config) -> dict:
             for name, cost in costs.items()
         }
         run.table("What a character of the test costs", rows)
-        run.show("costs", plots.plot_costs(costs))
+        run.show("costs", figures.plot_costs(costs))
 
         learned = running_text.decode(train.y, names)
         random = np.random.default_rng(config.seed)

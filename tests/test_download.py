@@ -1013,6 +1013,7 @@ PACKAGED = (
     "course_7_mail_filter",
     "course_7_text_classification",
     "course_7_writing",
+    "course_7_small_gpt",
 )
 
 

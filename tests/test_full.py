@@ -154,6 +154,12 @@ CLAIMS = {
         "a Chinese novel {test.nats_per_character} {baseline.nats_per_character} "
         "{baseline.xz}",
     ],
+    ("course_7_small_gpt", ""): [
+        "{test.nats_per_character} nats a character",
+        "{baseline.recurrent} by a recurrent network",
+        "{baseline.nats_per_character} by n-grams",
+        "{baseline.xz} by xz",
+    ],
     ("course_9_style_transfer", ""): [
         "style loss {test.style} and content loss {test.content}, against "
         "{baseline.style} and {baseline.content}",

@@ -39,6 +39,7 @@ CHOSEN = {
     "course_7_mail_filter": "tradeoff",
     "course_7_text_classification": "learning_curve",
     "course_7_writing": "surprise",
+    "course_7_small_gpt": "attention",
     "course_9_style_transfer": "side_by_side",
 }
 

@@ -51,6 +51,7 @@ FIELDS = {
     "course_6_localization": {"scenes": 1000},
     "course_6_segmentation": {"steps": 40},
     "course_7_writing": {"characters": 50_000, "units": 24, "steps": 300},
+    "course_7_small_gpt": {"characters": 50_000, "width": 24, "steps": 300},
     "course_9_style_transfer": {"size": 200, "steps": 30},
     "course_11_distributed": {"epochs": 60},
 }

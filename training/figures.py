@@ -31,6 +31,10 @@ CHINESE_FONTS = (
     "STHeiti Medium.ttc",
 )
 LINE = 17  # pixels, height of a line of text
+CELL = 12  # pixels, width of a character; one that is as wide as high has two
+ROW = 24  # pixels, height of a row of shaded characters
+SURPRISE = 6.0  # nats from which on a character is as red as it can be
+WIDE = "\u2e80"  # where the characters begin that are as wide as high
 
 
 def draw_grid(
@@ -214,6 +218,56 @@ def draw_heading(text: str) -> np.ndarray:
     return np.asarray(canvas)
 
 
+def draw_surprise(text: str, nats: np.ndarray) -> np.ndarray:
+    """Draws a text, each character on red, the stronger the less probable a network
+    found it.
+
+    Args:
+        text: to draw.
+        nats: -log of the probability of each character, `(characters,)`; NaN for one
+            that was not predicted, which is drawn on gray.
+    """
+    heading = draw_heading(
+        f"the redder, the less expected; full red from {SURPRISE:.0f} nats"
+    )
+    return np.concatenate([heading, draw_shaded(text, np.divide(nats, SURPRISE))])
+
+
+def draw_shaded(text: str, shades: np.ndarray) -> np.ndarray:
+    """Draws a text in rows as wide as a grid, each character on a red of its own.
+
+    Args:
+        text: to draw.
+        shades: `(characters,)`, from 0 for white to 1 for the strongest red, and above;
+            NaN for gray.
+    """
+    columns = WIDTH // CELL
+    places = []
+    column = row = 0
+    for character in text:
+        width = 2 if character >= WIDE else 1
+        if column + width > columns:
+            column, row = 0, row + 1
+        places.append((column, row, width))
+        column += width
+        if character == "\n":  # a line break
+            column, row = 0, row + 1
+    canvas = Image.new("RGB", (WIDTH, (row + 1) * ROW), "white")
+    draw = ImageDraw.Draw(canvas)
+    font = choose_font(text)
+    for character, value, (column, row, width) in zip(
+        text, shades, places, strict=True
+    ):
+        x, y = column * CELL, row * ROW
+        fade = 255 - round(200 * min(1.0, value)) if value == value else None
+        color = (220, 220, 220) if fade is None else (255, fade, fade)
+        draw.rectangle((x, y, x + width * CELL - 1, y + ROW - 3), fill=color)
+        middle = (x + width * CELL / 2, y + ROW / 2 - 1)
+        if character.isprintable():  # a line break has a place of its own
+            draw.text(middle, character, "black", font, anchor="mm")
+    return np.asarray(canvas)
+
+
 def draw_confusion(
     labels: np.ndarray, predicted: np.ndarray, class_names: tuple[str, ...]
 ) -> np.ndarray:
@@ -357,6 +411,21 @@ def save_figure(figure: Figure, path: Path) -> Path:
     with files.written(path) as partial:
         figure.savefig(partial, dpi=120)
     return path
+
+
+def plot_costs(costs: dict[str, float]) -> Figure:
+    """Draws what a character of the test costs, nats by the name of what predicts it:
+    the first in another color.
+    """
+    figure = Figure(figsize=(6, 3), layout="constrained")
+    axes = figure.subplots()
+    colors = ["C1"] + ["C0"] * (len(costs) - 1)
+    bars = axes.barh(list(costs), list(costs.values()), color=colors)
+    axes.bar_label(bars, fmt="%.2f", padding=3)
+    axes.invert_yaxis()
+    axes.set(xlabel="nats a character")
+    axes.margins(x=0.1)
+    return figure
 
 
 def plot_curves(

@@ -123,7 +123,7 @@ ENTRIES = (
         "bible",
         "World English Bible, 66 books in 31,102 verses",
         "public domain",
-        ("course_7_writing",),
+        ("course_7_writing", "course_7_small_gpt"),
         (
             File(
                 "texts/t_web.csv.gz",

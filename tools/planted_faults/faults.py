@@ -467,7 +467,7 @@ PHOTOS, SHARED = "course_4_photo_search", "course_11_distributed"
 LOCALIZATION, DETECTION = "course_6_localization", "course_6_detection"
 SEGMENTATION, INSTANCES = "course_6_segmentation", "course_6_instances"
 MAIL, REVIEWS = "course_7_mail_filter", "course_7_text_classification"
-WRITING = "course_7_writing"
+WRITING, GPT = "course_7_writing", "course_7_small_gpt"
 TOGETHER = "tests/test_distributed.py::test_workers_end_with_the_weights_of_one[2]"
 
 GAP = tested(OVERFITTING, "test_gap_opens_with_capacity_and_remedies_close_it")
@@ -1113,6 +1113,89 @@ def write_without_memory(lesson: ModuleType, patches: Patches) -> None:
         return logits, memory
 
     patches.wrap(lesson, "read", read)
+
+
+# A small GPT.
+
+
+FAULTS["gpt: test text in training"] = Fault(
+    of(GPT),
+    train_on("test", "running_text.load_text"),
+    (tested(GPT, "test_only_the_training_text_is_learned"),),
+    during="main",
+)
+
+
+@fault(
+    "gpt: no causal mask",
+    of(GPT),
+    tested(GPT, "test_what_is_to_come_changes_nothing_before"),
+)
+def look_ahead(lesson: ModuleType, patches: Patches) -> None:
+    """Each character looks at all that is read with it."""
+
+    def find_mask(original, numbers, memory, distances):
+        return original(numbers, memory, abs(distances))
+
+    patches.wrap(lesson, "find_mask", find_mask)
+
+
+@fault(
+    "gpt: scores are not divided by the root of the length",
+    of(GPT),
+    tested(GPT, "test_attention_is_that_of_keras"),
+)
+def match_too_well(lesson: ModuleType, patches: Patches) -> None:
+    """Large heads have large scores."""
+
+    def match(original, queries, keys):
+        return original(queries, keys) * keys.shape[-1] ** 0.5
+
+    patches.wrap(lesson, "match", match)
+
+
+@fault(
+    "gpt: an empty memory is looked at",
+    of(GPT),
+    tested(GPT, "test_memory_of_keys_and_values_changes_nothing"),
+)
+def look_at_nothing(lesson: ModuleType, patches: Patches) -> None:
+    """Zeros take part as if they were keys and values."""
+
+    def find_mask(original, numbers, memory, distances):
+        return original(numbers, memory + 1.0, distances)
+
+    patches.wrap(lesson, "find_mask", find_mask)
+
+
+@fault(
+    "gpt: what was written is not read",
+    of(GPT),
+    tested(GPT, "test_writing_without_a_memory_gives_the_same_text"),
+    during="write",
+)
+def write_without_keys(lesson: ModuleType, patches: Patches) -> None:
+    """The memory stays empty from character to character."""
+
+    def read(original, network, x, memory):
+        logits, _ = original(network, x, memory)
+        return logits, memory
+
+    patches.wrap(lesson, "read", read)
+
+
+@fault(
+    "gpt: the temperature is left out",
+    of(GPT),
+    tested(GPT, "test_characters_are_drawn_with_their_probabilities"),
+)
+def write_at_one_with_attention(lesson: ModuleType, patches: Patches) -> None:
+    """All samples are drawn at temperature 1."""
+
+    def write(original, network, prompt, count, temperatures, random):
+        return original(network, prompt, count, (1.0,) * len(temperatures), random)
+
+    patches.wrap(lesson, "write", write)
 
 
 # Localization.
