@@ -13,8 +13,10 @@ from training import figures, tensorboard
 
 import keras
 import numpy as np
+from PIL import Image, ImageDraw
 
 SHOWN = 18  # pictures in a figure of answers, the first ones
+PHOTOS = 3  # in a row, where it matters what is where
 
 
 class Answers(NamedTuple):
@@ -54,6 +56,39 @@ def draw_predictions(
         likely = name_likely(row, class_names)
         captions += ["\n".join(likely), "as the network\nsees it"]
     return figures.draw_grid(cells, captions, columns=6)
+
+
+def draw_digits(readings: list, class_names: list[str]) -> np.ndarray:
+    """Draws photographs with a box around each digit that was read, and below them the
+    digits as the network sees them.
+
+    Args:
+        readings: pairs of a photograph, uint8 `(height, width, 3)`, and its digits,
+            each with `box`, `image` and `probabilities`.
+        class_names: the name of each class.
+    """
+    photos, headings, images, captions = [], [], [], []
+    side = figures.WIDTH // PHOTOS - 6
+    for number, (picture, found) in enumerate(readings, start=1):
+        scale = side / max(picture.shape[:2])
+        size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
+        image = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
+        draw = ImageDraw.Draw(image)
+        text = ""
+        for digit in found:
+            left, top, right, bottom = (scale * length for length in digit.box)
+            draw.rectangle((left - 3, top - 3, right + 2, bottom + 2), outline="red")
+            likely = name_likely(digit.probabilities, class_names)
+            text += class_names[int(np.argmax(digit.probabilities))]
+            images.append(digit.image)
+            captions.append("\n".join([f"of photo {number}", *likely]))
+        photos.append(np.asarray(image))
+        headings.append(f"{number}: {text or 'no digit found'}")
+    drawn = [figures.draw_grid(photos, headings, columns=PHOTOS)]
+    if images:
+        drawn.append(figures.draw_heading("as the network sees them"))
+        drawn.append(figures.draw_grid(images, captions, columns=8))
+    return np.concatenate(drawn)
 
 
 def name_likely(probabilities: np.ndarray, class_names: list[str]) -> list[str]:

@@ -1,1 +1,1 @@
-"""Pictures as people have them: read, scaled, a drawing cut out, colors matched."""
+"""Pictures as people have them: read, scaled, handwriting found, colors matched."""

@@ -205,6 +205,43 @@ def learn_the_test(running_text: ModuleType, patches: Patches) -> None:
     patches.wrap(running_text, "load_text", load)
 
 
+FOUND = "tests/test_handwriting.py::"
+
+
+@fault(
+    "handwriting: printed lines taken for strokes",
+    "data.images.handwriting",
+    FOUND + "test_a_ruled_line_through_a_digit_is_no_part_of_it",
+)
+def keep_lines(module: ModuleType, patches: Patches) -> None:
+    """Lines stay in the mask, and join the digits on them."""
+    patches.put(module, "remove_lines", lambda mask, contrast: mask)
+
+
+@fault(
+    "handwriting: a printed box taken for a zero",
+    "data.images.handwriting",
+    FOUND + "test_a_printed_box_is_no_zero_and_hides_no_digit",
+)
+def keep_boxes(module: ModuleType, patches: Patches) -> None:
+    """Nothing is a rectangle."""
+    patches.put(module, "is_square", lambda own: False)
+
+
+@fault(
+    "handwriting: digits in the order of their height on the page",
+    "data.images.handwriting",
+    FOUND + "test_digits_are_read_line_by_line",
+)
+def sort_by_height(module: ModuleType, patches: Patches) -> None:
+    """A digit that begins higher comes before those on its left."""
+
+    def sort(original, found):
+        return sorted(found, key=lambda digit: digit.box[1])
+
+    patches.wrap(module, "sort", sort)
+
+
 # --- models/ -----------------------------------------------------------------------
 
 

@@ -1,0 +1,391 @@
+"""Finds what could be handwritten digits in a photograph: strokes of ink on paper, of
+any size, wherever they are.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage, spatial
+
+from data.images import drawing
+
+# Pixels: longer sides to which a photograph is scaled to look for digits, the widest
+# strokes there, and the least height of a digit.
+SCALES = ((1200, 64, 14), (320, 80, 40))
+BLOCK = 4  # pixels, in which the paper is estimated and printed lines are looked for
+FAINT = 0.12  # contrast of ink to paper, at least
+# A printed line is longer than a fifth of the photograph's longer side, thinner than a
+# part in 150, and has one of these slopes.
+LINE, THIN = 5, 150
+SLOPES = np.arange(-0.15, 0.16, 0.03)
+MOST = 500  # parts in a photograph; texture has more
+KEPT = 20  # candidates that a network is shown
+WIDEST = 0.55  # strokes, as a part of the digit's height
+SQUARE = 0.93  # part of a rectangle that a printed box fills; an ellipse fills 0.79
+CLUTTERED = 0.3  # part of the surroundings that stands out as much as the ink
+UNEVEN = 0.5  # brightness of the darkest paper around, as a part of the brightest
+STRAIGHT = 0.7  # quality of a straight stroke, which may be an edge or a scratch
+RARE = 0.8  # quality of light strokes on a dark ground, which may be reflections
+CLEAR = 0.5  # quality times probability of the best digit
+ALSO = 0.55  # quality of another one, as a part of the best digit's
+SURE = 0.8  # mean probability of all that look alike
+
+
+class Candidate(NamedTuple):
+    """Strokes that could be a digit.
+
+    Attributes:
+        box: left, top, right, bottom in pixels of the photograph.
+        dark_on_light: whether the ink is darker than the paper.
+        ink: float `(height, width)` in [0, 1].
+        contrast: of the ink to the paper, in [0, 1].
+        quality: in [0, 1], whether strokes stand out clearly from even paper.
+    """
+
+    box: tuple[float, float, float, float]
+    dark_on_light: bool
+    ink: np.ndarray
+    contrast: float
+    quality: float
+
+
+class Digit(NamedTuple):
+    """A digit that was read.
+
+    Attributes:
+        box: left, top, right, bottom in pixels of the photograph.
+        dark_on_light: whether the ink is darker than the paper.
+        image: uint8 `(28, 28, 1)`, in MNIST's form.
+        probabilities: float `(classes,)`.
+    """
+
+    box: tuple[float, float, float, float]
+    dark_on_light: bool
+    image: np.ndarray
+    probabilities: np.ndarray
+
+
+def find_candidates(picture: np.ndarray) -> list[Candidate]:
+    """Returns what could be digits in a photograph, uint8 `(height, width, 3)`; the
+    clearest first.
+    """
+    candidates = []
+    for side, stroke, least in SCALES:
+        scale = side / max(picture.shape[:2])
+        size = [max(8, round(scale * length)) for length in picture.shape[1::-1]]
+        how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+        colors = np.asarray(Image.fromarray(picture).resize(size, how), np.float32)
+        # Light and ink multiply: in logarithms, a shadow changes no difference.
+        colors = np.log(ndimage.gaussian_filter(colors, (0.7, 0.7, 0)) + 20)
+        dark, paper = find_contrast(colors, stroke)
+        light, board = find_contrast(-colors, stroke)
+        candidates += find_strokes(dark, paper, stroke, least, scale)
+        candidates += find_strokes(light, board, stroke, least, scale, dark=False)
+    apart = []
+    for one in sorted(candidates, key=lambda one: -one.quality):
+        if all(find_overlap(one.box, other.box) < 0.5 for other in apart):
+            apart.append(one)
+    return apart[:KEPT]
+
+
+def find_overlap(one, other) -> float:
+    """Returns how much of the smaller of two boxes lies in the other."""
+    left, top = np.maximum(one[:2], other[:2])
+    right, bottom = np.minimum(one[2:], other[2:])
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    return max(0, right - left) * max(0, bottom - top) / min(areas)
+
+
+def find_contrast(colors: np.ndarray, stroke: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns how much darker each pixel is than the paper around it, in [0, 1], and
+    the paper in blocks.
+
+    The paper's color is that of a morphological closing: what is dark and narrower than
+    `stroke` is filled with what surrounds it. Shadows and tables are wider.
+
+    Args:
+        colors: logarithms, float `(height, width, 3)`.
+        stroke: pixels.
+    """
+    height, width, _ = colors.shape
+    blocks = np.pad(colors, [(0, -height % BLOCK), (0, -width % BLOCK), (0, 0)], "edge")
+    high, wide = blocks.shape[0] // BLOCK, blocks.shape[1] // BLOCK
+    blocks = blocks.reshape(high, BLOCK, -1).min(axis=1)
+    blocks = blocks.reshape(high, wide, BLOCK, 3).min(axis=2)
+    reach = stroke // BLOCK + 1
+    blocks = ndimage.grey_closing(blocks, (reach, reach, 1), mode="nearest")
+    paper = blocks.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[:height, :width]
+    contrast = 1 - np.exp(np.minimum(0, colors - paper).min(axis=2))
+    return contrast, blocks.mean(axis=2)
+
+
+def find_strokes(contrast, paper, stroke, least, scale, dark=True) -> list[Candidate]:
+    """Returns the candidates at a scale.
+
+    Args:
+        contrast: of ink of this kind, float `(height, width)` in [0, 1].
+        paper: logarithms of its brightness, a pixel a block.
+        stroke: pixels, the widest.
+        least: pixels, the height of a digit.
+        scale: of the photograph.
+        dark: whether ink of this kind is darker than the paper.
+    """
+    # Beside strong ink, half of its contrast is needed: so pale lines are cut from it.
+    near = ndimage.maximum_filter(ndimage.uniform_filter(contrast, 3), stroke // 2)
+    mask = remove_lines(contrast > np.maximum(FAINT, 0.45 * near), contrast)
+    parts, _ = ndimage.label(mask, np.ones((3, 3)))
+    places = ndimage.find_objects(parts)
+    # Of the background, which has the number 0, and of each part.
+    heights = np.array([0] + [rows.stop - rows.start for rows, _ in places])
+    middles = np.array([0] + [rows.start + rows.stop for rows, _ in places]) / 2
+    found = []
+    height, width = mask.shape
+    for rows, columns, members in join(places):
+        high, wide = rows.stop - rows.start, columns.stop - columns.start
+        inside = min(rows.start, columns.start) > 0
+        inside &= rows.stop < height and columns.stop < width
+        inside |= high > 0.6 * height and wide > 0.3 * high  # cut close
+        if high < least or wide < 3 or wide > 1.5 * high or not inside:
+            continue
+        own = np.isin(parts[rows, columns], members)
+        width_of_strokes = 2 * ndimage.distance_transform_edt(np.pad(own, 1)).max()
+        if width_of_strokes > WIDEST * high or is_square(own):
+            continue
+        level = np.percentile(contrast[rows, columns][own], 75)
+        around = 2 + round(0.35 * high)
+        top, left = max(0, rows.start - around), max(0, columns.start - around)
+        bottom, right = rows.stop + around, columns.stop + around
+        surroundings = slice(top, bottom), slice(left, right)
+        ground = paper[
+            top // BLOCK : bottom // BLOCK + 1, left // BLOCK : right // BLOCK + 1
+        ]
+        near_parts = parts[surroundings]
+        # Printed lines are no clutter, nor are other digits of the same line.
+        similar = (heights > 0.5 * high) & (heights < 2 * high)
+        similar &= (middles > rows.start) & (middles < rows.stop)
+        strong = contrast[surroundings] > 0.4 * level
+        strong &= mask[surroundings] & ~similar[near_parts]
+        is_own = ndimage.binary_dilation(np.isin(near_parts, members), iterations=3)
+        clutter = strong[~is_own].mean() if not is_own.all() else 1
+        evenness = measure_evenness(ground)
+        if clutter > CLUTTERED or evenness < UNEVEN:
+            continue
+        quality = min(1, level / 0.4) * (1 - clutter / CLUTTERED) * evenness**2
+        if wide < 0.5 * high:
+            quality *= STRAIGHT
+        if not dark:
+            quality *= RARE
+        if quality < CLEAR * ALSO:
+            continue
+        spread = ndimage.binary_dilation(np.pad(own, 2), iterations=2)
+        values = np.pad(contrast[rows, columns], 2, mode="edge") / level
+        ink = np.clip((values - 0.25) / 0.5, 0, 1) * spread
+        sides = columns.start, rows.start, columns.stop, rows.stop
+        box = tuple(side / scale for side in sides)
+        found.append(Candidate(box, dark, ink, float(level), float(quality)))
+    return found
+
+
+def measure_evenness(ground: np.ndarray) -> float:
+    """Returns how bright the darkest paper is, as a part of the brightest, where one
+    side may be darker than the other: an edge counts, a shadow without an edge hardly.
+
+    Args:
+        ground: logarithms, float `(height, width)`.
+    """
+    places = np.indices(ground.shape).reshape(2, -1)
+    terms = np.stack([*places, np.ones(ground.size)], axis=1)
+    plane = terms @ np.linalg.lstsq(terms, ground.ravel())[0]
+    dim, bright = np.percentile(ground.ravel() - plane, (5, 95))
+    return np.exp(dim - bright)
+
+
+def remove_lines(mask: np.ndarray, contrast: np.ndarray) -> np.ndarray:
+    """Returns a mask without long, thin and straight lines, but with the strokes that
+    cross them or are darker.
+
+    Args:
+        mask: what could be strokes, bool `(height, width)`.
+        contrast: of ink to paper, float `(height, width)`.
+    """
+    for _ in range(2):  # lines from left to right, then those from top to bottom
+        faint = contrast > FAINT
+        lines = find_lines(faint)
+        if lines.any():
+            on_lines = lines & faint
+            thickness = np.median(measure_runs(faint)[on_lines])
+            if thickness <= max(mask.shape) / THIN + 1:
+                lines &= measure_runs(mask) <= 1.6 * thickness + 1
+                darkest = 1.25 * np.percentile(contrast[on_lines], 90)
+                mask = mask & ~(lines & (contrast < darkest))
+        mask, contrast = mask.T, contrast.T
+    return mask
+
+
+def measure_runs(mask: np.ndarray) -> np.ndarray:
+    """Returns for each pixel that is set how many are, above and below it without a
+    gap, and itself.
+    """
+    rows = np.arange(len(mask), dtype=np.int32)[:, np.newaxis]
+    above = np.maximum.accumulate(np.where(mask, -1, rows), axis=0)
+    below = np.where(mask, len(mask), rows)[::-1]
+    return np.minimum.accumulate(below, axis=0)[::-1] - above - 1
+
+
+def find_lines(mask: np.ndarray) -> np.ndarray:
+    """Returns the blocks of a mask that lie on long lines, nearly horizontal ones."""
+    height, width = mask.shape
+    blocks = np.pad(mask, [(0, -height % BLOCK), (0, -width % BLOCK)])
+    high, wide = blocks.shape[0] // BLOCK, blocks.shape[1] // BLOCK
+    blocks = blocks.reshape(high, BLOCK, wide, BLOCK).any(axis=(1, 3))
+    length = max(mask.shape) // (LINE * BLOCK)
+    found = np.zeros_like(blocks)
+    margin = int(0.15 * wide) + 1
+    # A line may leave its row of blocks by one.
+    wider = ndimage.binary_dilation(blocks, np.ones((3, 1)))
+    padded = np.pad(wider, [(margin, margin), (0, 0)])
+    columns = np.arange(wide)
+    for slope in SLOPES:
+        rows = np.round(slope * (columns - wide / 2)).astype(int) + margin
+        rows = rows + np.arange(high)[:, np.newaxis]
+        sheared = padded[rows, columns].astype(np.uint8)
+        straight = ndimage.grey_opening(sheared, (1, length), mode="constant") > 0
+        back = np.zeros_like(padded)
+        back[rows, columns] = straight
+        found |= back[margin : margin + high]
+    return found.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[:height, :width]
+
+
+def is_square(own: np.ndarray) -> bool:
+    """Returns whether strokes, bool `(height, width)`, are those of a rectangle."""
+    if own.shape[1] < 0.4 * own.shape[0]:
+        return False
+    hull = spatial.ConvexHull(np.argwhere(own))
+    angles = np.deg2rad(np.arange(-12, 13, 2))
+    y, x = hull.points[hull.vertices].T[..., np.newaxis]
+    long = np.ptp(np.cos(angles) * x + np.sin(angles) * y, axis=0)
+    wide = np.ptp(np.cos(angles) * y - np.sin(angles) * x, axis=0)
+    return hull.volume > SQUARE * np.min(long * wide)
+
+
+def join(places: list) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """Joins parts that lie above or over each other, as the bar of a 5 does.
+
+    Args:
+        places: rows and columns of each part.
+
+    Yields:
+        Rows and columns of a digit, and the labels of its parts.
+    """
+    boxes = np.array(
+        [(r.start, c.start, r.stop, c.stop) for r, c in places], np.float64
+    ).reshape(-1, 4)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    kept = np.flatnonzero(sides.max(axis=1) >= 5)
+    kept = kept[np.argsort(-sides[kept].max(axis=1), kind="stable")][:MOST]
+    boxes, sides, labels = boxes[kept], sides[kept], 1 + kept
+    low, high = boxes[:, np.newaxis, :2], boxes[:, np.newaxis, 2:]
+    over = np.minimum(high, boxes[:, 2:]) - np.maximum(low, boxes[:, :2])
+    union = np.maximum(high, boxes[:, 2:]) - np.minimum(low, boxes[:, :2])
+    least = np.minimum(sides[:, np.newaxis], sides)
+    inside = ((low > boxes[:, :2]) & (high < boxes[:, 2:])).all(axis=2)
+    near = over[..., 1] > 0.3 * least[..., 1]
+    near &= over[..., 0] > -0.12 * union[..., 0]
+    near &= union[..., 1] < 1.3 * union[..., 0]
+    most = np.maximum(sides[:, np.newaxis], sides)
+    near &= union[..., 0] < 1.5 * most[..., 0]
+    near &= most.max(axis=2) < 3 * np.minimum(
+        sides.max(axis=1)[:, np.newaxis], sides.max(axis=1)
+    )
+    near &= ~inside & ~inside.T
+    group = np.arange(len(labels))
+    for i, j in np.argwhere(np.triu(near, 1)):
+        group[group == group[i]] = group[j]
+    for number in np.unique(group):
+        of = boxes[group == number].astype(int)
+        top, left = of[:, :2].min(axis=0)
+        bottom, right = of[:, 2:].max(axis=0)
+        yield slice(top, bottom), slice(left, right), labels[group == number]
+
+
+def vary(ink: np.ndarray) -> np.ndarray:
+    """Returns a drawing in MNIST's form several times, with thicker strokes, turned,
+    and made narrower and wider: uint8 `(18, 28, 28, 1)`, the first as it is.
+    """
+    scale = 100 / max(ink.shape)
+    size = [max(2, round(scale * side)) for side in ink.shape[::-1]]
+    large = Image.fromarray(np.float32(np.pad(ink, 1)))
+    large = large.resize(size, Image.Resampling.BILINEAR)
+    varied = []
+    for angle in (0, -8, 8):
+        turned = large.rotate(angle, Image.Resampling.BILINEAR, expand=True)
+        thick = drawing.thicken(np.asarray(turned))
+        thicker = ndimage.grey_dilation(np.pad(thick, 2), size=(5, 5))
+        for strokes in (thick, thicker):
+            rows = np.flatnonzero(strokes.max(axis=1) > 0.3)
+            columns = np.flatnonzero(strokes.max(axis=0) > 0.3)
+            strokes = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            image = Image.fromarray(np.float32(strokes))
+            for width in (1, 0.88, 1.12):
+                wide = max(2, round(width * image.width))
+                resized = np.asarray(image.resize((wide, image.height)))
+                varied.append(drawing.center(np.clip(resized, 0, 1)))
+    return np.stack(varied)
+
+
+def choose(
+    candidates: list[Candidate], images: np.ndarray, probabilities: np.ndarray
+) -> list[Digit]:
+    """Chooses the digits among candidates, and brings them into the order of reading.
+
+    Args:
+        candidates: of a photograph.
+        images: uint8 `(n, 28, 28, 1)`.
+        probabilities: float `(n, classes)`.
+    """
+    qualities = np.array([one.quality for one in candidates])
+    certain = probabilities.max(axis=1)
+    best = candidates[np.argmax(qualities * certain)]
+    if np.max(qualities * certain) < CLEAR:
+        return []
+    high = best.box[3] - best.box[1]
+    # One hand wrote with one pen.
+    alike = [
+        index
+        for index, one in enumerate(candidates)
+        if one.dark_on_light == best.dark_on_light
+        and 0.5 < (one.box[3] - one.box[1]) / high < 2
+        and 0.6 < one.contrast / best.contrast < 1.7
+        and one.quality > ALSO * best.quality
+    ]
+    # Where most is no digit, as in grass or print, nothing is.
+    mean = np.average(certain[alike], weights=qualities[alike])
+    if len(alike) > 1 and mean < SURE:
+        return []
+    return sort(
+        [
+            Digit(*candidates[index][:2], images[index], probabilities[index])
+            for index in alike
+        ]
+    )
+
+
+def sort(digits: list[Digit]) -> list[Digit]:
+    """Sorts digits into lines from top to bottom, and each line from left to right."""
+    lines = []
+    for digit in sorted(digits, key=lambda digit: digit.box[1] + digit.box[3]):
+        _, top, _, bottom = digit.box
+        for line in lines:
+            last = max(
+                (one for one in line if one.box[0] < digit.box[0]),
+                key=lambda one: one.box[0],
+                default=line[0],
+            )
+            if last.box[1] < (top + bottom) / 2 < last.box[3]:
+                line.append(digit)
+                break
+        else:
+            lines.append([digit])
+    return [one for line in lines for one in sorted(line, key=lambda one: one.box[0])]

@@ -1,0 +1,151 @@
+"""Digits are found in photographs of paper, wherever and however small they are."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from lessons.commands import predict
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from data import digits, fashion
+from data.images import handwriting
+from data.images import read as images_read
+from tests.photos import photograph
+from tools import handwriting as composer
+
+WITH_DIGITS = [kind for kind, (count, _) in composer.KINDS.items() if count]
+WITHOUT = ("table", "ruled", "squared", "nothing")
+
+
+@pytest.fixture(scope="module")
+def network(reader):
+    return keras.models.load_model(reader / "model.keras")
+
+
+@pytest.fixture
+def small_photos(monkeypatch):
+    monkeypatch.setattr(composer, "SIZES", ((800, 600), (600, 800)))
+
+
+def write(text: str) -> list:
+    """Digits of the sample that the network was not trained on."""
+    test = digits.load_sample("a test needs no more").test
+    return [
+        (test.x[np.flatnonzero(test.y == int(digit))[number], ..., 0], int(digit))
+        for number, digit in enumerate(text)
+    ]
+
+
+def read(network, picture) -> str:
+    found = predict.read_digits(network, picture)
+    return "".join(str(one.probabilities.argmax()) for one in found)
+
+
+def test_digits_on_all_kinds_of_paper(network, small_photos):
+    """One is allowed to be misread by the tests' small network."""
+    texts = ["4", "27", "0", "6", "3", "58"]
+    wrong = []
+    for kind, text in zip(WITH_DIGITS, texts, strict=True):
+        photo = composer.compose(np.random.default_rng(7), kind, write(text))
+        assert photo.text == text
+        found = predict.read_digits(network, photo.picture)
+        answers = [str(one.probabilities.argmax()) for one in found]
+        if answers != [*text]:
+            wrong.append((kind, text, answers))
+            continue
+        for one, answer in zip(found, answers, strict=True):
+            assert composer.is_right(one, answer, photo), kind
+            assert one.image.shape == (28, 28, 1)
+    assert len(wrong) <= 1, wrong
+
+
+def test_no_digit_is_found_where_none_is(network, small_photos):
+    for kind in WITHOUT:
+        photo = composer.compose(np.random.default_rng(3), kind, [])
+        assert read(network, photo.picture) == "", kind
+    for value in (0, 128, 255):
+        assert handwriting.find_candidates(np.full((60, 80, 3), value, np.uint8)) == []
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_ink_may_be_dark_or_light(inverted, network):
+    """Large digits too, over half of their photograph."""
+    right = 0
+    for digit in (1, 2, 3, 7):
+        photo = photograph(digit, 0, 2 * digit)[::2, ::2]
+        found = predict.read_digits(network, 255 - photo if inverted else photo)
+        right += [one.probabilities.argmax() for one in found] == [digit]
+        dark_on_light = (digit % 3 < 2) != inverted
+        assert all(one.dark_on_light == dark_on_light for one in found)
+    assert right >= 3
+
+
+def test_a_printed_box_is_no_zero_and_hides_no_digit(network):
+    random = np.random.default_rng(0)
+    for text in ("", "4"):
+        sheet = np.full((500, 600, 3), 235.0, np.float32)
+        sheet[100:103, 100:240] = sheet[240:243, 100:240] = 50
+        sheet[100:243, 100:103] = sheet[100:243, 237:240] = 50
+        for image, _ in write(text):
+            composer.write(sheet, composer.grow(image, 90, 0.07), (140, 125), 40)
+        assert read(network, composer.develop(random, sheet)) == text
+
+
+def test_a_ruled_line_through_a_digit_is_no_part_of_it(network):
+    """Also where it is as dark as the ink."""
+    random = np.random.default_rng(1)
+    sheet = np.full((450, 600, 3), 235.0, np.float32)
+    for top in range(20, 450, 60):
+        sheet[top : top + 2] = 90
+    for place, (image, _) in enumerate(write("47")):
+        ink = composer.grow(image, 80, 0.08)
+        composer.write(sheet, ink, (200 + 100 * place, 155), 80)
+    assert read(network, composer.develop(random, sheet)) == "47"
+
+
+def test_digits_are_read_line_by_line():
+    places = [(100, 10), (20, 14), (60, 90), (180, 5), (20, 84)]
+    found = [
+        handwriting.Digit((x, y, x + 30, y + 40), True, None, None) for x, y in places
+    ]
+    assert [one.box[:2] for one in handwriting.sort(found)] == [
+        (20, 14),
+        (100, 10),
+        (180, 5),
+        (20, 84),
+        (60, 90),
+    ]
+
+
+def test_only_networks_of_digits_look_for_digits(
+    network, small_photos, monkeypatch, tmp_path
+):
+    """Clothes fill their picture."""
+    photo = composer.compose(np.random.default_rng(7), "table", write("27"))
+    Image.fromarray(photo.picture).save(tmp_path / "a.png")
+
+    def ask(class_names):
+        config = {"class_names": list(class_names)}
+        run = SimpleNamespace(folder="", config=config, load_model=lambda: network)
+        return predict.predict_pictures(run, [str(tmp_path / "a.png")])
+
+    answers = ask(digits.CLASS_NAMES)
+    assert answers.lines[0].startswith(f"{tmp_path / 'a.png'}: 27   (2 ")
+    assert answers.lines[0].endswith(" light)")
+    assert answers.picture.shape[1:] == (960, 3)
+    monkeypatch.setattr(handwriting, "find_candidates", None)
+    (line,) = ask(fashion.CLASS_NAMES).lines
+    assert any(name in line for name in fashion.CLASS_NAMES)
+
+
+def test_pictures_that_people_reported(network):
+    """Where they are at hand: a small digit, paper on a table, an empty page."""
+    folder = Path(__file__).parents[2] / "shared/reports/05-handwriting"
+    if not folder.is_dir():
+        pytest.skip(f"needs {folder}")
+    for name, text in (("small_7", "7"), ("table_1", "1"), ("blank_lined", "")):
+        picture = images_read.read_picture(folder / f"{name}.jpg")
+        assert read(network, picture) == text, name
