@@ -18,69 +18,69 @@ The idea is that each pixel votes for the center of its object (Cheng et al.,
 last features go to three heads:
 
 - object: is the pixel a part of any digit? This is a head of that lesson.
-- heat: is here the center of a digit? This is a head of `course_6_detection`. The local
+- heat: is the center of a digit here? This is a head of `course_6_detection`. The local
   maxima of the heat are the centers.
 - votes: where is the center of the digit that the pixel belongs to? The answer is two
   numbers, how many pixels it is to the right and how many below.
 
-A pixel that is part of a digit goes to the center that is nearest to the end of its
-vote. All pixels that go to one center are an instance. A vote need not be exact, it
-only has to end nearer to its own center than to any other.
+A pixel that is part of a digit is assigned to the center that is nearest to the end of
+its vote. All pixels of one center are an instance, and its score is the heat of the
+center times the mean probability of its pixels. A vote need not be exact: it only has
+to end nearer to its own center than to any other.
 
-Learning is as simple. In a drawn scene it is known which object a pixel belongs to, and
-where that has its center: the loss of a vote is the distance from its end to there. It
-is averaged over the pixels of each object, then over the objects, so that small ones
-count as much as large ones. Votes of the background do not count. The losses of the
-other heads are those of the two lessons.
+Training is just as simple. In a drawn scene it is known which object a pixel belongs
+to, and where the center of that object's box is: the loss of a vote is how far it ends
+from there, along x plus along y. This loss is averaged over the pixels of each object,
+then over the objects, so that small ones count as much as large ones. Votes of the
+background do not count. The losses of the other heads are those of the two lessons.
 
 The average precision is that of `course_6_detection`, with one difference: the IoU is
 that of two sets of pixels, not of two boxes. All digits are one class here, "object",
 since the question is what belongs together, not what it is. A thin line is hard to
 match: where it is two pixels wide, a shift by one pixel leaves an IoU of a third.
 
-The baseline uses only "object", of the very same network: pixels that are beside each
-other, or diagonal, belong together. It finds the connected components of the map. Where
-nothing touches, that is all it takes.
+The baseline uses only "object", of the very same network: adjacent pixels, diagonal
+ones included, belong together. It finds the connected components of the map of objects.
+Where nothing touches, this can be enough.
 
 In most photographs of crowds, cells or fruit, things of one kind touch. So in half of
-the scenes of validation and test, digits come in pairs: the second one is of the same
-class, stands to the left or right of the first one, and is moved until it touches it
-or covers up to two pixels of its edge. Digits may also touch by accident. In 1,280 of
-the 2,000 scenes of the test objects touch, in the other 720 they do not. Average
-precision at an IoU of 0.5, and in brackets the mean over ten IoUs from 0.5 to 0.95
-(mean over 2 seeds):
+the validation and test scenes, digits come in pairs: the second one is of the same
+class, stands to the left or right of the first one, and is moved until it touches it or
+covers up to two pixels of its edge. Digits may also touch by chance. Objects touch in
+1,280 of the 2,000 test scenes; in the other 720 they do not. Average precision at an
+IoU of 0.5, and in brackets the mean over ten IoUs from 0.5 to 0.95 (mean over 2 seeds):
 
                             touching         apart
     votes                 0.51 (0.22)   0.68 (0.34)
     nearest center        0.37 (0.12)   0.60 (0.26)
     connected components  0.26 (0.11)   0.64 (0.35)
 
-Where nothing touches, votes win little at 0.5, and nothing where masks must fit better.
-"Nearest center" shows what the votes alone bring: it has the same centers, but a pixel
-goes to the center that is nearest to itself. That cuts large digits into pieces, since
-their ends are often nearer to the center of a small neighbor.
+Where nothing touches, votes gain little at an IoU of 0.5, and nothing on average over
+the ten. Comparing with "nearest center" shows what the votes add: it has the same
+centers, but a pixel is assigned to the center that is nearest to itself. That cuts
+large digits into pieces, since their outer parts are often nearer to the center of a
+small neighbor.
 
 The weakest part is not the votes. On validation scenes in which objects touch, average
-precision at 0.5 is 0.64 (1 seed). With the true map of objects instead of the network's
-it would be 0.85, with true votes 0.72, with true centers still 0.64: thin lines that
-the network draws too thick or too thin cost more than pixels that go to the wrong
-digit.
+precision at 0.5 is 0.64 (1 seed). Replacing one output at a time by the truth gives
+0.85 (map of objects), 0.72 (votes) and 0.64 (centers): thin lines that the network
+draws too thick or too thin cost more than pixels that go to the wrong digit.
 
 The scenes are drawn, and a figure for them says little about photographs. There are
 only nine photographs to learn from, so they are turned and their colors are changed, as
-in the lesson on segmentation. Digits and photographs of the test are in no scene to
-learn from.
+in the lesson on segmentation. No digit and no photograph of the test set appears in a
+training scene.
 
 In TensorBoard: the slider "arrows" shows scenes of the validation with some votes, in
 the colors of the instances that they make, and below each the instances (page Images).
 "object", "heat" and "votes" are the losses of the heads; the last one is in pixels.
 "mask_map50" is the average precision at an IoU of 0.5 on validation scenes (page
-Scalars). "precision" compares the methods where masks must fit better, "test" shows
+Scalars). "precision" compares the methods at IoUs from 0.5 to 0.95, "test" shows
 what each makes of some scenes (page Images); their figures are a table (page Text).
 
 Try:
-    --pairs 0           no pairs to learn from: digits touch by accident only
-    --vote-weight 0     votes are not learned: arrows that point anywhere
+    --pairs 0           no pairs to learn from: digits touch only by chance
+    --vote-weight 0     votes are not learned: arrows in arbitrary directions
     --classes digits    which digit, too: a mask with the wrong class is no hit
 """
 
