@@ -3,6 +3,7 @@ writes, and the pictures in the galleries.
 """
 
 import json
+import re
 import sys
 
 from lessons import measurements
@@ -28,6 +29,20 @@ def test_chinese_thing_to_try_is_the_first_one():
             first = measurements.find_first_try(lesson.path)
             assert told.keys() == {"flags", "effect"}
             assert told["flags"] == first.flags
+            assert find_numbers(told["effect"]) <= find_numbers(first.effect)
+
+
+def test_numbers_of_a_chinese_idea_are_those_of_the_page():
+    for lesson in find_lessons():
+        idea = TITLES[lesson.path.stem].get("idea", "")
+        page = lesson.path.read_text(encoding="utf-8")
+        extra = find_numbers(idea) - find_numbers(page)
+        assert not extra, f"{lesson.path.stem}: {extra}"
+
+
+def find_numbers(text: str) -> set[str]:
+    """The numbers in a text, as they are written."""
+    return set(re.findall(r"\d[\d.,]*\d|\d", text))
 
 
 def test_lessons_are_in_the_order_of_their_titles():

@@ -26,7 +26,7 @@ ARGUMENTS = (
     "hide-scrollbars",
     "enable-unsafe-swiftshader",  # WebGL without a GPU, for the projector
 )
-SECONDS = 90  # that a page may take on a slow machine
+SECONDS = 180  # that a page may take on a slow machine
 
 
 def find_missing() -> str:
