@@ -149,7 +149,9 @@ def find_tries(page: Path) -> list[Try]:
         if not line.startswith("    --"):
             tries[-1] = Try(tries[-1].flags, f"{tries[-1].effect} {line.strip()}")
             continue
-        beside = line[column - 1 : column] == " " and line[column : column + 2] != "--"
+        # A flag that goes on there, or the text that it is given, is no effect.
+        goes_on = line[column:].startswith(("--", '"'))
+        beside = line[column - 1 : column] == " " and not goes_on
         flags = line[:column] if beside else line
         effect = line[column:] if beside else ""
         tries.append(Try(flags.strip(), effect.strip()))
