@@ -100,7 +100,8 @@ def hash_code(page: Path) -> str:
     """Returns a fingerprint of the code in the file of a lesson. Docstrings, comments
     and empty lines are left out: words may be corrected after figures were measured.
     """
-    text = page.read_text(encoding="utf-8")
+    with tokenize.open(page) as file:  # in the encoding that it names
+        text = file.read()
     lines = text.split("\n")
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:

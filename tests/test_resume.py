@@ -76,7 +76,7 @@ def interrupt_at(monkeypatch, place, method, count):
             {**SMALL_CNN, "learning_rate": 0.02},
             recorder.StopOnDivergence,
             "on_train_batch_end",
-            [18],
+            [45],
         ),
         ("course_9_style_transfer", SMALL_STYLE, runs.Run, "log", [2, 5]),
     ],

@@ -237,7 +237,7 @@ def test_archives_are_read_in_place(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "pattern",
     [
-        "allow_pickle",
+        "allow_pickle=True",
         "enable_unsafe_deserialization",
         "extractall",
         "shell=True",

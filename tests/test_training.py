@@ -396,7 +396,7 @@ def test_table_is_printed_and_kept(tmp_path, capsys):
     assert capsys.readouterr().out.endswith(
         "\nSpeed\n"
         "                     x           y\n"
-        "one                1.2            \n"
+        "one                1.2\n"
         "two               -2.0         3.0\n"
     )
     (event,) = read_events(run.folder).Tensors("Speed")
