@@ -6,6 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 LOOKING = 16  # characters of a text for which is drawn where they look, the last ones
+# What a character of the test of the bible costs after trainings of some minutes.
+MINUTES = {
+    "recurrent": {1.2: 1.47, 3.7: 1.31},
+    "attention": {1.2: 1.60, 3.7: 1.40},
+}
 
 
 def draw_attention(text: str, weights: np.ndarray, name: str) -> np.ndarray:
@@ -25,22 +30,19 @@ def draw_attention(text: str, weights: np.ndarray, name: str) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def plot_minutes(
-    minutes: dict[str, dict[float, float]], costs: dict[str, float]
-) -> Figure:
+def plot_minutes(costs: dict[str, float]) -> Figure:
     """Draws what a character of the test costs after some minutes of training.
 
     Args:
-        minutes: nats by the minutes, by the name of the network.
         costs: nats by the name of what is drawn as a line across.
     """
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    for name, measured in minutes.items():
+    for name, measured in MINUTES.items():
         axes.semilogx(list(measured), list(measured.values()), "o-", label=name)
     for (name, cost), style in zip(costs.items(), ("--", ":"), strict=True):
         axes.axhline(cost, color="gray", linestyle=style, label=name)
-    ticks = sorted({minute for measured in minutes.values() for minute in measured})
+    ticks = sorted({minute for measured in MINUTES.values() for minute in measured})
     axes.set_xticks(ticks, [f"{minute:g}" for minute in ticks])
     axes.minorticks_off()
     axes.set(xlabel="minutes of training", ylabel="nats a character of the test")
