@@ -116,6 +116,11 @@ def hash_code(page: Path) -> str:
     return hashlib.sha256(code.encode()).hexdigest()[:12]
 
 
+def read_docstring(page: Path) -> str:
+    """Returns the docstring of a file in any encoding that it names; "" without one."""
+    return ast.get_docstring(ast.parse(page.read_bytes())) or ""
+
+
 def count_seeds(entries: list[dict]) -> str:
     """Returns how many seeds there are, in words."""
     return "1 seed" if len(entries) == 1 else f"{len(entries)} seeds"
@@ -141,7 +146,7 @@ def describe(page: Path, entries: list[dict] | None = None) -> str:
 
 def find_tries(page: Path) -> list[Try]:
     """Returns what the docstring of a lesson suggests to try."""
-    docstring = ast.get_docstring(ast.parse(page.read_text(encoding="utf-8"))) or ""
+    docstring = read_docstring(page)
     block = docstring.partition("\nTry:\n")[2].partition("\n\n")[0]
     lines = [line for line in block.split("\n") if line.startswith("    ")]
     column = find_column(lines)
@@ -173,7 +178,7 @@ def list_flags(page: Path) -> list[str]:
     of the paragraphs of the docstring that begin with flags, such as `--data cells`.
     Another seed is no run of its own.
     """
-    docstring = ast.get_docstring(ast.parse(page.read_text(encoding="utf-8"))) or ""
+    docstring = read_docstring(page)
     flags = [flags for flags, _ in find_tries(page)]
     flags += re.findall(r"^`(--[^`]+)`", docstring, re.MULTILINE)
     return [each for each in flags if not re.fullmatch(r"--seed \d+", each)]

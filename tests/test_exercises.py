@@ -9,7 +9,7 @@ import time
 from unittest import mock
 
 from lessons.commands import exercise as commands
-from lessons.exercises import checking, exercise_19, exercise_22, finding, running
+from lessons.exercises import checking, exercise_19, exercise_21, finding, running
 from lessons.exercises.answers import ANSWERS
 from training import command_line, doctor, run_folder
 
@@ -96,7 +96,7 @@ EXERCISES = {
             [("whole[:, :-1], whole[:, :-1]", "whole[:, 1:], whole[:, :-1]")],
         ],
     ),
-    22: (
+    21: (
         None,
         [
             "--learning-rate 0.002",
@@ -104,7 +104,7 @@ EXERCISES = {
         ],
     ),
 }
-SLOW = (4, 5, 11, 12, 13, 15, 16, 17, 18, 19, 20, 22)
+SLOW = (4, 5, 11, 12, 13, 15, 16, 17, 18, 19, 20, 21)
 # The entry of the catalog that an exercise on texts reads.
 TEXTS = {
     15: "sms-spam-smaller",
@@ -583,19 +583,19 @@ def test_classes_are_scored_by_their_pixels():
 
 def test_interpolated_masks_have_classes_that_no_scene_has(few_scenes, tmp_path):
     """Those of the solution have not."""
-    classes = running.load(22).train.y
+    classes = running.load(21).train.y
     np.testing.assert_array_equal(np.unique(classes), [0, 6, 7])
-    averaged = exercise_22.shrink(classes)
+    averaged = exercise_21.shrink(classes)
     assert averaged.shape == (40, 32, 32)
     assert np.mean(np.isin(averaged[averaged > 0], [6, 7])) < 0.6
-    path = tmp_path / "exercise_22.py"
-    path.write_text(commands.solve(22), "utf-8")
+    path = tmp_path / "exercise_21.py"
+    path.write_text(commands.solve(21), "utf-8")
     taken = commands.load(path).shrink(classes)
     np.testing.assert_array_equal(np.unique(taken), [0, 6, 7])
 
 
 @pytest.mark.parametrize(
-    ("number", "shape"), [(18, (4,)), (19, (32, 32, 1)), (22, (32, 32, 8))]
+    ("number", "shape"), [(18, (4,)), (19, (32, 32, 1)), (21, (32, 32, 8))]
 )
 def test_pictures_are_shown_after_each_epoch(number, shape, few_scenes):
     shown, answers = {}, np.random.default_rng(0)
@@ -706,7 +706,7 @@ def test_run_makes_a_run_of_the_copy(exercise, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "99"], "there is no exercise 99, expected a number from 1 to 22"),
+        (["run", "99"], "there is no exercise 99, expected a number from 1 to 21"),
         (["hint", "0"], "there is no exercise 0"),
         (["check", "one"], "'one' is not a whole number"),
         (["cheat", "1"], "cheat, 1 Available subcommands: list, run, hint, check"),

@@ -237,19 +237,15 @@ def test_archives_are_read_in_place(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "pattern",
     [
-        "allow_pickle=True",
+        "allow_pickle(?!=False)",
         "enable_unsafe_deserialization",
         "extractall",
         "shell=True",
-        "os.system",
+        r"os\.system",
     ],
 )
 def test_sources_ask_for_nothing_unsafe(pattern):
-    assert not [
-        path
-        for path in SOURCES
-        if re.search(re.escape(pattern), path.read_text("utf-8"))
-    ]
+    assert not [path for path in SOURCES if re.search(pattern, path.read_text("utf-8"))]
 
 
 def test_models_are_loaded_in_one_place():

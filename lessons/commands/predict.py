@@ -7,8 +7,6 @@ from lessons.commands import runs_option
 
 from tyro.conf import Positional
 
-DIGITS = "0123456789"
-
 
 @dataclass(frozen=True)
 class Predict(runs_option.RunsOption):
@@ -52,7 +50,7 @@ def predict_pictures(record, inputs: list[str]):
 
     import numpy as np
 
-    from data import own_pictures
+    from data import digits, own_pictures
     from data.images import drawing, read
 
     run_folder.check_classifier(record)
@@ -60,7 +58,7 @@ def predict_pictures(record, inputs: list[str]):
     pictures = own_pictures.read_pictures(inputs)
     class_names = record.config["class_names"]
     gray = model.input_shape[-1] == 1
-    if gray and all(name in DIGITS for name in class_names):
+    if gray and set(class_names) <= set(digits.CLASS_NAMES):
         return predict_digits(model, pictures, class_names)
     shown, seen, grounds, empty = [], [], {}, []
     for path, picture in pictures:

@@ -469,7 +469,7 @@ ANSWERS = {
             ),
         ),
     ),
-    22: Answer(
+    21: Answer(
         (
             "The network learns what it is given, for validation scenes as well. "
             "Look at the pictures: a 7 has a rim of other classes. Draw what `fit` is "

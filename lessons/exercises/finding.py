@@ -1,4 +1,4 @@
-"""What exercises 18, 19 and 22 are about: scenes of digits, how well a network finds
+"""What exercises 18, 19 and 21 are about: scenes of digits, how well a network finds
 these, and a picture of it.
 """
 
@@ -369,7 +369,7 @@ TASKS = {
         draw_heat,
         "scenes have one peak near each digit, and no other",
     ),
-    22: Task(
+    21: Task(
         (2, 3),
         "classes",
         score_classes,

@@ -36,7 +36,7 @@ NAMES = {
     18: "scenes",
     19: "scenes",
     20: "text",
-    22: "scenes",
+    21: "scenes",
 }
 
 
@@ -98,7 +98,7 @@ def load(number: int, seed: int | None = None) -> Dataset:
     Returns:
         5,000 of MNIST's digits; with fewer training images for exercise 4, and fewer
         and larger ones for 12 and 13, uint8 `(n, 64, 64, 3)` in [0, 255]. For 15 to 17
-        texts, arrays of objects `(n,)`, with labels 0 and 1. For 18, 19 and 22 scenes,
+        texts, arrays of objects `(n,)`, with labels 0 and 1. For 18, 19 and 21 scenes,
         as `finding.load_scenes` says. For 20 windows of a text, as `load_windows` says.
 
     Raises:

@@ -20,7 +20,7 @@ from sklearn.metrics import jaccard_score
 from data import Dataset, Split, scenes
 from tests.lessons import small
 
-SMALL = {"steps": 130}
+SMALL = {"steps": 200}
 SIZE = 64  # of scenes, pixels
 
 
@@ -95,7 +95,7 @@ def disturb(truth: lesson.Instances, seed: int = 0) -> lesson.Instances:
 def test_pixels_of_pairs_are_told_apart(small_run):
     """Above the baseline where shapes touch: in so short a training not yet by much."""
     test, baseline = small_run.metrics["test"], small_run.metrics["baseline"]
-    assert test["mask_map50_touching"] > baseline["mask_map50_touching"] + 0.03
+    assert test["mask_map50_touching"] > baseline["mask_map50_touching"] + 0.1
     assert test["mask_map50_apart"] > 0.6
     assert baseline["mask_map50_apart"] > 0.6
 

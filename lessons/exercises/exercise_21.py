@@ -1,6 +1,6 @@
 """By `fit` nearly every place has the right class, and each digit is made of several.
 
-    python -m lessons exercise run 22
+    python -m lessons exercise run 21
 
 A network says for each of 32 x 32 places of a scene which class it has: 0 is the
 background, and the pixels of a 6 or a 7 have its number as their class. A scene has two
