@@ -9,6 +9,7 @@ import re
 import subprocess
 
 from lessons import __main__ as lessons
+from lessons import course
 from training import command_line, device, doctor, runs
 
 import keras
@@ -25,6 +26,7 @@ from benchmarks import (
     linear_regression,
     measuring,
     memory,
+    minutes,
     peak,
     reaching,
     start,
@@ -130,6 +132,28 @@ def test_results_keep_the_other_benchmarks_and_machines(tmp_path, monkeypatch):
         f"### {slow}",
         "new",
     ]
+
+
+def test_minutes_and_memory_are_those_of_a_process():
+    """One sleeps for a second and holds 0.8 GB for so long."""
+    little = minutes.run(["-c", "import time; time.sleep(1)"])
+    much = minutes.run(["-c", "import time; a = b'1' * 8 * 10**8; time.sleep(1)"])
+    assert min(little.minutes, much.minutes) > 1 / 60
+    assert 0 < little.memory < 0.2
+    assert 0.8 < much.memory < 1
+    with pytest.raises(ChildProcessError, match="no such thing"):
+        minutes.run(["-c", "raise SystemExit('no such thing')"])
+
+
+def test_minutes_of_every_lesson_are_in_the_table(monkeypatch):
+    first, second = course.find_lessons()[:2]
+    monkeypatch.setattr(course, "find_lessons", lambda: [first, second])
+    monkeypatch.setattr(minutes, "run", lambda words: minutes.Run(len(words), 1.25))
+    rows = read_rows(minutes.measure())
+    assert rows == {
+        first.path.stem: ["3.0", "1.2"],
+        second.path.stem: ["3.0", "1.2"],
+    }
 
 
 def test_every_benchmark_says_what_it_measures_and_beside_what():
