@@ -113,7 +113,15 @@ CLAIMS = {
         "the baseline's {baseline.map50}; it",
     ],
     ("course_6_segmentation", ""): [
+        "mean IoU {test.mean_iou} of 11 classes on 2,000 test scenes "
+        "({test.mean_iou:min} to {test.mean_iou:max} over",
         "class of each place reaches {baseline.mean_iou}",
+    ],
+    ("course_6_segmentation", "--no-skips"): ["as many weights: {test.mean_iou}."],
+    ("course_6_segmentation", "--steps 11000"): ["as many updates: {test.mean_iou}"],
+    ("course_6_segmentation", "--classes object"): ['"object" is {classes.object.iou}'],
+    ("course_6_segmentation", "--which-weight 1"): [
+        'the weight for "which": {test.mean_iou}'
     ],
     ("course_6_instances", ""): [
         "average precision of masks {test.mask_map50_touching}",
