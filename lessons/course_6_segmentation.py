@@ -31,14 +31,17 @@ from an 8. So one question becomes two, and the network answers both:
 
 The probability of a 7 is the product, p(7) = p(object) p(7 | object), and the cross-
 entropy of a digit's pixel is the sum of those of both questions; for the background
-there is only "object". Each question can now have weights of its own. Only pixels of
-digits are asked "which", and each digit counts the same, however many pixels it has.
-The loss of "object" also has a term in which, as in the IoU, background that is right
-does not count (`dice_loss`).
+there is only "object". Now the loss of each question can be what suits it, and can be
+weighted by itself (`--which-weight`). Only pixels of digits are asked "which", and each
+digit counts the same, however many pixels it has. In the loss of "object", the
+background must not outweigh the few pixels of digits: the cross-entropy is divided by
+the number of these, and a second term ignores background that is right, as the IoU does
+(`dice_loss`).
 
 "Object" is answered for each pixel: from each of the 48 x 48 places come the answers
-for 2 x 2 pixels, 96 x 96 in all. "Which" is answered for places of 4 x 4 pixels, since
-a digit is larger than that; it learns so, and is interpolated for the class of a pixel.
+for 2 x 2 pixels, 96 x 96 in all. "Which" is answered for 24 x 24 places of 4 x 4
+pixels, since a digit is larger than that. Its loss is computed on these places; to name
+the class of each pixel, its logits are interpolated to 96 x 96.
 
 How good is the answer? The accuracy, the fraction of pixels that are right, says
 little: 94 % of the test's pixels are background, so "background" everywhere is right
@@ -82,7 +85,7 @@ Try:
     --steps 11000       five and a half times as many updates: 0.63
     --classes object    only object or background, as for cutting objects out: the IoU
                         of "object" is 0.70
-    --which-weight 1    a third of the weight for "which": 0.50, hardly less
+    --which-weight 1    a third of the weight for "which": 0.50, no clear difference
     --data-dir folder   your own photos with masks
 """
 
@@ -247,6 +250,7 @@ def add_decoder(
     steps = []
     for level, width in zip(reversed(finer), widths, strict=True):
         # (batch, 12, 12, 64), (batch, 24, 24, 32), (batch, 48, 48, 16)
+        # As many features as the encoder has at this size, so that they can be added.
         x = keras.layers.Conv2D(level.shape[-1], 1)(x)
         x = keras.layers.UpSampling2D(2)(x)
         if skips:
@@ -267,9 +271,10 @@ def add_questions(u_net: keras.Model, classes: int) -> keras.Model:
         each class but the background, for each place of 4 x 4 pixels, (batch, 24, 24,
         10).
     """
+    # Of 24 x 24 and 48 x 48 places. With another step up, there is one more before.
     _, middle, finest = u_net.outputs
-    # At first, 5 % everywhere: most pixels are background, and with 50 % the first
-    # updates would only learn that.
+    # At first, sigmoid(-3) = 5 % everywhere: most pixels are background, and with 50 %
+    # the first updates would only learn that.
     rare = keras.initializers.Constant(-3.0)
     # From each place of 2 x 2 pixels four logits, one for each pixel.
     pixels = keras.layers.Conv2DTranspose(
@@ -326,15 +331,16 @@ def make_targets(y: dict[str, np.ndarray], classes: int) -> dict[str, np.ndarray
 
     Returns:
         "object" float32 (n, height, width, 1), 1 where a pixel is part of an object;
-        "which" float32 (n, height / 4, width / 4, classes - 1), the sum of what a
-        place's pixels of a class count. Each counts 1 / (the visible pixels of its
-        object): all of an object count 1, however many there are.
+        "which" float32 (n, height / 4, width / 4, classes - 1), for each place and
+        class the number of pixels, each divided by the visible area of its object: over
+        all places, an object adds up to 1.
     """
     count, height, width = y["masks"].shape
     most = y["labels"].shape[1]
     grid = (height // STRIDE, width // STRIDE)
     scene, row, column = np.nonzero(y["masks"])
     number = y["masks"][scene, row, column] - 1  # of the object in its scene
+    # If a digit is a digit, there is one class for all of them: 0.
     label = np.minimum(y["labels"][scene, number], classes - 2)
 
     owner = scene * most + number
@@ -357,9 +363,9 @@ def dice_loss(logits: tf.Tensor, objects: tf.Tensor) -> tf.Tensor:
 
     It compares the pixels that are part of an object with those that the network says
     are: twice the number of pixels that are in both, divided by the sum of both
-    numbers. That is 2 IoU / (1 + IoU), so 0 and 1 where the IoU is, and more between.
-    Background that is right does not count. Each pixel counts as said by as much as its
-    probability, not by 0 or 1, so that the loss has a gradient.
+    numbers. That is 2 IoU / (1 + IoU): 0 or 1 where the IoU is, and larger in between.
+    Background that is right does not count. Each pixel counts with its predicted
+    probability instead of 0 or 1, so that the loss has a gradient.
 
     Args:
         logits: float32 (n, height, width, 1).
@@ -497,8 +503,8 @@ def summarize(counts: np.ndarray, unseen: np.ndarray | None = None) -> dict[str,
 
 
 def find_commonest(truth: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
-    """Returns the baselines' answers: the commonest class of each place, uint8 (height,
-    width), and of all places together.
+    """Returns the answers of two baselines: the commonest class of each place, uint8
+    (height, width), and one class everywhere, the commonest of all.
     """
     counts = [np.count_nonzero(truth == label, axis=0) for label in range(classes)]
     counts = np.array(counts)  # (classes, height, width)
