@@ -103,14 +103,25 @@ EXERCISES = {
             [("np.round(", "np.ceil(")],
         ],
     ),
+    22: (
+        None,
+        [
+            "--blocks 1",
+            [
+                ("for _ in range", "for block in range"),
+                ("(given, given)", "(given, given, use_causal_mask=block == 0)"),
+            ],
+        ],
+    ),
 }
-SLOW = (4, 5, 11, 12, 13, 15, 16, 17, 18, 19, 20, 21)
+SLOW = (4, 5, 11, 12, 13, 15, 16, 17, 18, 19, 20, 21, 22)
 # The entry of the catalog that an exercise on texts reads.
 TEXTS = {
     15: "sms-spam-smaller",
     16: "reviews",
     17: "sms-spam-smaller",
     20: "bible",
+    22: "bible",
 }
 QUICK = [number for number in EXERCISES if number not in SLOW]
 full = pytest.mark.full
@@ -343,12 +354,12 @@ def test_data_of_the_check_is_other_than_that_of_the_run():
     assert len(hidden & checking.find_fingerprints(usual.train.x)) > 300
 
 
-def test_windows_of_the_check_are_new(fetched):
+@pytest.mark.parametrize("number", running.WINDOWS)
+def test_windows_of_the_check_are_new(number):
     """They are no part of the text to learn from, and each is followed by what follows
     it there.
     """
-    fetched("bible")
-    dataset = running.load(20, checking.SEEDS[0])
+    dataset = running.load(number, checking.SEEDS[0])
     source = running_text.load_text("bible", running.CHARACTERS)
     texts = [running_text.decode(split.y, source.class_names) for split in source[:3]]
     for split, text in zip(dataset[:3], texts, strict=True):
@@ -361,6 +372,40 @@ def test_windows_of_the_check_are_new(fetched):
     hidden = checking.find_fingerprints(dataset.test.x)
     for split in (dataset.train, dataset.validation):
         assert not hidden & checking.find_fingerprints(split.x)
+
+
+@pytest.mark.parametrize(
+    ("changes", "first"),
+    [((), 0), (ANSWERS[22].changes, 20)],
+    ids=["shipped", "solved"],
+)
+def test_answers_that_the_next_character_changes(changes, first, tmp_path):
+    """As shipped those to all of a window, in the solution those from there on."""
+    text = commands.find_original(22).read_text("utf-8")
+    for change in changes:
+        text = text.replace(*change)
+    path = tmp_path / "exercise_22.py"
+    path.write_text(text, "utf-8")
+    module, models = commands.load(path), []
+    split = Split(np.zeros((2, 64), np.int32), np.zeros(2, np.int32))
+    dataset = Dataset(split, split, None, "made", tuple("abc"))
+    with mock.patch.object(
+        keras.Model, "fit", lambda model, *_, **__: models.append(model)
+    ):
+        module.train(module.Config(), dataset)
+    window = np.zeros((2, 32), np.int32)
+    window[1, 20] = 1
+    same, other = models[0].predict(window, verbose=0)
+    changed = np.flatnonzero(np.abs(same - other).max(axis=1) > 1e-6)
+    np.testing.assert_array_equal(changed, np.arange(first, 32))
+
+
+def test_validation_examples_are_counted():
+    """In arrays or batches."""
+    x, y = np.zeros((10, 4)), np.zeros(10)
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
+    for validation, count in (((x, y), 10), (batches, 10), (None, 0)):
+        assert checking.count_examples(validation) == count
 
 
 def test_reviews_of_the_check_are_new(fetched):
@@ -706,7 +751,7 @@ def test_run_makes_a_run_of_the_copy(exercise, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "99"], "there is no exercise 99, expected a number from 1 to 21"),
+        (["run", "99"], "there is no exercise 99, expected a number from 1 to 22"),
         (["hint", "0"], "there is no exercise 0"),
         (["check", "one"], "'one' is not a whole number"),
         (["cheat", "1"], "cheat, 1 Available subcommands: list, run, hint, check"),

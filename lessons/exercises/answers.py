@@ -494,4 +494,27 @@ ANSWERS = {
             ),
         ),
     ),
+    22: Answer(
+        (
+            "Half of the characters of a text can be guessed, and `fit` reports nearly "
+            "all of them. So what is to be guessed is known to the network. The "
+            "targets of a place are right: they are what comes next. Where else does "
+            "the next character stand?",
+            "It is read one place further. A GRU reads from left to right, and cannot "
+            "know it yet. Which places does a place of an attention layer take from?",
+            "From all of them, if nothing else is said. Each place must be kept from "
+            "those after it: look for causal among the arguments with which "
+            "keras.layers.MultiHeadAttention is called.",
+        ),
+        "The causal mask is missing. All places of a window are read side by side, and "
+        "each looks at the next one, copies what it finds there, and learns nothing of "
+        "the language. Validation windows are whole windows as well, so they see "
+        "nothing of it. Only the last place of a window has none after it; when a "
+        "network writes, every text ends where it is, and there is nothing to copy. "
+        "The mask gives the scores of all later places no weight. It has to be in "
+        "every block: one without it is enough to pass on what is to come. The doctor "
+        "finds nothing here: the loss falls, and training and validation agree. To "
+        "see that this is too good, one has to know texts.",
+        changes=(("(given, given)", "(given, given, use_causal_mask=True)"),),
+    ),
 }

@@ -50,7 +50,7 @@ class Goal(NamedTuple):
             under another name.
         caught: fraction of class 1 that is found, at least; None if it does not matter.
         gap: between the validation accuracy that `fit` reports and the one on the test
-            texts, at most; None if it does not matter.
+            examples, at most; None if it does not matter.
         unknown: whether words that are in no training text must be all the same to the
             network.
         nudge: where to look, of what the doctor does not see.
@@ -142,9 +142,18 @@ GOALS = {
         nudge="Count in the very array that `fit` is given how many places have each "
         "class: are there classes that no mask has?",
     ),
+    22: Goal(
+        0.45,
+        epochs=5,
+        doctor=False,
+        examples="windows",
+        gap=0.1,
+        nudge="Change the last character of a window: which of the answers at the "
+        "places before it change?",
+    ),
 }
 WITHOUT_FIT = "`train` returned without a call of `fit`."
-FEWEST = 300  # validation texts of which an accuracy is worth comparing
+FEWEST = 300  # validation examples of which an accuracy is worth comparing
 INVENTED = "qzvxkjw"  # a word that is in no text
 STYLE_LEFT, CONTENT_LOST = (
     0.2,
@@ -316,7 +325,7 @@ def check_training(
                 f"{dataset.class_names[1]} are missing"
             )
     if goal.gap:
-        reported = read_reported_accuracy(fits)
+        reported = read_reported_accuracy(goal, fits)
         points = 100 * abs(reported - accuracy)
         more = "higher" if reported > accuracy else "lower"
         measured.append(
@@ -427,11 +436,11 @@ def answer(model: keras.Model, x: np.ndarray) -> np.ndarray:
     return model.predict(x, batch_size=500, verbose=0)
 
 
-def read_reported_accuracy(fits: list["Fit"]) -> float:
+def read_reported_accuracy(goal: Goal, fits: list["Fit"]) -> float:
     """Returns the last validation accuracy that `fit` reported.
 
     Raises:
-        RefusedError: there is none, or it is of fewer than 300 texts.
+        RefusedError: there is none, or it is of fewer than 300 examples.
     """
     reported = fits[-1].history.get("val_accuracy") if fits else None
     if not reported:
@@ -439,10 +448,11 @@ def read_reported_accuracy(fits: list["Fit"]) -> float:
             "fit reports no val_accuracy: give it validation_data, and the model the "
             "metric accuracy"
         )
-    count = len(read_texts(fits[-1].validation))
+    count = count_examples(fits[-1].validation)
     if count < FEWEST:
         raise RefusedError(
-            f"fit is given {count} validation texts, expected at least {FEWEST}"
+            f"fit is given {count} validation {goal.examples}, expected at least "
+            f"{FEWEST}"
         )
     return reported[-1]
 
@@ -478,6 +488,15 @@ def find_fraction_changed(model: keras.Model, fits: list["Fit"]) -> float:
         return 0.0
     before, after = (answer(model, np.array(part, object)) for part in (texts, changed))
     return float(np.mean(np.abs(before - after).max(axis=1) > 1e-4))
+
+
+def count_examples(validation) -> int:
+    """Returns how many examples there are in the `validation_data` of `fit`: `(x, y)`,
+    the batches of a `tf.data.Dataset`, or None.
+    """
+    if isinstance(validation, tf.data.Dataset):
+        return sum(map(count_examples, validation.take(LOOKED_THROUGH)))
+    return 0 if validation is None else len(validation[0])
 
 
 def read_texts(x) -> list[str]:

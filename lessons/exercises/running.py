@@ -23,10 +23,12 @@ ENLARGED = (12, 13)  # the exercises with a network for photographs
 # Without texts to validate on, the script divides those to learn from itself.
 MESSAGES = {15: (2000, 500, 1000), 17: (1200, 0, 2000)}
 REVIEWS = {16: (3000, 2000)}
-# Of the exercise on writing: how many windows of a bible there are to learn from, to
-# validate on, to test.
-WINDOWS = {20: (8000, 1000, 2000)}
-WINDOW = 32  # characters
+# Of the exercises on writing: how many windows of a bible there are to learn from, to
+# validate on, to test, and how many characters each of these has.
+WINDOWS = {
+    20: {"train": (8000, 32), "validation": (1000, 32), "test": (2000, 32)},
+    22: {"train": (4000, 64), "validation": (500, 64), "test": (2000, 32)},
+}
 CHARACTERS = 400_000  # of the bible
 # The exercises whose script makes itself what `fit` is given. Their curves have a name,
 # and are what `fit` reports.
@@ -37,6 +39,7 @@ NAMES = {
     19: "scenes",
     20: "text",
     21: "scenes",
+    22: "text",
 }
 
 
@@ -99,7 +102,8 @@ def load(number: int, seed: int | None = None) -> Dataset:
         5,000 of MNIST's digits; with fewer training images for exercise 4, and fewer
         and larger ones for 12 and 13, uint8 `(n, 64, 64, 3)` in [0, 255]. For 15 to 17
         texts, arrays of objects `(n,)`, with labels 0 and 1. For 18, 19 and 21 scenes,
-        as `finding.load_scenes` says. For 20 windows of a text, as `load_windows` says.
+        as `finding.load_scenes` says. For 20 and 22 windows of a text, as
+        `load_windows` says.
 
     Raises:
         ConnectionError: the texts are not here and cannot be had.
@@ -109,7 +113,7 @@ def load(number: int, seed: int | None = None) -> Dataset:
     if number in REVIEWS:
         return load_reviews(*REVIEWS[number], seed or 0)
     if number in WINDOWS:
-        return load_windows(*WINDOWS[number], seed or 0)
+        return load_windows(WINDOWS[number], seed or 0)
     dataset = digits.load_sample("an exercise needs no more")
     if seed is not None:
         images, labels = (
@@ -175,27 +179,27 @@ def load_reviews(train: int, test: int, seed: int) -> Dataset:
     )
 
 
-def load_windows(train: int, validation: int, test: int, seed: int) -> Dataset:
+def load_windows(sizes: dict[str, tuple[int, int]], seed: int) -> Dataset:
     """Loads windows of a text, each with the character that follows it; no window of
     the test is in the text to learn from.
 
     Args:
-        train: how many to learn from.
-        validation: how many to validate on.
-        test: how many to test on, at most.
+        sizes: how many windows each split has (the test at most), and how many
+            characters each of these has.
         seed: of their places in the text.
 
     Returns:
-        int32 `(n, 32)` and `(n,)`.
+        int32 `(n, characters)` and `(n,)`.
     """
     dataset = running_text.load_text("bible", CHARACTERS)
     random = np.random.default_rng(seed)
     splits = []
-    for text, count in zip(dataset[:3], (train, validation, test), strict=True):
-        starts = random.choice(len(text.x) - WINDOW, count, replace=False)
-        x = text.x[starts[:, np.newaxis] + np.arange(WINDOW)]
-        splits.append(Split(x, text.y[starts + WINDOW - 1]))
-    learned = np.lib.stride_tricks.sliding_window_view(dataset.train.x, WINDOW)
+    for name in SPLITS:
+        text, (count, length) = getattr(dataset, name), sizes[name]
+        starts = random.choice(len(text.x) - length, count, replace=False)
+        x = text.x[starts[:, np.newaxis] + np.arange(length)]
+        splits.append(Split(x, text.y[starts + length - 1]))
+    learned = np.lib.stride_tricks.sliding_window_view(dataset.train.x, length)
     known = {window.tobytes() for window in learned}
     new = np.array([window.tobytes() not in known for window in splits[2].x])
     splits[2] = Split(splits[2].x[new], splits[2].y[new])

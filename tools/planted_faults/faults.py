@@ -539,6 +539,7 @@ STANDSTILLS = {
     MAIL: ("main", tested(MAIL)),
     REVIEWS: ("main", tested(REVIEWS)),
     WRITING: ("main", tested(WRITING)),
+    GPT: ("main", tested(GPT)),
     PAINTING: ("main", PAINTED),
 }
 # These have updates of their own, further down, ...
