@@ -20,19 +20,20 @@ last features go to three heads:
 - object: is the pixel a part of any digit? This is a head of that lesson.
 - heat: is the center of a digit here? This is a head of `course_6_detection`. The local
   maxima of the heat are the centers.
-- votes: where is the center of the digit that the pixel belongs to? The answer is two
-  numbers, how many pixels it is to the right and how many below.
+- votes: where is the center of the digit that the pixel belongs to? The answer is an
+  arrow from the pixel, as two numbers: how many pixels to the right and how many down;
+  negative ones point left and up.
 
 A pixel that is part of a digit is assigned to the center that is nearest to the end of
-its vote. All pixels of one center are an instance, and its score is the heat of the
+its arrow. All pixels of one center are an instance, and its score is the heat of the
 center times the mean probability of its pixels. A vote need not be exact: it only has
 to end nearer to its own center than to any other.
 
-Training is just as simple. In a drawn scene it is known which object a pixel belongs
-to, and where the center of that object's box is: the loss of a vote is how far it ends
-from there, along x plus along y. This loss is averaged over the pixels of each object,
-then over the objects, so that small ones count as much as large ones. Votes of the
-background do not count. The losses of the other heads are those of the two lessons.
+In a drawn scene it is known which object a pixel belongs to, and where the center of
+that object's box is: the loss of a vote is how far it ends from there, along x plus
+along y. This loss is averaged over the pixels of each object, then over the objects, so
+that small ones count as much as large ones. Votes of the background do not count. The
+losses of the other heads are those of the two lessons.
 
 The average precision is that of `course_6_detection`, with one difference: the IoU is
 that of two sets of pixels, not of two boxes. All digits are one class here, "object",
@@ -44,11 +45,12 @@ ones included, belong together. It finds the connected components of the map of 
 Where nothing touches, this can be enough.
 
 In most photographs of crowds, cells or fruit, things of one kind touch. So in half of
-the validation and test scenes, digits come in pairs: the second one is of the same
-class, stands to the left or right of the first one, and is moved until it touches it or
-covers up to two pixels of its edge. Digits may also touch by chance. Objects touch in
-1,280 of the 2,000 test scenes; in the other 720 they do not. Average precision at an
-IoU of 0.5, and in brackets the mean over ten IoUs from 0.5 to 0.95 (mean over 3 seeds):
+the scenes, digits come in pairs: the second digit is of the same class, stands to the
+left or right of the first, and is moved until both touch or the second covers up to two
+pixels of the first one's edge. Digits may also touch by chance. Objects touch in 1,280
+of the 2,000 test scenes; in the other 720 they do not. The table has the average
+precision at an IoU of 0.5, and in brackets its mean over ten IoUs from 0.5 to 0.95;
+both are means over 3 seeds:
 
                             touching         apart
     votes                 0.52 (0.22)   0.70 (0.34)
@@ -61,10 +63,11 @@ centers, but a pixel is assigned to the center that is nearest to itself. That c
 large digits into pieces, since their outer parts are often nearer to the center of a
 small neighbor.
 
-The weakest part is not the votes. On validation scenes in which objects touch, average
-precision at 0.5 is 0.64 (1 seed). Replacing one output at a time by the truth gives
-0.85 (map of objects), 0.72 (votes) and 0.64 (centers): thin lines that the network
-draws too thick or too thin cost more than pixels that go to the wrong digit.
+The weakest part is not the votes. On validation scenes in which objects touch, where
+average precision at 0.5 is 0.64 (1 seed; on other photographs than those of the test),
+one output at a time was replaced by the truth. With the true map of objects it is 0.85,
+with true votes 0.72, and with true centers still 0.64: what costs most is which pixels
+are digits at all, and at thin lines a pixel more or less decides.
 
 The scenes are drawn, and a figure for them says little about photographs. There are
 only nine photographs to learn from, so they are turned and their colors are changed, as
@@ -103,9 +106,9 @@ REPEATS = (0, 1, 1, 2)  # further convolutions at these strides
 WIDTHS = (64, 48, 24)  # of the way up at strides of 8, 4 and 2
 STRIDE = 2  # pixels from one place to the next, where heat says what is a center
 COARSE = 4  # pixels from one place to the next, where the network says which digit
-SPREAD = 0.12  # standard deviation of a center's heat, widths and heights of its object
+SPREAD = 0.12  # standard deviation of a center's heat, in widths and heights of its box
 NARROWEST = 0.5  # the least of these standard deviations, places
-REACH = 8.0  # pixels, the unit in which votes are learned
+REACH = 8.0  # by which the layer's numbers are multiplied to give pixels
 WHICH_WEIGHT = 3.0  # of the loss of "which digit"
 
 BATCH_SIZE = 16
@@ -243,8 +246,8 @@ def make_targets(y: dict[str, np.ndarray], classes: int) -> dict[str, np.ndarray
         pixels of its object), so that all of an object count 1; "votes" float32 (n,
         height, width, 2), from the pixel to the center of its object, x and y in
         pixels; "heat" as `make_heat` says; if there are several classes, "which"
-        float32 (n, height / 4, width / 4, classes), the sum of what a place's pixels of
-        a class count.
+        float32 (n, height / 4, width / 4, classes), for each place and class the sum of
+        its pixels' weights.
     """
     count, height, width = y["masks"].shape
     most = y["labels"].shape[1]
@@ -280,8 +283,9 @@ def make_targets(y: dict[str, np.ndarray], classes: int) -> dict[str, np.ndarray
 
 
 def object_loss(logits: tf.Tensor, objects: tf.Tensor) -> tf.Tensor:
-    """Returns the loss of "object" as in the lesson on segmentation: the cross-entropy,
-    for each pixel of an object, and 1 minus the Dice coefficient.
+    """Returns the loss of "object" as in the lesson on segmentation: the cross-entropy
+    of all pixels, divided by how many are part of objects, and 1 minus the Dice
+    coefficient.
 
     Args:
         logits: float32 (n, height, width, 1).
@@ -809,8 +813,8 @@ def main(config: Config) -> dict:
             baseline_score=pieces.scores,
             baseline_label=pieces.labels,
         )
-        # It learns no more; so the saved network can be evaluated as it is, with losses
-        # that Keras knows.
+        # So that whoever loads the saved network can call `evaluate` at once, with
+        # losses that Keras has: those of this page are not saved with it.
         known = {
             "object": keras.losses.BinaryCrossentropy(from_logits=True),
             "votes": keras.losses.MeanAbsoluteError(),
