@@ -33,6 +33,7 @@ PAGES = [
     ROOT / "lessons/exercises/README.md",
     ROOT / "tests/README.md",
 ]
+WIDE = r"[\u3001-\u9fff\uff00-\uffef]"  # a Chinese character, or punctuation
 BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 
 
@@ -142,6 +143,22 @@ def test_site_has_a_page_for_each_lesson(site):
             assert f"{lesson.command} {first.flags}" in text
             screen = tables.find_picture(lesson, tables.SCREENS)
             assert screen is None or f"tensorboard/{screen.name}" in text
+
+
+def test_chinese_pages_of_the_site_have_chinese_menus(site):
+    for folder, words, others in (
+        (site, "Table of contents", "目录"),
+        (site / "zh", "目录", "Table of contents"),
+    ):
+        for page in ("index", "gallery", "lessons/course_2_mlp"):
+            text = (folder / f"{page}.html").read_text("utf-8")
+            assert words in text
+            assert others not in text
+            lang, title = re.search(
+                r'<html lang="(\w+)".*<title>(.*?)<', text, re.S
+            ).groups()
+            assert lang == ("zh" if folder.name == "zh" else "en")
+            assert bool(re.search(WIDE, title)) == (folder.name == "zh")
 
 
 def test_site_links_to_its_own_pages_and_pictures(site):

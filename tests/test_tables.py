@@ -2,6 +2,7 @@
 writes, and the pictures in the galleries.
 """
 
+import ast
 import json
 import re
 import sys
@@ -16,28 +17,41 @@ from PIL import Image
 from tools import gallery, tables, tensorboard_pages
 
 
-def test_each_lesson_has_its_chinese_line_and_no_other_has():
+def test_each_lesson_has_its_chinese_lines_and_no_other_has():
     assert set(TITLES) == {lesson.path.stem for lesson in find_lessons()}
-    for titles in TITLES.values():
-        assert {"title", "result"} <= set(titles) <= {"title", "result", "idea", "try"}
+    for name, titles in TITLES.items():
+        assert set(titles) == {"title", "result", "idea", "look", "try"}, name
 
 
-def test_chinese_thing_to_try_is_the_first_one():
+def test_chinese_things_to_try_are_those_of_the_docstring():
     for lesson in find_lessons():
-        told = TITLES[lesson.path.stem].get("try")
-        if told is not None:
-            first = measurements.find_first_try(lesson.path)
-            assert told.keys() == {"flags", "effect"}
-            assert told["flags"] == first.flags
-            assert find_numbers(told["effect"]) <= find_numbers(first.effect)
+        told = TITLES[lesson.path.stem]["try"]
+        tries = dict(measurements.find_tries(lesson.path))
+        assert list(told) == list(tries), lesson.path.stem
+        for flags, effect in told.items():
+            extra = find_numbers(effect) - find_numbers(f"{flags} {tries[flags]}")
+            assert not extra, f"{lesson.path.stem} {flags}: {extra}"
 
 
-def test_numbers_of_a_chinese_idea_are_those_of_the_page():
+def test_numbers_of_the_chinese_lines_are_those_of_the_page():
     for lesson in find_lessons():
-        idea = TITLES[lesson.path.stem].get("idea", "")
         page = lesson.path.read_text(encoding="utf-8")
-        extra = find_numbers(idea) - find_numbers(page)
-        assert not extra, f"{lesson.path.stem}: {extra}"
+        for name in ("title", "result", "idea", "look"):
+            told = TITLES[lesson.path.stem][name]
+            extra = find_numbers(told) - find_numbers(page)
+            assert not extra, f"{lesson.path.stem}, {name}: {extra}"
+
+
+def test_chinese_lines_name_what_tensorboard_shows():
+    """Its pages, and the tags in backquotes, are those that the docstring names."""
+    for lesson in find_lessons():
+        docstring = ast.get_docstring(ast.parse(lesson.path.read_bytes()))
+        english = docstring.partition("In TensorBoard:")[2].partition("\nTry:")[0]
+        look = TITLES[lesson.path.stem]["look"]
+        pages = set(re.findall(r"page\s+(\w+)", english))
+        assert set(re.findall(r"([A-Z]\w+) 页", look)) == pages, lesson.path.stem
+        for tag in re.findall(r"`(\w+)`", look):
+            assert tag in english, f"{lesson.path.stem}: {tag}"
 
 
 def find_numbers(text: str) -> set[str]:
@@ -58,9 +72,31 @@ def test_table_is_up_to_date(page):
 def test_every_picture_is_of_a_lesson():
     lessons = {lesson.path.stem for lesson in find_lessons()}
     for folder in (tables.PICTURES, tables.SCREENS):
-        pictures = [path.stem for path in folder.glob("*.*")]
+        pictures = [path.stem for path in folder.glob("course_*.*")]
         assert len(pictures) == len(set(pictures))
         assert set(pictures) <= lessons
+
+
+def test_every_picture_of_a_gallery_has_a_caption_in_both_languages():
+    shown = [
+        lesson.path.stem for lesson in find_lessons() if tables.find_picture(lesson)
+    ]
+    assert set(tables.CAPTIONS) == set(shown)
+    for name, caption in tables.CAPTIONS.items():
+        assert set(caption) == set(tables.LANGUAGES), name
+
+
+@pytest.mark.parametrize(
+    ("result", "shown"),
+    [
+        ("98.4 % (98.3 to 98.5 over 5 seeds) of all", "98.4 % of all"),
+        ("26 % (3 seeds); the mean 100 %", "26 %; the mean 100 %"),
+        ("7 % (6 to 8), a fifth", "7 %, a fifth"),
+        ("palace (with a probability of 31 %)", "palace (with a probability of 31 %)"),
+    ],
+)
+def test_readme_leaves_out_ranges_over_seeds(result, shown):
+    assert tables.leave_out_seeds(result) == shown
 
 
 @pytest.fixture
@@ -130,15 +166,10 @@ def test_gallery_refuses_a_run_that_is_not_finished(finished_run, monkeypatch):
         ("course_4_photo_search", "what was found (page Images)", ""),
     ],
 )
-def test_picture_of_tensorboard_is_of_a_page_that_may_be_shown(
-    finished_run, lesson, said, page
-):
+def test_picture_of_tensorboard_is_of_a_page_that_may_be_shown(lesson, said, page):
     """No photographs of people, and none that not everybody may copy."""
-    record = run_folder.read(finished_run)
-    record.config["lesson"] = lesson
     text = f'"""A lesson.\n\nIn TensorBoard: {said}\n"""\n'
-    (finished_run / f"{lesson}.py").write_text(text)
-    assert tensorboard_pages.choose_page(record) == page
+    assert tensorboard_pages.choose_page(lesson, text) == page
 
 
 def test_gallery_refuses_photographs_of_people(finished_run):

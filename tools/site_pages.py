@@ -3,9 +3,10 @@ for each lesson in English and in Chinese, and the navigation.
 
 A lesson's page is made of its docstring, its Chinese line, what was measured of it
 (`docs/results.json`), its pictures (`docs/pictures`) and its code. Nothing has to be
-done for a new lesson.
+done for a new lesson. Menus and headings of the theme are in the language of the page.
 """
 
+# ruff: noqa: RUF001 (Chinese punctuation)
 import ast
 import itertools
 import os.path
@@ -14,13 +15,13 @@ import textwrap
 from pathlib import Path, PurePosixPath
 
 from lessons import measurements
-from lessons.course import ROOT, Lesson, find_lessons
+from lessons.course import ROOT, TITLES, Lesson, find_lessons
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from tools import tables
+from tools import tables, tensorboard_pages
 
 # Pages of the site that are not in docs/, by their file in the project.
 OUTSIDE = {
@@ -36,23 +37,36 @@ OUTSIDE = {
 }
 FIRST = ("index.md", "gallery.md")  # in the navigation, before the lessons
 WORDS = {  # on the page of a lesson, in English and in Chinese
-    "result": ("Result", "结果"),
-    "time": ("Time", "时间"),
-    "minutes": ("minutes on two cores", "分钟"),
-    "idea": ("The idea", "英文说明"),
-    "told": ("", "这一课讲什么"),
+    "result": ("**Result:** ", "**结果：**"),
+    "time": ("**Time:** ", "**时间：**"),
+    "minutes": ("minutes on two cores", "分钟（双核）"),
+    "told": ("The idea", "这一课讲什么"),
     "stop": (".", "。"),
     "look": ("In TensorBoard", "在 TensorBoard 里看什么"),
-    "screen": ("What TensorBoard shows of a run", "一次运行在 TensorBoard 里的样子"),
+    "screen": (
+        "The page {} after a run with the default settings",
+        "用默认设置运行之后的 {} 页",
+    ),
     "first": ("The first thing to try", "先试这个"),
     "try": ("Try", "可以尝试"),
+    "flags": ("flags", "参数"),
+    "effect": ("what happens", "会怎样"),
     "measured": ("What was measured", "测量结果"),
+    "english": ("", "英文说明：课程文件的开头"),
     "code": ("The code", "代码"),
     "start": ("Start", "首页"),
     "lessons": ("Lessons", "课程"),
     "more": ("More", "更多"),
     "language": ("English", "中文"),
 }
+SITE_NAMES = (
+    "Deep learning with TensorFlow and Keras",
+    "用 TensorFlow 和 Keras 学深度学习",
+)
+SCHEMES = (("Dark", "Light"), ("深色", "浅色"))  # what the switch offers
+# Between these, a line that ends in a paragraph is no space.
+WIDE = r"[\u2014\u2018-\u201d\u2026\u3000-\u9fff\uff00-\uffef]"
+NEW_LINE = re.compile(rf"(?<={WIDE})\n(?={WIDE})")
 LINK = re.compile(r'(?<!!)\[([^\]]+)\]\(([^)\s]+)\)|(!\[[^\]]*\]\(|src=")([^)"\s]+)')
 
 
@@ -123,40 +137,84 @@ def make_page(lesson: Lesson, chinese: bool) -> str:
     lines = [f"# {idea}", ""]
     lines += [f"[{WORDS['language'][not chinese]}]({other}/{lesson.path.stem}.md)", ""]
     lines += ["```", lesson.command, "```", ""]
-    lines += [f"**{words['result']}:** {lesson.result if not chinese else result}", ""]
-    lines += [f"**{words['time']}:** {lesson.minutes} {words['minutes']}", ""]
+    lines += [f"{words['result']}{result}", ""]
+    lines += [f"{words['time']}{lesson.minutes} {words['minutes']}", ""]
     picture = tables.find_picture(lesson, tables.PICTURES)
     if picture is not None:
-        lines += [f"![{idea}]({up}pictures/{picture.name})", ""]
-    told = tables.TITLES[lesson.path.stem] if chinese else {}
+        caption = tables.CAPTIONS[lesson.path.stem][tables.LANGUAGES[chinese]]
+        lines += show_picture(f"{up}pictures/{picture.name}", caption)
+    lines += suggest_first_try(lesson, chinese)
+    screen = tables.find_picture(lesson, tables.SCREENS)
+    shown = []
+    if screen is not None:
+        page = tensorboard_pages.choose_page(lesson.path.stem, source)
+        place = f"{up}pictures/tensorboard/{screen.name}"
+        shown = show_picture(place, words["screen"].format(page))
+    if chinese:
+        lines += explain_in_chinese(lesson, shown)
+        lines += [f"## {words['english']}", "", *explain(paragraphs, "**{}**", [])]
+    else:
+        lines += [f"## {words['told']}", "", *explain(paragraphs, "## {}", shown)]
+    rows = tables.make_rows(lesson, measurements.read(), chinese)
+    if rows:
+        lines += [f"## {words['measured']}", "", *rows, ""]
+    lines += [f"## {words['code']}", "", f"`{lesson.path.relative_to(ROOT)}`", ""]
+    return "\n".join([*lines, "```python", code, "```", ""])
+
+
+def suggest_first_try(lesson: Lesson, chinese: bool) -> list[str]:
+    """Returns the lines with the first thing to try that everybody can; none if there
+    is none.
+    """
     first = measurements.find_first_try(lesson.path)
-    if first is not None:
-        lines += [f"## {words['first']}", ""]
-        lines += ["```", f"{lesson.command} {first.flags}", "```", ""]
-        effect = told.get("try", first._asdict())["effect"].rstrip(".")
-        stop = "" if effect[-1] in "?\uff1f" else words["stop"]
-        lines += [f"{effect[:1].upper()}{effect[1:]}{stop}", ""]
-    if "idea" in told:
-        lines += [f"## {words['told']}", "", told["idea"], ""]
-    lines += [f"## {words['idea']}", ""]
+    if first is None:
+        return []
+    effect = TITLES[lesson.path.stem]["try"][first.flags] if chinese else first.effect
+    effect = effect.rstrip(".")
+    stop = "" if effect[-1] in "?？" else WORDS["stop"][chinese]
+    command = f"{lesson.command} {first.flags}"
+    head = f"## {WORDS['first'][chinese]}"
+    effect = f"{effect[:1].upper()}{effect[1:]}{stop}"
+    return [head, "", "```", command, "```", "", effect, ""]
+
+
+def explain_in_chinese(lesson: Lesson, shown: list[str]) -> list[str]:
+    """Returns the lines of `titles.zh.toml` on the idea, on what to see in TensorBoard,
+    with a picture of that, and on things to try.
+    """
+    told = TITLES[lesson.path.stem]
+    rows = [(WORDS["flags"][True], WORDS["effect"][True]), ("---", "---")]
+    rows += [(f"`{flags}`", effect) for flags, effect in told["try"].items()]
+    lines = [f"## {WORDS['told'][True]}", "", told["idea"], ""]
+    lines += [f"## {WORDS['look'][True]}", "", *shown, told["look"], ""]
+    lines += [f"## {WORDS['try'][True]}", ""]
+    return [*lines, *(f"| {' | '.join(row)} |" for row in rows), ""]
+
+
+def explain(paragraphs: list[str], head: str, shown: list[str]) -> list[str]:
+    """Returns the lines for the paragraphs of a docstring.
+
+    Args:
+        paragraphs: of the docstring, behind its first lines.
+        head: form of the headings of "In TensorBoard" and "Try".
+        shown: lines that show TensorBoard.
+    """
+    lines = []
     for paragraph in paragraphs:
         for start, word in (("In TensorBoard:", "look"), ("Try:", "try")):
             if paragraph.startswith(start):
-                lines += [f"## {words[word]}", ""]
+                lines += [head.format(WORDS[word][False]), ""]
                 paragraph = paragraph.removeprefix(start)
                 if paragraph.startswith(" "):  # a sentence goes on
                     paragraph = paragraph[1:2].upper() + paragraph[2:]
-                screen = tables.find_picture(lesson, tables.SCREENS)
-                if word == "look" and screen is not None:
-                    place = f"{up}pictures/tensorboard/{screen.name}"
-                    lines += [f"![{words['screen']}]({place})", ""]
+                lines += shown if word == "look" else []
         lines += [format_paragraph(paragraph), ""]
-    rows, missing = tables.make_rows(lesson, measurements.read(), chinese)
-    lines += [f"## {words['measured']}", "", *rows, ""]
-    if missing:
-        lines += [tables.name_missing(missing, chinese), ""]
-    lines += [f"## {words['code']}", "", f"`{lesson.path.relative_to(ROOT)}`", ""]
-    return "\n".join([*lines, "```python", code, "```", ""])
+    return lines
+
+
+def show_picture(place: str, caption: str) -> list[str]:
+    """Returns the lines of Markdown for a picture with its caption below."""
+    return [f"![{caption}]({place})", "", f"<small>{caption}</small>", ""]
 
 
 def format_paragraph(text: str) -> str:
@@ -199,4 +257,14 @@ def on_page_markdown(markdown: str, *, page: Page, **_) -> str:
         anchor = f"#{anchor}" if anchor else ""
         return f"[{text}]({relative}{anchor})" if link else f"{start}{relative}"
 
-    return LINK.sub(replace, markdown)
+    return LINK.sub(replace, NEW_LINE.sub("", markdown))
+
+
+def on_page_context(context: dict, *, page: Page, config: MkDocsConfig, **_) -> dict:
+    """Sets the language of the menus of a page, and of the name of the site."""
+    chinese = page.file.src_uri.startswith("zh/")
+    config.theme["language"] = tables.LANGUAGES[chinese]
+    config.site_name = SITE_NAMES[chinese]
+    for scheme, name in zip(config.theme["palette"], SCHEMES[chinese], strict=True):
+        scheme["toggle"]["name"] = name
+    return context

@@ -3,10 +3,10 @@
     python -m tools.tables
 
 The English tables come from the docstrings of the lessons, the Chinese ones from
-`lessons/titles.zh.toml`, minutes in both from the docstrings, what was measured where
-from `docs/results.json`, which `make full` writes, and pictures from `docs/pictures`,
-where `python -m tools.gallery` puts them. `tests/test_tables.py` says when a table is
-out of date, or a lesson lacks its Chinese line.
+`lessons/titles.zh.toml`, minutes in both from the docstrings, and pictures from
+`docs/pictures`, where `python -m tools.gallery` puts them and `captions.toml` says what
+they show. `docs/results.md` has what `make full` measured. `tests/test_tables.py` says
+when a table is out of date, or what a lesson lacks.
 """
 
 # ruff: noqa: RUF001 (Chinese punctuation)
@@ -14,7 +14,7 @@ import io
 import itertools
 import os.path
 import re
-import string
+import tomllib
 from pathlib import Path
 
 from lessons import measurements
@@ -24,30 +24,24 @@ from PIL import Image
 
 PICTURES = ROOT / "docs/pictures"  # for the gallery
 SCREENS = ROOT / "docs/pictures/tensorboard"  # what TensorBoard shows
+CAPTIONS = tomllib.loads((PICTURES / "captions.toml").read_text(encoding="utf-8"))
 WIDTH = 960  # of a picture in pixels, at most
 CHINESE = {"README.zh-CN.md", "docs/zh/gallery.md", "docs/zh/results.md"}
 HEADS = {
-    "README.md": ("number", "lesson", "idea", "result", "minutes", "measured"),
-    "README.zh-CN.md": ("编号", "文件", "内容", "结果", "分钟", "测量"),
+    "README.md": ("part", "lesson", "idea", "result", "minutes"),
+    "README.zh-CN.md": ("部分", "文件", "内容", "结果", "分钟"),
 }
 WORDS = {  # in English and in Chinese
     "minutes": ("minutes", "分钟"),
-    "seeds": ("seeds", "个种子"),
-    "seed": ("seed", "个种子"),
+    "seeds": ("seeds", "种子"),
     "picture": ("picture", "图"),
     "lesson": ("lesson", "课程"),
-    "measured": ("measured by `make full`", "由 `make full` 测量"),
-    "not measured": (
-        f"{measurements.NOT_MEASURED.replace('make full', '`make full`')}",
-        "`make full` 还没有测量",
-    ),
     "offline": (
         "without download, on the data that comes with the installation",
         "不下载，只用安装时自带的数据",
     ),
     "as shipped": ("as shipped", "默认设置"),
     "failed": ("ends with an error, as it should", "以错误结束，理应如此"),
-    "all runs": ("All runs and figures", "全部运行和数值"),
     "run": ("run", "运行"),
     "figures": (
         "figures: mean (least to most over the seeds)",
@@ -58,7 +52,9 @@ WORDS = {  # in English and in Chinese
     "machine": ("machine", "机器"),
     "commit": ("commit", "提交"),
     "to": ("to", "到"),
+    "comma": (", ", "，"),
 }
+LANGUAGES = ("en", "zh")  # of captions
 NONE = "–"
 MOST_FIGURES = 8  # of a run, where it has no test
 # The parts of the course: their names in English and in Chinese.
@@ -78,23 +74,25 @@ PARTS = {
 TABLE = re.compile(r"(?<=<!-- lessons -->\n).*?(?=<!-- end of lessons -->)", re.DOTALL)
 
 
-def describe(lesson: Lesson, chinese: bool, whole: bool = False) -> tuple[str, str]:
+def describe(lesson: Lesson, chinese: bool) -> tuple[str, str]:
     """Returns the idea and the result of a lesson.
-
-    Args:
-        lesson: that is described.
-        chinese: whether in Chinese.
-        whole: whether the English result goes on after its first semicolon, behind
-            which the baseline often stands.
 
     Raises:
         KeyError: the lesson has no Chinese line.
     """
     if not chinese:
-        result = lesson.result if whole else lesson.result.partition(";")[0]
-        return lesson.idea.rstrip("."), result
+        return lesson.idea.rstrip("."), lesson.result
     titles = TITLES[lesson.path.stem]
     return titles["title"], titles["result"]
+
+
+def leave_out_seeds(result: str) -> str:
+    """Returns a result without the brackets that say how much it depends on seeds, or
+    on which numbers of seeds or networks it was measured.
+    """
+    return re.sub(
+        r" \([^()]*\b(?:seeds?|networks|[\d.]+ to [\d.]+)\b[^()]*\)", "", result
+    )
 
 
 def name_part(number: int, chinese: bool) -> str:
@@ -135,61 +133,21 @@ def save_picture(picture: Image.Image, folder: Path, lesson: str) -> Path:
     return path
 
 
-def name_machines() -> dict[str, str]:
-    """Returns a letter for each machine that a lesson was measured on as it is now."""
-    entries = measurements.read()
-    used = [
-        entry["machine"]
-        for lesson in find_lessons()
-        for entry in measurements.find(lesson.path, entries=entries)
-    ]
-    return dict(zip(dict.fromkeys(used), string.ascii_uppercase, strict=False))
-
-
-def say_seeds(count: int, chinese: bool) -> str:
-    """Returns a number of seeds in words."""
-    return f"{count} {WORDS['seed' if count == 1 else 'seeds'][chinese]}"
-
-
-def say_measured(lesson: Lesson, machines: dict[str, str], chinese: bool) -> str:
-    """Returns on which machine a lesson was measured, by its letter, and with how many
-    seeds.
-    """
-    entries = measurements.find(lesson.path)
-    if not entries:
-        return NONE
-    letters = dict.fromkeys(machines[entry["machine"]] for entry in entries)
-    return f"{''.join(letters)}, {say_seeds(len(entries), chinese)}"
-
-
 def make_table(page: str) -> str:
-    """Returns the table of a README, and below it the machines.
+    """Returns the table of a README.
 
     Raises:
         KeyError: a lesson has no Chinese line.
     """
-    chinese = page in CHINESE
-    machines = name_machines()
     rows = [HEADS[page], ["---"] * len(HEADS[page])]
     for lesson in find_lessons():
-        path = f"`{lesson.path.relative_to(ROOT).as_posix()}`"
-        idea, result = describe(lesson, chinese)
-        measured = say_measured(lesson, machines, chinese)
-        row = (str(lesson.number), path, idea, result, lesson.minutes, measured)
-        rows.append(row)
-    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    return f"{table}\n{explain_machines(machines, chinese)}\n"
-
-
-def explain_machines(machines: dict[str, str], chinese: bool) -> str:
-    """Returns what the letters of the machines mean, in a line each, and where all
-    figures are.
-    """
-    lines = [f"{letter}: {machine}" for machine, letter in machines.items()]
-    lines.append(f"{NONE}: {WORDS['not measured'][chinese]}")
-    path = f"docs/{'zh/' if chinese else ''}results.md"
-    words = WORDS["measured"][chinese].capitalize()
-    return f"{words}. {'; '.join(lines)}. [{WORDS['all runs'][chinese]}]({path})."
+        path = lesson.path.relative_to(ROOT).as_posix()
+        idea, result = describe(lesson, page in CHINESE)
+        result = leave_out_seeds(result)
+        rows.append(
+            (str(lesson.number), f"[`{path}`]({path})", idea, result, lesson.minutes)
+        )
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def make_results(page: str) -> str:
@@ -204,41 +162,26 @@ def make_results(page: str) -> str:
     lines = []
     for lesson in find_lessons():
         idea, _ = describe(lesson, chinese)
-        lines += ["", f"## {lesson.path.stem}", "", idea]
-        rows, missing = make_rows(lesson, entries, chinese)
+        rows = make_rows(lesson, entries, chinese)
         if rows:
-            lines += ["", *rows]
-        if missing:
-            lines += ["", name_missing(missing, chinese)]
+            lines += ["", f"## {lesson.path.stem}", "", idea, "", *rows]
     return "\n".join([*lines, "", ""])
 
 
-def name_missing(runs: list[str], chinese: bool) -> str:
-    """Returns in one line which runs were not measured."""
-    words = WORDS["not measured"][chinese]
-    return f"{words[:1].upper()}{words[1:]}: {', '.join(runs)}"
-
-
-def make_rows(
-    lesson: Lesson, entries: list[dict], chinese: bool
-) -> tuple[list[str], list[str]]:
-    """Returns the table of what was measured of a lesson, and the runs that were not.
-
-    Returns:
-        Lines, none if nothing was measured; and names of runs.
+def make_rows(lesson: Lesson, entries: list[dict], chinese: bool) -> list[str]:
+    """Returns the lines of the table of what was measured of a lesson, none if nothing
+    was.
     """
     names = ("run", "seeds", "figures", "seconds", "cpu", "machine", "commit")
     head = [WORDS[name][chinese] for name in names]
-    rows, missing = [head, ["---"] * len(head)], []
+    rows = [head, ["---"] * len(head)]
     for flags, offline in list_runs(lesson):
         found = measurements.find(lesson.path, flags, entries, offline)
+        if not found:
+            continue
         name = f"`{flags}`" if flags else WORDS["as shipped"][chinese]
         if offline:
-            name += f", {WORDS['offline'][chinese]}"
-        if not found:
-            if flags or offline == measurements.is_offline(lesson.path.stem):
-                missing.append(name)
-            continue
+            name += f"{WORDS['comma'][chinese]}{WORDS['offline'][chinese]}"
         rows.append(
             (
                 name,
@@ -250,8 +193,7 @@ def make_rows(
                 ", ".join(dict.fromkeys(entry["commit"] for entry in found)),
             )
         )
-    lines = [f"| {' | '.join(row)} |" for row in rows] if len(rows) > 2 else []
-    return lines, missing
+    return [f"| {' | '.join(row)} |" for row in rows] if len(rows) > 2 else []
 
 
 def list_runs(lesson: Lesson) -> list[tuple[str, bool]]:
@@ -273,9 +215,7 @@ def list_figures(entries: list[dict], chinese: bool) -> str:
         mean, least, most = (f"{value:.4g}" for value in summary[name])
         to = WORDS["to"][chinese]
         spread = f" ({least} {to} {most})" if least != most else ""
-        lines.append(
-            f"{name} {mean}{spread.replace('to', '到') if chinese else spread}"
-        )
+        lines.append(f"{name} {mean}{spread}")
     return "<br>".join(lines)
 
 
@@ -286,16 +226,6 @@ def say_range(values: list[float | None]) -> str:
         return NONE
     least, most = f"{min(known):.0f}", f"{max(known):.0f}"
     return least if least == most else f"{least}-{most}"
-
-
-def say_where(lesson: Lesson, chinese: bool) -> str:
-    """Returns how a lesson was measured as shipped, and on which machine."""
-    entries = measurements.find(lesson.path)
-    if not entries:
-        return WORDS["not measured"][chinese]
-    machines = "; ".join(measurements.list_machines(entries))
-    seeds = say_seeds(len(entries), chinese)
-    return f"{WORDS['measured'][chinese]}: {seeds}, {machines}"
 
 
 def make_gallery(page: str) -> str:
@@ -312,19 +242,18 @@ def make_gallery(page: str) -> str:
         head = f"| {WORDS['picture'][chinese]} | {WORDS['lesson'][chinese]} |"
         lines += ["", f"## {name_part(number, chinese)}", "", head, "| --- | --- |"]
         for lesson in part:
-            idea, result = describe(lesson, chinese, whole=True)
+            idea, result = describe(lesson, chinese)
             picture = find_picture(lesson)
             shown = ""
             if picture is not None:
                 source = Path(os.path.relpath(picture, folder)).as_posix()
+                caption = CAPTIONS[lesson.path.stem][LANGUAGES[chinese]]
                 shown = f'<img src="{source}" width="400" alt="{idea}">'
+                shown += f"<br><small>{caption}</small>"
             link = Path(os.path.relpath(lesson.path, folder)).as_posix()
             minutes = f"{lesson.minutes} {WORDS['minutes'][chinese]}"
-            text = f"**[{idea}]({link})**<br>{result}<br>`{lesson.path.stem}`"
-            measured = say_where(lesson, chinese)
-            lines.append(
-                f"| {shown} | {text}, {minutes}<br><small>{measured}</small> |"
-            )
+            name = f"`{lesson.path.stem}`{WORDS['comma'][chinese]}{minutes}"
+            lines.append(f"| {shown} | **[{idea}]({link})**<br>{result}<br>{name} |")
     return "\n".join([*lines, "", ""])
 
 

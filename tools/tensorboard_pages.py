@@ -42,13 +42,17 @@ return count(document);
 """
 
 
-def choose_page(record: run_folder.Record) -> str:
-    """Returns the name of the page of TensorBoard to show of a run; "" if there is none
-    that may be shown.
+def choose_page(lesson: str, page: str) -> str:
+    """Returns the name of the page of TensorBoard to show of a lesson; "" if there is
+    none that may be shown.
+
+    Args:
+        lesson: its name.
+        page: the text of its file.
     """
-    docstring = ast.get_docstring(ast.parse(record.page)) or ""
+    docstring = ast.get_docstring(ast.parse(page)) or ""
     named = re.findall(r"page\s+(\w+)", docstring.partition("In TensorBoard:")[2])
-    if record.lesson in ONLY_CURVES:
+    if lesson in ONLY_CURVES:
         return "Scalars" if "Scalars" in named else ""
     return "Images" if "Images" in named else next(iter(named), "")
 
@@ -91,7 +95,7 @@ def main() -> None:
         record = run_folder.read(folder)
         if record.lesson not in lessons or record.metrics["status"] != "finished":
             raise ValueError(f"{folder} is no finished run of a lesson")
-        page = choose_page(record)
+        page = choose_page(record.lesson, record.page)
         if not page:
             print(f"{record.lesson}: no page that may be shown")
             continue
