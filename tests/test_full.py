@@ -127,6 +127,12 @@ CLAIMS = {
     ("course_6_segmentation", "--which-weight 1"): [
         'the weight for "which": {test.mean_iou}'
     ],
+    ("course_6_instances", "--pairs 0"): [
+        "only by chance: {test.mask_map50_touching} where"
+    ],
+    ("course_6_instances", "--vote-weight 0"): [
+        "arbitrary directions: {test.mask_map50_touching}"
+    ],
     ("course_6_instances", ""): [
         "average precision of masks {test.mask_map50_touching}",
         "the same network's map reach {baseline.mask_map50_touching}",
