@@ -85,7 +85,7 @@ Try:
     --pairs 0           no pairs to learn from, digits touch only by chance: 0.49 where
                         objects touch (the seed that reaches 0.55 with pairs)
     --vote-weight 0     votes are not learned, arrows in arbitrary directions: 0.07
-    --classes digits    which digit, too: a mask with the wrong class is no hit
+    --classes digits    which digit, too, a mask with the wrong class is no hit: 0.36
 """
 
 from dataclasses import dataclass

@@ -22,21 +22,25 @@ pixels. A network for both is the U-Net (Ronneberger, Fischer and Brox, 2015):
   know where the edges are. (The first U-Net put them beside the enlarged features,
   which makes twice the work for the next convolution.)
 
-The usual loss is that of a classifier, the mean cross-entropy of all pixels. With it,
-the network learns that "background" is nearly always right, long before it can tell a 3
-from an 8. So one question becomes two, and the network answers both:
+One question about each pixel becomes two, and the network answers both:
 
 - object: is the pixel a part of any digit?
 - which: if so, of which one?
 
 The probability of a 7 is the product, p(7) = p(object) p(7 | object), and the cross-
 entropy of a digit's pixel is the sum of those of both questions; for the background
-there is only "object". Now the loss of each question can be what suits it, and can be
+there is only "object". So the loss of each question can be what suits it, and can be
 weighted by itself (`--which-weight`). Only pixels of digits are asked "which", and each
 digit counts the same, however many pixels it has. In the loss of "object", the
 background must not outweigh the few pixels of digits: the cross-entropy is divided by
 the number of these, and a second term ignores background that is right, as the IoU does
 (`dice_loss`).
+
+Does that pay? The usual loss is that of a classifier, the mean cross-entropy of all
+pixels. With it, the same network reaches the same mean IoU, 0.51 (1 seed each). The two
+questions are worth asking all the same: each can be answered as finely as it needs,
+their losses show what is learned when, and whoever cuts objects out, or asks which
+pixels belong together (`course_6_instances`), needs only the first.
 
 "Object" is answered for each pixel: from each of the 48 x 48 places come the answers
 for 2 x 2 pixels, 96 x 96 in all. "Which" is answered for 24 x 24 places of 4 x 4
@@ -72,11 +76,11 @@ such a network.
 
 In TensorBoard: the slider "classes" shows scenes with their answers, in the colors of
 the legend (page Images). "object" and "which" are the losses of both questions. The
-second stays near log 10 = 2.3 for long, as if all ten digits were equally likely.
-"mean_iou" and "accuracy" are those of validation scenes (page Scalars). "confusion"
-shows which digits are taken for which, "test" scenes from the worst to the best, with
-the truth, the answer and what is wrong (page Images). The IoU of each class is a table
-(page Text).
+second is near log 10 = 2.3 in the first 300 updates, as if all ten digits were equally
+likely. "mean_iou" and "accuracy" are those of validation scenes (page Scalars).
+"confusion" shows which digits are taken for which, "test" scenes from the worst to the
+best, with the truth, the answer and what is wrong (page Images). The IoU of each class
+is a table (page Text).
 
 Try:
     --no-skips          no skip connections, but as many weights: 0.34. Put "classes" of
