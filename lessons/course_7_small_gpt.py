@@ -2,8 +2,9 @@
 
     python lessons/course_7_small_gpt.py
 
-Result: 1.40 nats a character on the last tenth of a bible (one seed), 1.31 by a
-        recurrent network in the same time, 1.35 by n-grams of order 6, 1.36 by xz
+Result: 1.40 nats a character on the last tenth of a bible (1.397 to 1.405 over 3
+        seeds), 1.31 by a recurrent network in the same time, 1.35 by n-grams of
+        order 6, 1.36 by xz
 Time: 4 minutes (2 cores, AVX2 only; estimated from its CPU time)
 
 As in course_7_writing, a network reads a text and predicts each next character, on the
@@ -42,12 +43,14 @@ characters, so each new character costs the same, however long the text is.
 
 Who is ahead? Both networks have about as many weights, 278,000 here and 270,000 there,
 and the same time: on one core with AVX2, 1,400 updates here take 228 seconds, and 1,200
-there 221. In that time the GRU reads 4.9 million characters and this network
-2.9 million. Nats a character of the test, after a training with a third of the updates,
-a run of its own, and after one with all of them:
+there 221; on a faster core, 95 and 105. In that time the GRU reads 4.9 million
+characters and this network 2.9 million. Nats a character of the test after trainings
+that take about 1 and 4 minutes on the slower core, each a run of its own (that of 1
+minute with one seed):
 
-    recurrent network    1.47    1.31
-    attention            1.60    1.40
+    minutes              1       4
+    recurrent network    1.55    1.31
+    attention            1.66    1.40
 
 The GRU wins, and even counting and xz do better. That the last characters matter most,
 and in which order they came, is built into a GRU; this network must learn it from the

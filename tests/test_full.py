@@ -177,6 +177,7 @@ CLAIMS = {
     ],
     ("course_7_small_gpt", ""): [
         "{test.nats_per_character} nats a character",
+        "({test.nats_per_character:min} to {test.nats_per_character:max} over",
         "{baseline.recurrent} by a recurrent network",
         "{baseline.nats_per_character} by n-grams",
         "{baseline.xz} by xz",
