@@ -34,7 +34,7 @@ def load_sanguo() -> Book:
         with the blanks and line breaks of the file.
 
     Raises:
-        ConnectionError: the file is not here and cannot be had.
+        ConnectionError: the file is missing and cannot be downloaded.
         ValueError: it is damaged, or `COURSE_DATA` names no folder.
     """
     entry = catalog.ENTRIES["sanguo"]
@@ -52,7 +52,7 @@ def load_bible() -> Book:
         is a note of the translators.
 
     Raises:
-        ConnectionError: a file is not here and cannot be had.
+        ConnectionError: a file is missing and cannot be downloaded.
         ValueError: it is damaged, or `COURSE_DATA` names no folder.
     """
     entry = catalog.ENTRIES["bible"]

@@ -1,5 +1,5 @@
-"""Handwritten digits as points in a plane: small enough to draw, and too mixed for
-anyone to part without mistakes.
+"""Handwritten digits as points in a plane, which can be drawn, but in which the classes
+are not separable.
 """
 
 import numpy as np

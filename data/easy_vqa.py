@@ -29,7 +29,7 @@ def load_easy_vqa() -> tuple[Dataset, np.ndarray]:
         in [0, 255].
 
     Raises:
-        ConnectionError: the package is not here and cannot be had.
+        ConnectionError: the package is missing and cannot be downloaded.
         ValueError: its file is damaged, or `COURSE_DATA` names no folder.
     """
     (path,) = downloads.obtain(EASY_VQA)

@@ -30,7 +30,7 @@ def load_glove() -> Vectors:
     """Finds the vectors of 400,000 words in 50 dimensions.
 
     Raises:
-        ConnectionError: a file is not here and cannot be had.
+        ConnectionError: a file is missing and cannot be downloaded.
         ValueError: it is damaged, or `COURSE_DATA` names no folder.
     """
     path, words = downloads.obtain(catalog.ENTRIES["glove"])

@@ -32,7 +32,7 @@ def load_penguins() -> Dataset:
         `(n,)`.
 
     Raises:
-        ConnectionError: the file is not here and cannot be had.
+        ConnectionError: the file is missing and cannot be downloaded.
         ValueError: it is damaged, or `COURSE_DATA` names no folder.
     """
     (path,) = downloads.obtain(PENGUINS)

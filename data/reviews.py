@@ -32,7 +32,7 @@ def load_reviews(seed: int = 0, keep_duplicates: bool = False) -> Dataset:
         of 17,321, or of the 34,898 lines whose text is in one class only.
 
     Raises:
-        ConnectionError: a file is not here and cannot be had.
+        ConnectionError: a file is missing and cannot be downloaded.
         ValueError: it is damaged, or `COURSE_DATA` names no folder.
     """
     paths = downloads.obtain(REVIEWS)

@@ -41,7 +41,7 @@ def load_text(name: str, characters: int | None = None) -> Dataset:
         of Unicode.
 
     Raises:
-        ConnectionError: the text is not here and cannot be had.
+        ConnectionError: the text is missing and cannot be downloaded.
         ValueError: there is no such text, it is too short or no text, or `COURSE_DATA`
             names no folder.
         OSError: a file cannot be read.

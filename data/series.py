@@ -23,7 +23,7 @@ def load_basic_motions() -> Dataset:
         publisher's 40 for the test.
 
     Raises:
-        ConnectionError: a file is not here and cannot be had.
+        ConnectionError: a file is missing and cannot be downloaded.
         ValueError: it is damaged, or `COURSE_DATA` names no folder.
     """
     return load_series("basic-motions", 2)
@@ -41,7 +41,7 @@ def load_japanese_vowels() -> Dataset:
         steps; behind the last one are zeros, for `keras.layers.Masking`.
 
     Raises:
-        ConnectionError: a file is not here and cannot be had.
+        ConnectionError: a file is missing and cannot be downloaded.
         ValueError: it is damaged, or `COURSE_DATA` names no folder.
     """
     return load_series("japanese-vowels", 6)

@@ -54,6 +54,11 @@ WORDS = {  # on the page of a lesson, in English and in Chinese
     "measured": ("What was measured", "测量结果"),
     "english": ("", "英文说明：课程文件的开头"),
     "code": ("The code", "代码"),
+    "where": (
+        "`Config` holds the hyperparameters, the functions below it the idea, and "
+        "`main` puts them together.",
+        "超参数在 `Config` 里，下面的函数是这一课的内容，`main` 把它们连起来。",
+    ),
     "start": ("Start", "首页"),
     "lessons": ("Lessons", "课程"),
     "more": ("More", "更多"),
@@ -159,6 +164,7 @@ def make_page(lesson: Lesson, chinese: bool) -> str:
     if rows:
         lines += [f"## {words['measured']}", "", *rows, ""]
     lines += [f"## {words['code']}", "", f"`{lesson.path.relative_to(ROOT)}`", ""]
+    lines += [words["where"], ""]
     return "\n".join([*lines, "```python", code, "```", ""])
 
 

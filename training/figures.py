@@ -271,8 +271,8 @@ def draw_shaded(text: str, shades: np.ndarray) -> np.ndarray:
 def draw_confusion(
     labels: np.ndarray, predicted: np.ndarray, class_names: tuple[str, ...]
 ) -> np.ndarray:
-    """Draws how often each true class (row) was given each answer (column); mistakes
-    are the redder the more there are.
+    """Draws how often each true class (row) was given each answer (column). The
+    more mistakes a cell has, the redder it is.
 
     Args:
         labels: integers `(n,)`, the true classes.

@@ -197,10 +197,10 @@ class Checkpoint(Interrupt):
         self.over = False
 
     def on_train_begin(self, logs: Any = None):
-        """Takes up what was saved of this fit.
+        """Restores what was saved of this fit.
 
         Raises:
-            ValueError: it is of another model.
+            ValueError: it was saved for another model.
         """
         super().on_train_begin(logs)
         self.run.epochs = self.params["epochs"]

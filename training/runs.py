@@ -663,7 +663,7 @@ class Run:
         self.projector(f"{model.layers[-1].name}, input", vectors, images, names)
 
     def predictions(self, ids, prediction, truth, **more: np.ndarray) -> None:
-        """Saves what was said of each test example as `test_predictions.npz`, from
+        """Saves the prediction for each test example as `test_predictions.npz`, from
         which every figure of the test can be computed again.
 
         Args:

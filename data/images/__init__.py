@@ -1,1 +1,1 @@
-"""Pictures as people have them: read, scaled, handwriting found, colors matched."""
+"""Pictures of users: reading, scaling, finding handwriting, matching colors."""

@@ -30,15 +30,15 @@ class Drawing(NamedTuple):
 def cut_out_drawing(picture: np.ndarray) -> Drawing:
     """Finds the strokes in a picture, and brings them into MNIST's form.
 
-    The ground may be of any color and unevenly lit: it is taken for a surface of second
-    degree in each color, fitted to the pixels that are not strokes. Strokes may be
-    thin: they are thickened to a pen's width in MNIST.
+    The background may have any color and be unevenly lit: in each color channel, a
+    polynomial of second degree is fitted to the pixels that are not strokes. Thin
+    strokes are thickened to a pen's width in MNIST.
 
     Args:
         picture: uint8 `(height, width, 3)` in [0, 255].
 
     Raises:
-        ValueError: there are no strokes to be seen.
+        ValueError: no strokes were found.
     """
     height, width, _ = picture.shape
     scale = min(1.0, WORKING_SIDE / max(height, width))

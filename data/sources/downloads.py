@@ -44,7 +44,7 @@ def obtain(entry: Entry) -> list[Path]:
 
     Raises:
         ValueError: a file is not what it should be, or `COURSE_DATA` names no folder.
-        ConnectionError: a file is nowhere and cannot be had, and why.
+        ConnectionError: a file is missing and cannot be downloaded, and why.
     """
     paths = []
     for file in entry.files:
@@ -82,9 +82,9 @@ def download(
         again: whether hosts are asked that could not be reached lately.
 
     Raises:
-        ConnectionError: the file cannot be had, and why: nobody gave it, or there is no
-            place to keep it. Hosts that do not answer cost `CONNECT_SECONDS`, package
-            indexes `ANSWER_SECONDS` in all.
+        ConnectionError: the file cannot be downloaded, and why: no host sent it, or there
+            is no place to keep it. Hosts that do not answer cost `CONNECT_SECONDS`,
+            package indexes `ANSWER_SECONDS` in all.
     """
     folder = folder or locate.cache_folder(file.kind)
     target = folder / file.name

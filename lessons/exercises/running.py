@@ -106,7 +106,7 @@ def load(number: int, seed: int | None = None) -> Dataset:
         `load_windows` says.
 
     Raises:
-        ConnectionError: the texts are not here and cannot be had.
+        ConnectionError: the texts are missing and cannot be downloaded.
     """
     if number in MESSAGES:
         return load_messages(*MESSAGES[number], seed or 0)

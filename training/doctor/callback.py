@@ -14,8 +14,8 @@ HEALTHY = "The doctor finds nothing wrong."
 
 
 class TrainingDoctor(keras.callbacks.Callback):
-    """Watches a `fit` and says at its end what is wrong; `findings` has it, and
-    `unseen` what could not be looked at.
+    """Watches a `fit` and says at its end what is wrong; `findings` lists it, and
+    `unseen` what could not be checked.
 
     Args:
         x: what `fit` is given, because a callback does not see it: arrays or a

@@ -165,8 +165,8 @@ class Case:
         return len(self.rows) < baselines.MIN_EXAMPLES
 
     def answers(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Returns the classes of the looked-at examples, or of all their places or
-        labels, and what the network says of each; None if there are no classes.
+        """Returns the true classes of the examined examples, or of all their places or
+        labels, and the network's prediction for each; None if there are no classes.
         """
         if self.task.kind == "squared":
             return None
