@@ -161,6 +161,15 @@ def test_chinese_pages_of_the_site_have_chinese_menus(site):
             assert bool(re.search(WIDE, title)) == (folder.name == "zh")
 
 
+def test_chinese_sentences_have_no_spaces(site):
+    """Browsers show the end of a line as a space, also those of the README."""
+    text, _ = read(ROOT / "README.zh-CN.md")
+    paragraphs = [part for part in text.split("\n\n") if not part.startswith("|")]
+    for page in (site / "zh").rglob("*.html"):
+        paragraphs += re.findall("<p>.*?</p>", page.read_text("utf-8"), re.DOTALL)
+    assert not [part for part in paragraphs if re.search(rf"{WIDE}\s{WIDE}", part)]
+
+
 def test_site_links_to_its_own_pages_and_pictures(site):
     pages = {
         path: path.read_text(encoding="utf-8")

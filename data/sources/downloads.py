@@ -82,9 +82,9 @@ def download(
         again: whether hosts are asked that could not be reached lately.
 
     Raises:
-        ConnectionError: the file cannot be downloaded, and why: no host sent it, or there
-            is no place to keep it. Hosts that do not answer cost `CONNECT_SECONDS`,
-            package indexes `ANSWER_SECONDS` in all.
+        ConnectionError: the file cannot be downloaded, and why: no host sent it, or
+            there is no place to keep it. Hosts that do not answer cost
+            `CONNECT_SECONDS`, package indexes `ANSWER_SECONDS` in all.
     """
     folder = folder or locate.cache_folder(file.kind)
     target = folder / file.name
