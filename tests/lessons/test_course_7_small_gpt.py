@@ -17,7 +17,7 @@ from tests.lessons.test_course_7_writing import NAMES, make_text
 SMALL = {
     "width": 24,
     "heads": 3,
-    "blocks": 2,
+    "blocks": 1,
     "window": 20,
     "batch_size": 16,
     "steps": 60,
