@@ -16,7 +16,9 @@ HOW = (
 )
 
 
-def parse_grid(config_class: type, words: list[str]) -> dict[str, list[str]]:
+def parse_grid(
+    config_class: type[options.Options], words: list[str]
+) -> dict[str, list[str]]:
     """Reads words such as "learning_rate=1e-3,1e-2" into the values of each
     hyperparameter, as text.
 
@@ -61,7 +63,7 @@ def parse_grid(config_class: type, words: list[str]) -> dict[str, list[str]]:
 
 
 def make_configs(
-    config_class: type, grid: dict[str, list[str]], logdir: Path
+    config_class: type[options.Options], grid: dict[str, list[str]], logdir: Path
 ) -> list[options.Options]:
     """Returns a `Config` for each different combination; its name says which.
 

@@ -5,25 +5,32 @@ import dataclasses
 import inspect
 import io
 import shutil
+import sys
 from pathlib import Path
-from types import ModuleType
 
 from lessons.commands.sweeping import grid
 from training import options, run_folder, run_json
 
-TRIES = 3  # of a run whose process was killed, or whose machine was lost
-
 
 def is_done(folder: Path, config: options.Options) -> bool:
-    """True if this combination was run to its end before; what is left of one that was
-    not is removed.
+    """True if this combination was run to its end before.
+
+    Args:
+        folder: of the runs of the lesson.
+        config: of the run.
 
     Raises:
-        ValueError: the folder holds another run than this.
+        ValueError: the run's folder holds another run than this, or this one, which is
+            still going on.
     """
-    folder = folder / config.name
+    from training import resume  # with TensorFlow, which takes seconds
+
+    resume.find_run(folder, folder.name, config.name)  # clears what is hardly begun
+    folder = folder / str(config.name)
     if not folder.exists():
         return False
+    if (folder / run_json.CONFIG).exists() and not (folder / run_json.METRICS).exists():
+        return False  # killed at its start
     record = run_folder.read(folder)
     used = record.config["hyperparameters"] | record.config["options"]
     for name, value in run_json.as_written(dataclasses.asdict(config)).items():
@@ -42,15 +49,23 @@ def is_done(folder: Path, config: options.Options) -> bool:
         )
     if record.metrics["status"] in run_json.ENDED:
         return True
-    shutil.rmtree(folder)
+    if process := resume.find_other_process(folder):
+        raise ValueError(
+            f"{folder} is still going on, as process {process}: wait for it, or stop it"
+        )
     return False
 
 
-def run_one(lesson: ModuleType, config: options.Options) -> str:
-    """Runs a lesson once, without its output; returns in a few words how it ended."""
+def run_one(config: options.Options) -> str:
+    """Runs a lesson once, without its output; returns in a few words how it ended.
+
+    What an earlier attempt left in the run's folder is removed.
+    """
+    page = Path(inspect.getfile(type(config)))
+    shutil.rmtree(config.logdir / page.stem / str(config.name), ignore_errors=True)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            metrics = lesson.main(config)
+            metrics = sys.modules[type(config).__module__].main(config)
     # Whatever ends one run must not end the others; the run's folder holds the reason.
     except Exception as error:
         return f"failed: {' '.join(str(error).split())[:160]}"
