@@ -110,8 +110,9 @@ def hash_code(page: Path) -> str:
     for node in ast.walk(ast.parse(text)):
         has_words = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         if has_words and ast.get_docstring(node) is not None:
-            for row in range(node.body[0].lineno, node.body[0].end_lineno + 1):
-                lines[row - 1] = ""
+            docstring = node.body[0]
+            for row in range(docstring.lineno - 1, docstring.end_lineno or 0):
+                lines[row] = ""
     code = "\n".join(line.rstrip() for line in lines if line.strip())
     return hashlib.sha256(code.encode()).hexdigest()[:12]
 
@@ -197,7 +198,7 @@ def find_column(lines: list[str]) -> int:
         match.end() for line in lines if (match := re.match(r"    --.*?\S {2,}", line))
     ]
     counts = {column: columns.count(column) for column in columns}
-    return max(counts, key=counts.get, default=10_000)
+    return max(counts, key=counts.__getitem__, default=10_000)
 
 
 def summarize(entries: list[dict]) -> dict[str, tuple[float, float, float]]:

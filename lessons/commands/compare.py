@@ -101,13 +101,14 @@ def print_pages(records: list[run_folder.Record]) -> None:
     run's.
     """
     records = sorted(records, key=rank)
-    (first, name), *others = [
-        item for item in name_pages(records).items() if item[0] is not None
-    ] or [(None, "")]
-    for page, other in others:
-        lines = difflib.unified_diff(
-            first.splitlines(), page.splitlines(), f"page {name}", f"page {other}", n=0
-        )
+    pages = [
+        (page.splitlines(), name)
+        for page, name in name_pages(records).items()
+        if page is not None
+    ]
+    for page, name in pages[1:]:
+        first, best = pages[0]
+        lines = difflib.unified_diff(first, page, f"page {best}", f"page {name}", n=0)
         shown = [line.rstrip() for line in lines]
         print("\n" + "\n".join(shown[:MOST_LINES]))
         if len(shown) > MOST_LINES:

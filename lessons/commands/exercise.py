@@ -123,11 +123,10 @@ def list_exercises() -> None:
     """Prints the number of each exercise, whether it is solved, and its symptom."""
     progress = read_progress()
     for number in ANSWERS:
-        docstring = ast.get_docstring(
-            ast.parse(find_original(number).read_text("utf-8"))
-        )
+        page = ast.parse(find_original(number).read_text("utf-8"))
+        symptom = (ast.get_docstring(page) or "").partition("\n")[0]
         solved = "solved" if "solved" in progress.get(str(number), {}) else ""
-        print(f"{number:2}  {solved:6}  {docstring.splitlines()[0]}")
+        print(f"{number:2}  {solved:6}  {symptom}")
     print(
         "\npython -m lessons exercise run 1; then hint, check, solution or reset with "
         "the number"
@@ -292,7 +291,7 @@ def without_our_frames(path: Path) -> Iterator[None]:
             first = first.tb_next
         syntax = (
             isinstance(error, SyntaxError)
-            and Path(error.filename).resolve() == path.resolve()
+            and Path(error.filename or "").resolve() == path.resolve()
         )
         if command_line.is_message(error) or not (first or syntax):
             raise
@@ -307,6 +306,8 @@ def load(path: Path) -> ModuleType:
         ValueError: what is checked is missing in it.
     """
     spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{path} is no Python file")
     module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for name in ("Config", "paint" if path.stem == "exercise_05" else "train"):
