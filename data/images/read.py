@@ -29,7 +29,8 @@ MAX_PIXELS = 50_000_000
 MAX_BYTES = 200_000_000
 # Pixels, the shorter side of a picture for a network that halves it four times.
 MIN_SCALED = 32
-# By the EXIF tag "Orientation", what brings a picture upright.
+# By the EXIF tag "Orientation", what brings a picture upright. Pillow's
+# `exif_transpose` writes the other tags anew, and fails for odd ones.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
