@@ -36,6 +36,7 @@ WORDS = {  # in English and in Chinese
     "seeds": ("seeds", "种子"),
     "picture": ("picture", "图"),
     "lesson": ("lesson", "课程"),
+    "result": ("Result: ", "结果："),
     "offline": (
         "without download, on the data that comes with the installation",
         "不下载，只用安装时自带的数据",
@@ -253,6 +254,7 @@ def make_gallery(page: str) -> str:
             link = Path(os.path.relpath(lesson.path, folder)).as_posix()
             minutes = f"{lesson.minutes} {WORDS['minutes'][chinese]}"
             name = f"`{lesson.path.stem}`{WORDS['comma'][chinese]}{minutes}"
+            result = f"{WORDS['result'][chinese]}{result}"
             lines.append(f"| {shown} | **[{idea}]({link})**<br>{result}<br>{name} |")
     return "\n".join([*lines, "", ""])
 

@@ -32,11 +32,13 @@ ONLY_CURVES = {
     "course_7_text_classification",
 }
 WIDTH, HEIGHT = 1280, 800  # pixels
-# How many pictures and curves a page has, also inside of shadow trees.
+# How many pictures and curves a page has, also inside of shadow trees, without icons.
 COUNT = """
-const count = node => [...node.querySelectorAll('*')].reduce((sum, child) => sum
+const count = node => [...node.children].reduce((sum, child) => sum
     + (child.tagName == 'IMG' && child.naturalWidth > 50)
+    + (child.tagName == 'CANVAS' && child.width > 50)
     + (child.tagName == 'path' && (child.getAttribute('d') || '').length > 50)
+    + (child.tagName == 'MAT-ICON' ? 0 : count(child))
     + (child.shadowRoot ? count(child.shadowRoot) : 0), 0);
 return count(document);
 """
