@@ -96,6 +96,12 @@ def test_lessons_that_are_named_exist(page):
     assert set(re.findall(r"\bcourse_\d+_\w+", text)) <= lessons
 
 
+def test_every_lesson_has_a_word_in_the_glossary():
+    text = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    for lesson in find_lessons():
+        assert f"[{lesson.path.stem}]" in text
+
+
 @pytest.mark.parametrize("page", GUIDES, ids=name)
 def test_flags_of_lessons_are_right(page):
     _, commands = read(page)
