@@ -35,7 +35,7 @@ def save_vectors(path: Path) -> None:
 
     keras.utils.set_random_seed(0)
     dataset = fashion.load_fashion()
-    model = cnn.build_cnn(units=128)
+    model = cnn.build_cnn(units=128, kernel=3)
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(*dataset.train, 100, verbose=0)
     compute = features.use_network(model)

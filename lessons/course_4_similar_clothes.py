@@ -248,7 +248,7 @@ def main(config: Config) -> dict:
     labels = np.concatenate([train.y, validation.y])
 
     with runs.start(config, dataset, sources=[pretrained]) as run:
-        model = cnn.build_cnn(units=config.units)
+        model = cnn.build_cnn(units=config.units, kernel=3)
         model.compile(
             optimizer="adam",
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

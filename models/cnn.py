@@ -10,9 +10,10 @@ def build_cnn(
     units: int = 256,
     dropout: float = 0.4,
     classes: int = 10,
+    kernel: int = 5,
 ) -> keras.Model:
-    """Builds a network of 5 x 5 convolutions with pooling, then one hidden layer, for
-    images of 28 x 28 pixels.
+    """Builds a network of convolutions with pooling, then one hidden layer, for images
+    of 28 x 28 pixels.
 
     The plan is that of LeNet-5 (LeCun et al., "Gradient-Based Learning Applied to
     Document Recognition", 1998) with today's activation and pooling.
@@ -24,6 +25,7 @@ def build_cnn(
         dropout: fraction of the hidden layer that is left out at random in training,
             from 0 to below 1.
         classes: number of classes.
+        kernel: width and height of the filters, pixels.
 
     Returns:
         A model from uint8 `(batch, 28, 28, 1)` in [0, 255] to float32 logits `(batch,
@@ -34,7 +36,7 @@ def build_cnn(
     model.add(keras.layers.Rescaling(1 / 255))
     for count in filters:
         model.add(
-            keras.layers.Conv2D(count, 5, padding="same", activation="relu")
+            keras.layers.Conv2D(count, kernel, padding="same", activation="relu")
         )  # (batch, size, size, count)
         model.add(keras.layers.MaxPooling2D())  # (batch, size / 2, size / 2, count)
     model.add(keras.layers.Flatten())
