@@ -54,9 +54,10 @@ minute with one seed):
 
 The GRU wins, and even counting and xz do better. That the last characters matter most,
 and in which order they came, is built into a GRU; this network must learn it from the
-text, and in the same time it reads less text. With far more weights and text, attention
-wins: a recurrent network then gains little from characters that are far back (Kaplan et
-al., 2020).
+text, and in the same time it reads less text. After 10 minutes, 3,700 updates, it is
+where the GRU was after 4: at 1.31 (one seed), better than counting. With far more
+weights and text, attention wins: a recurrent network then gains little from characters
+that are far back (Kaplan et al., 2020).
 
 In TensorBoard: what the network writes at three temperatures, five times during the
 training (page Text). On the page Images, "attention" shows for the end of a line where
@@ -66,7 +67,7 @@ validation (page Scalars).
 
 Try:
     --text shakespeare     kings and citizens speak in verses
-    --learning-rate 0.003  a lower learning rate ends at 1.46
+    --steps 3700           10 minutes end at 1.31
     --text my.txt --prompt "Once upon a time"
                            a text of your own, of at least some 100,000 characters
 """

@@ -182,6 +182,9 @@ CLAIMS = {
         "{baseline.nats_per_character} by n-grams",
         "{baseline.xz} by xz",
     ],
+    ("course_7_small_gpt", "--steps 3700"): [
+        "10 minutes end at {test.nats_per_character}"
+    ],
     ("course_9_style_transfer", ""): [
         "style loss {test.style} and content loss {test.content}, against "
         "{baseline.style} and {baseline.content}",

@@ -9,7 +9,7 @@ LOOKING = 16  # characters of a text for which is drawn where they look, the las
 # What a character of the test of the bible costs after trainings of some minutes.
 MINUTES = {
     "recurrent": {1: 1.55, 3.7: 1.31},
-    "attention": {1: 1.66, 3.7: 1.40},
+    "attention": {1: 1.66, 3.7: 1.40, 10: 1.31},
 }
 
 
