@@ -1,22 +1,26 @@
 """Composes photographs of handwriting on paper, and counts how many of them a trained
 network reads.
 
-    python -m tools.handwriting RUN
+    python -m tools.handwriting RUN --rounds 4
     python -m tools.handwriting RUN --part held_out
 
-RUN is the folder of a run such as that of `course_3_cnn.py`. Each part has 50
+RUN is the folder of a run such as that of `course_3_cnn.py`. Each round has 50
 photographs with one digit or several, and 30 with none. The digits are images that the
 network was not trained on, 2 to 20 % as high as the photograph, written with a thick or
 a thin pen on white, colored, ruled or squared paper, in printed boxes, beside a margin.
 Paper, table and what else there is come from photographs of scikit-image and
-scikit-learn. Perspective, shadows, blur, noise and JPEG follow. The finder was
-developed on one part; the other is for a last look. With `--save FOLDER`, all
-photographs are saved with what was read on them.
+scikit-learn. Perspective, shadows, blur, noise and JPEG follow. With `--save FOLDER`,
+all photographs are saved with what was read on them.
+
+The finder is developed on one part. The other is for a last look: it has the other half
+of the digits, other photographs of tables and paper, and a seed of its own, and who
+changes the finder after having looked at it draws another seed.
 """
 
 import argparse
 import io
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +36,6 @@ from sklearn import datasets
 
 from data import digits
 
-PARTS = ("developed", "held_out")
 SIZES = ((1200, 900), (900, 1200), (1600, 1200))  # width, height
 # What the paper is like, and how often with digits and without.
 KINDS = {
@@ -52,6 +55,78 @@ PENS = ((25, 25, 35), (20, 40, 140), (150, 25, 35), (15, 80, 45), (105, 105, 108
 CHALKS = ((240, 240, 235), (245, 235, 180))
 LINES = ((150, 175, 215), (170, 170, 175), (205, 150, 150), (120, 140, 170))
 
+# What lies below the paper: grayscale or RGB, uint8.
+TABLES = {
+    "astronaut": photographs.astronaut,
+    "brick": photographs.brick,
+    "camera": photographs.camera,
+    "cat": photographs.chelsea,
+    "china": lambda: datasets.load_sample_image("china.jpg"),
+    "coins": photographs.coins,
+    "cup": photographs.coffee,
+    "dark wood": lambda: photographs.coffee()[210:, 480:],
+    "flower": lambda: datasets.load_sample_image("flower.jpg"),
+    "grass": photographs.grass,
+    "gravel": photographs.gravel,
+    "moon": photographs.moon,
+    "motorcycle": lambda: photographs.stereo_motorcycle()[0],
+    "rocket": photographs.rocket,
+    "stars": photographs.hubble_deep_field,
+    "tissue": photographs.immunohistochemistry,
+    "wood": lambda: photographs.coffee()[:150, 420:],
+}
+
+
+class Part(NamedTuple):
+    """What the photographs of a part are composed of.
+
+    Attributes:
+        half: of MNIST's test images, 0 or 1.
+        tables: names in `TABLES`.
+        paper: returns a photographed page, grayscale, uint8.
+        seed: of everything that is drawn.
+    """
+
+    half: int
+    tables: tuple[str, ...]
+    paper: Callable[[], np.ndarray]
+    seed: int
+
+
+PARTS = {
+    "developed": Part(
+        half=0,
+        tables=(
+            "brick",
+            "china",
+            "coins",
+            "cup",
+            "dark wood",
+            "grass",
+            "motorcycle",
+            "stars",
+            "wood",
+        ),
+        paper=photographs.page,
+        seed=1,
+    ),
+    "held_out": Part(
+        half=1,
+        tables=(
+            "astronaut",
+            "camera",
+            "cat",
+            "flower",
+            "gravel",
+            "moon",
+            "rocket",
+            "tissue",
+        ),
+        paper=photographs.text,
+        seed=20261129,
+    ),
+}
+
 
 class Photograph(NamedTuple):
     """A composed photograph.
@@ -69,28 +144,32 @@ class Photograph(NamedTuple):
     centers: np.ndarray
 
 
-def compose_part(part: str) -> Iterator[Photograph]:
+def compose_part(part: Part, rounds: int = 1) -> Iterator[Photograph]:
     """Composes the photographs of a part one after the other, always the same."""
     _, _, test = digits.load_digits().parts()
-    half = PARTS.index(part)
-    images, labels = test.x[half::2, ..., 0], test.y[half::2]
-    for has_digits in (True, False):
+    images, labels = test.x[part.half :: 2, ..., 0], test.y[part.half :: 2]
+    for turn, has_digits in itertools.product(range(rounds), (True, False)):
         kinds = [
             kind
             for kind, counts in KINDS.items()
             for _ in range(counts[not has_digits])
         ]
         for number, kind in enumerate(kinds):
-            random = np.random.default_rng((2026, half, has_digits, number))
+            random = np.random.default_rng((part.seed, turn, has_digits, number))
             count = 0
             if has_digits:
                 count = 1 if number % SEVERAL else int(random.integers(2, 6))
             chosen = random.choice(len(labels), count, replace=False)
             written = [(images[index], int(labels[index])) for index in chosen]
-            yield compose(random, kind, written)
+            yield compose(random, kind, written, part)
 
 
-def compose(random: np.random.Generator, kind: str, written: list) -> Photograph:
+def compose(
+    random: np.random.Generator,
+    kind: str,
+    written: list,
+    part: Part = PARTS["developed"],
+) -> Photograph:
     """Composes a photograph.
 
     Args:
@@ -98,16 +177,18 @@ def compose(random: np.random.Generator, kind: str, written: list) -> Photograph
         kind: one of `KINDS`.
         written: digits from left to right, each an image uint8 `(28, 28)` and its
             label.
+        part: has the tables and the paper.
     """
     width, height = SIZES[random.integers(len(SIZES))]
-    below = photograph_table(random, (width, height))
+    below = photograph_table(random, part.tables, (width, height))
     if kind == "nothing":
         return Photograph(develop(random, below), kind, "", np.empty((0, 2)))
     shown = random.uniform(0.5, 0.85, 2) if kind == "table" else (1.35, 1.35)
     size = (round(width * shown[0]), round(height * shown[1]))
     dark = kind in ("plain", "table") and random.random() < 0.15
     papers, pens = (DARK_PAPERS, CHALKS) if dark else (PAPERS, PENS)
-    sheet = photograph_paper(random, size, papers[random.integers(len(papers))])
+    color = papers[random.integers(len(papers))]
+    sheet = photograph_paper(random, part.paper(), size, color)
     length = height * np.exp(random.uniform(np.log(0.02), np.log(0.2)))
     # The middle of the sheet, which perspective does not move out of the photograph.
     room = np.array(size) * 0.84 if kind == "table" else np.array((width, height)) * 0.8
@@ -131,20 +212,9 @@ def compose(random: np.random.Generator, kind: str, written: list) -> Photograph
     return Photograph(develop(random, picture), kind, text, centers)
 
 
-def photograph_table(random, size: tuple[int, int]) -> np.ndarray:
+def photograph_table(random, tables, size: tuple[int, int]) -> np.ndarray:
     """Returns what is below the paper, float `(height, width, 3)` in [0, 255]."""
-    tables = {
-        "wood": lambda: photographs.coffee()[:150, 420:],
-        "dark wood": lambda: photographs.coffee()[210:, 480:],
-        "cup": photographs.coffee,
-        "brick": photographs.brick,
-        "grass": photographs.grass,
-        "gravel": photographs.gravel,
-        "motorcycle": lambda: photographs.stereo_motorcycle()[0],
-        "china": lambda: datasets.load_sample_image("china.jpg"),
-        "flower": lambda: datasets.load_sample_image("flower.jpg"),
-    }
-    picture = tables[list(tables)[random.integers(len(tables))]]()
+    picture = TABLES[tables[random.integers(len(tables))]]()
     image = Image.fromarray(picture).convert("RGB")
     width, height = image.size
     part = random.uniform(0.6, 1, 2) * (width, height)
@@ -155,11 +225,10 @@ def photograph_table(random, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(image, np.float32) * np.float32(tint)
 
 
-def photograph_paper(random, size: tuple[int, int], color) -> np.ndarray:
+def photograph_paper(random, page, size: tuple[int, int], color) -> np.ndarray:
     """Returns an empty sheet, float `(height, width, 3)` in [0, 255]: the uneven ground
     of a photographed page, without its letters, and grain.
     """
-    page = photographs.page() if random.random() < 0.5 else photographs.text()
     ground = ndimage.gaussian_filter(ndimage.grey_closing(np.float64(page), 31), 12)
     ground = ground[:, ground.shape[1] // 4 :]  # the fold of the book is left out
     ground = Image.fromarray(np.float32(ground / ground.max()))
@@ -325,14 +394,16 @@ def main() -> None:
     """Reads the photographs of a part and prints what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", help="folder of a run, or a lesson's name")
-    parser.add_argument("--part", choices=PARTS, default=PARTS[0])
+    parser.add_argument("--part", choices=PARTS, default="developed")
+    parser.add_argument("--rounds", type=int, default=1, help="of 80 photographs")
     parser.add_argument("--logdir", type=Path, default=Path("runs"))
     parser.add_argument("--save", type=Path, help="a folder for the photographs")
     arguments = parser.parse_args()
     record = run_folder.find_trained(arguments.run, arguments.logdir)
     model, names = record.load_model((28, 28, 1)), record.config["class_names"]
     read, taken, sure = [], [], []
-    for number, photograph in enumerate(compose_part(arguments.part)):
+    part = compose_part(PARTS[arguments.part], arguments.rounds)
+    for number, photograph in enumerate(part):
         found = predict.read_digits(model, photograph.picture)
         answers = [names[int(np.argmax(digit.probabilities))] for digit in found]
         text = "".join(answers)

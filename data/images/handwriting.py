@@ -2,12 +2,15 @@
 any size, wherever they are.
 """
 
+import collections
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage, spatial
+from skimage import filters
 
 from data.images import drawing
 
@@ -21,15 +24,25 @@ FAINT = 0.12  # contrast of ink to paper, at least
 LINE, THIN = 5, 150
 SLOPES = np.arange(-0.15, 0.16, 0.03)
 MOST = 500  # parts in a photograph; texture has more
-KEPT = 20  # candidates that a network is shown
-WIDEST = 0.55  # strokes, as a part of the digit's height
-SQUARE = 0.93  # part of a rectangle that a printed box fills; an ellipse fills 0.79
+KEPT = 30  # candidates that a network is shown
+WIDE = 6  # digits in a row that touch, in their heights
+SINGLE = 1.6  # one digit, at most
+CUT = 0.7  # what may be several digits, at least
+WHOLE = 0.8  # one digit may be this much less probable for each cut that it saves
+CUTS = 4  # places where digits may touch
+WIDEST = 0.62  # strokes, as a part of the digit's height
+SMALLEST = 16  # pixels, sides of a printed box
+SQUARE = 0.88  # part of a rectangle that a printed box fills; an ellipse fills 0.79
 CLUTTERED = 0.3  # part of the surroundings that stands out as much as the ink
 UNEVEN = 0.5  # brightness of the darkest paper around, as a part of the brightest
 STRAIGHT = 0.7  # quality of a straight stroke, which may be an edge or a scratch
 RARE = 0.8  # quality of light strokes on a dark ground, which may be reflections
 CLEAR = 0.5  # quality times probability of the best digit
-ALSO = 0.55  # quality of another one, as a part of the best digit's
+OBVIOUS = 0.8  # quality times probability where far strokes raise no doubt
+ALSO = 0.45  # quality of another one, as a part of the best digit's
+FAR = 4  # heights, from where on a digit must be clear by itself
+HUE = 0.97  # cosine of two inks of one pen, at least
+STRONGER = 2  # the stronger of two inks of one pen, at most
 SURE = 0.8  # mean probability of all that look alike
 
 
@@ -40,14 +53,15 @@ class Candidate(NamedTuple):
         box: left, top, right, bottom in pixels of the photograph.
         dark_on_light: whether the ink is darker than the paper.
         ink: float `(height, width)` in [0, 1].
-        contrast: of the ink to the paper, in [0, 1].
+        color: of the ink beside the paper's, as a difference of logarithms, float
+            `(3,)`: light and shadow do not change it.
         quality: in [0, 1], whether strokes stand out clearly from even paper.
     """
 
     box: tuple[float, float, float, float]
     dark_on_light: bool
     ink: np.ndarray
-    contrast: float
+    color: np.ndarray
     quality: float
 
 
@@ -79,28 +93,29 @@ def find_candidates(picture: np.ndarray) -> list[Candidate]:
         colors = np.asarray(Image.fromarray(picture).resize(size, how), np.float32)
         # Light and ink multiply: in logarithms, a shadow changes no difference.
         colors = np.log(ndimage.gaussian_filter(colors, (0.7, 0.7, 0)) + 20)
-        dark, paper = find_contrast(colors, stroke)
-        light, board = find_contrast(-colors, stroke)
-        candidates += find_strokes(dark, paper, stroke, least, scale)
-        candidates += find_strokes(light, board, stroke, least, scale, dark=False)
+        for dark in (True, False):
+            ink, paper = find_ink(colors if dark else -colors, stroke)
+            candidates += find_strokes(ink, paper, stroke, least, scale, dark)
+    # What is found at both scales is the same.
     apart = []
     for one in sorted(candidates, key=lambda one: -one.quality):
-        if all(find_overlap(one.box, other.box) < 0.5 for other in apart):
+        if all(find_overlap(one, other)[1] < 0.6 for other in apart):
             apart.append(one)
     return apart[:KEPT]
 
 
-def find_overlap(one, other) -> float:
-    """Returns how much of the smaller of two boxes lies in the other."""
-    left, top = np.maximum(one[:2], other[:2])
-    right, bottom = np.minimum(one[2:], other[2:])
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
-    return max(0, right - left) * max(0, bottom - top) / min(areas)
+def find_overlap(one: Candidate, other: Candidate) -> tuple[float, float]:
+    """Returns how much of the smaller and of the larger box lies in the other."""
+    left, top = np.maximum(one.box[:2], other.box[:2])
+    right, bottom = np.minimum(one.box[2:], other.box[2:])
+    common = max(0, right - left) * max(0, bottom - top)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one.box, other.box)]
+    return common / min(areas), common / max(areas)
 
 
-def find_contrast(colors: np.ndarray, stroke: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns how much darker each pixel is than the paper around it, in [0, 1], and
-    the paper in blocks.
+def find_ink(colors: np.ndarray, stroke: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns how much darker each pixel is than the paper around it, as differences of
+    logarithms, float `(height, width, 3)`, and the paper's brightness in blocks.
 
     The paper's color is that of a morphological closing: what is dark and narrower than
     `stroke` is filled with what surrounds it. Shadows and tables are wider.
@@ -117,24 +132,31 @@ def find_contrast(colors: np.ndarray, stroke: int) -> tuple[np.ndarray, np.ndarr
     reach = stroke // BLOCK + 1
     blocks = ndimage.grey_closing(blocks, (reach, reach, 1), mode="nearest")
     paper = blocks.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[:height, :width]
-    contrast = 1 - np.exp(np.minimum(0, colors - paper).min(axis=2))
-    return contrast, blocks.mean(axis=2)
+    return np.maximum(0, paper - colors), blocks.mean(axis=2)
 
 
-def find_strokes(contrast, paper, stroke, least, scale, dark=True) -> list[Candidate]:
+def find_strokes(ink, paper, stroke, least, scale, dark) -> list[Candidate]:
     """Returns the candidates at a scale.
 
     Args:
-        contrast: of ink of this kind, float `(height, width)` in [0, 1].
+        ink: how much darker than paper, logarithms, float `(height, width, 3)`.
         paper: logarithms of its brightness, a pixel a block.
         stroke: pixels, the widest.
         least: pixels, the height of a digit.
         scale: of the photograph.
         dark: whether ink of this kind is darker than the paper.
     """
+    contrast = 1 - np.exp(-ink.max(axis=2))
     # Beside strong ink, half of its contrast is needed: so pale lines are cut from it.
-    near = ndimage.maximum_filter(ndimage.uniform_filter(contrast, 3), stroke // 2)
-    mask = remove_lines(contrast > np.maximum(FAINT, 0.45 * near), contrast)
+    near = 0.45 * ndimage.maximum_filter(
+        ndimage.uniform_filter(contrast, 3), stroke // 2
+    )
+    # Strokes may be fainter than FAINT, but not all along.
+    low = np.clip(3 * np.median(contrast), FAINT / 2, FAINT)
+    mask = filters.apply_hysteresis_threshold(
+        contrast, np.maximum(low, near), np.maximum(FAINT, near)
+    )
+    mask = remove_lines(remove_boxes(mask), contrast)
     parts, _ = ndimage.label(mask, np.ones((3, 3)))
     places = ndimage.find_objects(parts)
     # Of the background, which has the number 0, and of each part.
@@ -146,14 +168,16 @@ def find_strokes(contrast, paper, stroke, least, scale, dark=True) -> list[Candi
         high, wide = rows.stop - rows.start, columns.stop - columns.start
         inside = min(rows.start, columns.start) > 0
         inside &= rows.stop < height and columns.stop < width
-        inside |= high > 0.6 * height and wide > 0.3 * high  # cut close
-        if high < least or wide < 3 or wide > 1.5 * high or not inside:
+        close = high > 0.6 * height and wide > 0.3 * high
+        close &= columns.start > 0 or columns.stop < width
+        if high < least or wide < 3 or wide > WIDE * high or not (inside or close):
             continue
         own = np.isin(parts[rows, columns], members)
         width_of_strokes = 2 * ndimage.distance_transform_edt(np.pad(own, 1)).max()
-        if width_of_strokes > WIDEST * high or is_square(own):
+        if width_of_strokes > WIDEST * high:
             continue
         level = np.percentile(contrast[rows, columns][own], 75)
+        strongest = own & (contrast[rows, columns] >= level)
         around = 2 + round(0.35 * high)
         top, left = max(0, rows.start - around), max(0, columns.start - around)
         bottom, right = rows.stop + around, columns.stop + around
@@ -181,10 +205,11 @@ def find_strokes(contrast, paper, stroke, least, scale, dark=True) -> list[Candi
             continue
         spread = ndimage.binary_dilation(np.pad(own, 2), iterations=2)
         values = np.pad(contrast[rows, columns], 2, mode="edge") / level
-        ink = np.clip((values - 0.25) / 0.5, 0, 1) * spread
+        drawn = np.clip((values - 0.25) / 0.5, 0, 1) * spread
+        color = np.median(ink[rows, columns][strongest], axis=0)
         sides = columns.start, rows.start, columns.stop, rows.stop
         box = tuple(side / scale for side in sides)
-        found.append(Candidate(box, dark, ink, float(level), float(quality)))
+        found.append(Candidate(box, dark, drawn, color, float(quality)))
     return found
 
 
@@ -258,16 +283,63 @@ def find_lines(mask: np.ndarray) -> np.ndarray:
     return found.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[:height, :width]
 
 
-def is_square(own: np.ndarray) -> bool:
-    """Returns whether strokes, bool `(height, width)`, are those of a rectangle."""
-    if own.shape[1] < 0.4 * own.shape[0]:
-        return False
+def remove_boxes(mask: np.ndarray) -> np.ndarray:
+    """Returns a mask, bool `(height, width)`, without printed boxes, or rows of them,
+    but with what is written in them, even if it touches them.
+    """
+    mask = mask.copy()
+    parts, _ = ndimage.label(mask, np.ones((3, 3)))
+    for number, (rows, columns) in enumerate(ndimage.find_objects(parts), 1):
+        own = parts[rows, columns] == number
+        if min(rows.start, columns.start) == 0:
+            continue
+        if rows.stop == len(mask) or columns.stop == mask.shape[1]:
+            continue
+        if min(own.shape) < SMALLEST or own.mean() > 0.5:
+            continue
+        filled, inked, side = fit_rectangle(own)
+        if filled < SQUARE or inked > 0.5:
+            continue
+        length = round(0.75 * side)
+        across, down = find_straight(own, length), find_straight(own.T, length).T
+        if across.any() and down.any():
+            lines = ndimage.binary_dilation(across | down, np.ones((3, 3)))
+            mask[rows, columns] &= ~lines
+    return mask
+
+
+def find_straight(own: np.ndarray, length: int) -> np.ndarray:
+    """Returns the pixels, bool `(height, width)`, that lie on nearly horizontal lines
+    of a length at least.
+    """
+    high, wide = own.shape
+    margin = int(SLOPES[-1] * wide) + 2
+    # A line may leave its row by one pixel.
+    wider = np.pad(own, [(margin, margin), (0, 0)])
+    wider = ndimage.binary_dilation(wider, np.ones((3, 1)))
+    columns = np.arange(wide)
+    found = np.zeros_like(wider)
+    for slope in SLOPES:
+        rows = np.round(slope * (columns - wide / 2)).astype(int) + margin // 2
+        rows = rows + np.arange(high + margin)[:, np.newaxis]
+        sheared = wider[rows, columns]
+        found[rows, columns] |= sheared & (length <= measure_runs(sheared.T).T)
+    return found[margin : margin + high] & own
+
+
+def fit_rectangle(own: np.ndarray) -> tuple[float, float, float]:
+    """Returns which part of the smallest rectangle around strokes, bool `(height,
+    width)`, their convex hull fills, which part they fill themselves, and the
+    rectangle's shorter side.
+    """
     hull = spatial.ConvexHull(np.argwhere(own))
     angles = np.deg2rad(np.arange(-12, 13, 2))
     y, x = hull.points[hull.vertices].T[..., np.newaxis]
-    long = np.ptp(np.cos(angles) * x + np.sin(angles) * y, axis=0)
-    wide = np.ptp(np.cos(angles) * y - np.sin(angles) * x, axis=0)
-    return hull.volume > SQUARE * np.min(long * wide)
+    wide = np.ptp(np.cos(angles) * x + np.sin(angles) * y, axis=0)
+    high = np.ptp(np.cos(angles) * y - np.sin(angles) * x, axis=0)
+    least = np.argmin(wide * high)
+    area = wide[least] * high[least]
+    return hull.volume / area, own.sum() / area, min(wide[least], high[least])
 
 
 def join(places: list) -> Iterator[tuple[slice, slice, np.ndarray]]:
@@ -293,8 +365,8 @@ def join(places: list) -> Iterator[tuple[slice, slice, np.ndarray]]:
     inside = ((low > boxes[:, :2]) & (high < boxes[:, 2:])).all(axis=2)
     near = over[..., 1] > 0.3 * least[..., 1]
     near &= over[..., 0] > -0.12 * union[..., 0]
-    near &= union[..., 1] < 1.3 * union[..., 0]
     most = np.maximum(sides[:, np.newaxis], sides)
+    near &= union[..., 1] < np.maximum(1.3 * union[..., 0], 1.25 * most[..., 1])
     near &= union[..., 0] < 1.5 * most[..., 0]
     near &= most.max(axis=2) < 3 * np.minimum(
         sides.max(axis=1)[:, np.newaxis], sides.max(axis=1)
@@ -308,6 +380,75 @@ def join(places: list) -> Iterator[tuple[slice, slice, np.ndarray]]:
         top, left = of[:, :2].min(axis=0)
         bottom, right = of[:, 2:].max(axis=0)
         yield slice(top, bottom), slice(left, right), labels[group == number]
+
+
+def cut(candidate: Candidate) -> dict[tuple[int, int], Candidate]:
+    """Cuts strokes where few of them would be hit, for digits may touch.
+
+    Returns:
+        Each piece by the number of the cut on its left and of that on its right; 0 is
+        the left side.
+    """
+    high, wide = candidate.ink.shape
+    if wide < CUT * high:
+        return {(0, 1): candidate}
+    # Cuts may lean: column + slope * (row - middle).
+    rows = np.arange(high) - high / 2
+    strokes = candidate.ink > 0.5
+    costs = []
+    for slope in (-0.4, -0.2, 0, 0.2, 0.4):
+        columns = np.arange(wide)[:, np.newaxis] + np.round(slope * rows).astype(int)
+        inside = (columns >= 0) & (columns < wide)
+        hit = strokes[np.arange(high), np.clip(columns, 0, wide - 1)] & inside
+        costs += [(hit.sum(), column, slope) for column, hit in enumerate(hit)]
+    margin = 0.2 * high
+    chosen = []
+    for cost, column, slope in sorted(costs):
+        if len(chosen) == CUTS or cost > 0.4 * high:
+            break
+        if margin < column < wide - margin and all(
+            abs(column - other) > margin for other, _ in chosen
+        ):
+            chosen.append((column, slope))
+    edges = [np.full(high, -1.0)]
+    edges += [column + slope * rows for column, slope in sorted(chosen)]
+    edges.append(np.full(high, float(wide)))
+    pieces = {}
+    left, top, right, _ = candidate.box
+    size = (right - left) / (wide - 4)  # of a pixel; strokes are padded by 2
+    column = np.arange(wide)
+    for start, end in itertools.combinations(range(len(edges)), 2):
+        inside = column > edges[start][:, np.newaxis]
+        inside &= column <= edges[end][:, np.newaxis]
+        ink = candidate.ink * inside
+        ink *= drawing.keep_strokes(ink > 0.4)
+        down, across = np.nonzero(ink > 0.4)
+        if not down.size or np.ptp(down) < 0.65 * high or np.ptp(across) < 2:
+            continue
+        if np.ptp(across) > SINGLE * np.ptp(down):
+            continue
+        sides = across.min() - 2, down.min() - 2, across.max() - 1, down.max() - 1
+        box = np.array(sides) * size + (left, top, left, top)
+        part = ink[down.min() : down.max() + 1, across.min() : across.max() + 1]
+        pieces[start, end] = candidate._replace(box=tuple(box), ink=np.pad(part, 2))
+    return pieces
+
+
+def choose_cuts(certain: dict[tuple[int, int], float]) -> list[tuple[int, int]]:
+    """Returns the pieces, from left to right, of which all together are most probably
+    digits; none if no pieces cover all strokes.
+
+    Args:
+        certain: probability of each piece, by its two cuts.
+    """
+    best = {0: (1.0, [])}
+    last = max((end for _, end in certain), default=0)
+    for (start, end), probability in sorted(certain.items()):
+        if start in best:
+            product = best[start][0] * probability * WHOLE
+            if product > best.get(end, (0, []))[0]:
+                best[end] = product, [*best[start][1], (start, end)]
+    return best.get(last, (0, []))[1]
 
 
 def vary(ink: np.ndarray) -> np.ndarray:
@@ -336,40 +477,83 @@ def vary(ink: np.ndarray) -> np.ndarray:
 
 
 def choose(
-    candidates: list[Candidate], images: np.ndarray, probabilities: np.ndarray
+    pieces: dict[tuple[int, int, int], Candidate],
+    images: np.ndarray,
+    probabilities: np.ndarray,
 ) -> list[Digit]:
     """Chooses the digits among candidates, and brings them into the order of reading.
 
     Args:
-        candidates: of a photograph.
+        pieces: of the candidates of a photograph, by the candidate's number and the
+            piece's cuts.
         images: uint8 `(n, 28, 28, 1)`.
         probabilities: float `(n, classes)`.
     """
-    qualities = np.array([one.quality for one in candidates])
     certain = probabilities.max(axis=1)
-    best = candidates[np.argmax(qualities * certain)]
-    if np.max(qualities * certain) < CLEAR:
+    # Hardly a digit is wider than high.
+    boxes = np.array([one.box for one in pieces.values()])
+    sides = boxes[:, 2:] - boxes[:, :2]
+    likely = certain * np.minimum(1, sides[:, 1] / sides[:, 0])
+    cuts = collections.defaultdict(dict)
+    for index, (number, start, end) in enumerate(pieces):
+        cuts[number][start, end] = index
+    chosen = [
+        [of[cut] for cut in choose_cuts({cut: likely[i] for cut, i in of.items()})]
+        for of in cuts.values()
+    ]
+    everything = list(pieces.values())
+    qualities = np.array([one.quality for one in everything])
+    clear = qualities * certain
+    kept = []
+    # Of what overlaps, one is a digit.
+    for group in sorted(filter(None, chosen), key=lambda group: -clear[group].mean()):
+        if all(
+            find_overlap(everything[one], everything[other])[0] < 0.5
+            for one in group
+            for other in kept
+        ):
+            kept += group
+    if not kept or clear[kept].max() < CLEAR:
         return []
+    best = everything[max(kept, key=lambda index: clear[index])]
     high = best.box[3] - best.box[1]
     # One hand wrote with one pen.
     alike = [
         index
-        for index, one in enumerate(candidates)
-        if one.dark_on_light == best.dark_on_light
-        and 0.5 < (one.box[3] - one.box[1]) / high < 2
-        and 0.6 < one.contrast / best.contrast < 1.7
-        and one.quality > ALSO * best.quality
+        for index in kept
+        if everything[index].dark_on_light == best.dark_on_light
+        and 0.5 < (everything[index].box[3] - everything[index].box[1]) / high < 2
+        and is_same_pen(everything[index].color, best.color)
+        and everything[index].quality > ALSO * best.quality
     ]
-    # Where most is no digit, as in grass or print, nothing is.
-    mean = np.average(certain[alike], weights=qualities[alike])
-    if len(alike) > 1 and mean < SURE:
+    near = [index for index in alike if is_near(everything[index], best)]
+    # Where most is no digit, as in grass or print, nothing is. Beside a sheet of paper
+    # may be grass.
+    asked = near if clear[kept].max() > OBVIOUS else alike
+    if np.average(certain[asked], weights=qualities[asked]) < SURE and len(asked) > 1:
         return []
     return sort(
         [
-            Digit(*candidates[index][:2], images[index], probabilities[index])
+            Digit(*everything[index][:2], images[index], probabilities[index])
             for index in alike
+            if clear[index] > CLEAR or index in near
         ]
     )
+
+
+def is_near(one: Candidate, other: Candidate) -> bool:
+    """Returns whether two digits may belong to one number."""
+    boxes = np.array([one.box, other.box]).reshape(2, 2, 2)
+    apart = np.linalg.norm(np.diff(boxes.mean(axis=1), axis=0))
+    return apart < FAR * (boxes[:, 1, 1] - boxes[:, 0, 1]).max()
+
+
+def is_same_pen(one: np.ndarray, other: np.ndarray) -> bool:
+    """Returns whether two inks, differences of logarithms `(3,)`, have about the same
+    color and are about equally strong.
+    """
+    weak, strong = sorted((np.linalg.norm(one), np.linalg.norm(other)))
+    return bool(one @ other > HUE * weak * strong and strong < STRONGER * weak)
 
 
 def sort(digits: list[Digit]) -> list[Digit]:
@@ -378,12 +562,9 @@ def sort(digits: list[Digit]) -> list[Digit]:
     for digit in sorted(digits, key=lambda digit: digit.box[1] + digit.box[3]):
         _, top, _, bottom = digit.box
         for line in lines:
-            last = max(
-                (one for one in line if one.box[0] < digit.box[0]),
-                key=lambda one: one.box[0],
-                default=line[0],
-            )
-            if last.box[1] < (top + bottom) / 2 < last.box[3]:
+            beside = min(line, key=lambda one: abs(one.box[0] - digit.box[0]))
+            _, above, _, below = beside.box
+            if above < (top + bottom) / 2 < below or top < (above + below) / 2 < bottom:
                 line.append(digit)
                 break
         else:

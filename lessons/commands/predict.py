@@ -145,10 +145,14 @@ def read_digits(model, picture) -> list:
 
     from data.images import handwriting
 
-    candidates = handwriting.find_candidates(picture)
-    if not candidates:
+    pieces = {
+        (number, *cuts): piece
+        for number, strokes in enumerate(handwriting.find_candidates(picture))
+        for cuts, piece in handwriting.cut(strokes).items()
+    }
+    if not pieces:
         return []
-    varied = np.stack([handwriting.vary(candidate.ink) for candidate in candidates])
+    varied = np.stack([handwriting.vary(piece.ink) for piece in pieces.values()])
     answers = predictions.classify(model, varied.reshape(-1, 28, 28, 1))
     probabilities = answers.reshape(*varied.shape[:2], -1).mean(axis=1)
-    return handwriting.choose(candidates, varied[:, 0], probabilities)
+    return handwriting.choose(pieces, varied[:, 0], probabilities)
