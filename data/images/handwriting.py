@@ -25,11 +25,11 @@ LINE, THIN = 5, 150
 SLOPES = np.arange(-0.15, 0.16, 0.03)
 MOST = 500  # parts in a photograph; texture has more
 KEPT = 30  # candidates that a network is shown
-WIDE = 6  # digits in a row that touch, in their heights
-SINGLE = 1.6  # one digit, at most
-CUT = 0.7  # what may be several digits, at least
+# Widths, in heights: of digits in a row that touch, of one digit, and of what is tried
+# to be cut.
+WIDE, SINGLE, CUT = 6, 1.6, 0.7
 WHOLE = 0.8  # one digit may be this much less probable for each cut that it saves
-CUTS = 4  # places where digits may touch
+CUTS = 4  # places where digits may touch, at most
 WIDEST = 0.62  # strokes, as a part of the digit's height
 SMALLEST = 16  # pixels, sides of a printed box
 SQUARE = 0.88  # part of a rectangle that a printed box fills; an ellipse fills 0.79
