@@ -253,7 +253,7 @@ def make_gallery(page: str) -> str:
                 shown += f"<br><small>{caption}</small>"
             link = Path(os.path.relpath(lesson.path, folder)).as_posix()
             minutes = f"{lesson.minutes} {WORDS['minutes'][chinese]}"
-            name = f"`{lesson.path.stem}`{WORDS['comma'][chinese]}{minutes}"
+            name = f"`{lesson.command}`{WORDS['comma'][chinese]}{minutes}"
             result = f"{WORDS['result'][chinese]}{result}"
             lines.append(f"| {shown} | **[{idea}]({link})**<br>{result}<br>{name} |")
     return "\n".join([*lines, "", ""])
