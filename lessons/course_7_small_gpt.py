@@ -13,37 +13,43 @@ character of the last tenth, in nats. Please read that lesson first. Its network
 carries 256 numbers from character to character, and all that it knows of what it has
 read must be in them. The network here forgets nothing of the last 64 characters: it
 keeps what it has computed for each of them, and looks it up when it is needed. This is
-attention (Vaswani et al., 2017), and a network that reads on with it is a small GPT.
+attention (Vaswani et al., 2017). A GPT, a generative pretrained transformer, is a stack
+of blocks with attention that predicts what comes next; this is a small one.
 
-For each character that it reads, the network keeps 104 numbers, the residual stream,
-which run through it from input to output. They begin as a vector that is learned for
-this character, and from the last of them a dense layer computes the logits of the next
-one. Two blocks, one after the other, add to them. Each block does so twice:
+For each character that it reads, the network keeps 104 numbers, which each part of it
+reads and adds to (the residual stream: what is added is the rest that was missing).
+They begin as a vector that is learned for this character, and from them, at the end, a
+dense layer computes the logits of the next character. Two blocks, one after the other,
+add to the stream. Each block does so twice:
 
-- Attention. Each character has a query, which says what it looks for, and a key, which
-  says what can be found there; both are vectors. Their dot product, scaled, is a score.
-  A softmax over the scores of all places says how much is taken from each, and what is
-  taken is the weighted mean of their values, vectors as well. So a character takes from
-  the places that match, however much text lies between. This is done four times side by
-  side, by four heads, each with its own queries, keys and values.
-- Two dense layers, for each character by itself.
+- Attention. Three dense layers compute from the 104 numbers of each character a query,
+  which says what it looks for, a key, which says what can be found there, and a value,
+  which is what there is to take; all three are vectors. The dot product of a query and
+  a key, scaled, is a score. A softmax over the scores of all places says how much is
+  taken from each, and what is taken is the weighted mean of their values. So a
+  character takes from the places that match, however much text lies between. Four heads
+  do this side by side, each with its own queries, keys and values.
+- Two dense layers compute, for each character by itself, what follows from what it has
+  taken.
 
-Two more things decide. How far away a place is matters as well as what is there: each
-head learns a number for each distance, which is added to the score (Press, Smith and
-Lewis, 2021, use fixed numbers instead). And the score of a place that must not be
-looked at, above all one that is still to come, is replaced by -1e9, so that nothing is
-taken from it: this is the causal mask. All characters of a window are read side by
-side, and without the mask each could look at the next one, which it must predict. The
-loss would fall far too low, and what the network writes would be nonsense.
+Two more things decide how much is taken from a place. How far away it is matters as
+well as what is there: each head learns a number for each distance, which is added to
+the score (Press, Smith and Lewis, 2021, use fixed numbers instead). And the score of a
+place that must not be looked at, above all one that is still to come, is replaced by
+-1e9, so that nothing is taken from it: this is the causal mask. All characters of a
+window are read side by side, and without the mask each could look at the next one,
+which it must predict. The loss would fall far too low, and what the network writes,
+when there is no next character to look at, would be nonsense.
 
 Keys and values of the last 64 characters are the network's memory. In training it goes
 on from window to window as the GRU's memory does, and no gradient goes back into it.
-When the network writes, it need not compute again what it computed for earlier
-characters, so each new character costs the same, however long the text is.
+When the network writes, nothing is computed again for the characters before, and no
+more than 64 of them are kept: so each new character costs the same, however long the
+text is.
 
 Who is ahead? Both networks have about as many weights, 278,000 here and 270,000 there,
-and the same time: on one core with AVX2, 1,400 updates here take 228 seconds, and 1,200
-there 221; on a faster core, 95 and 105. In that time the GRU reads 4.9 million
+and the same time: on one slow core with AVX2, 1,400 updates here take 228 seconds, and
+1,200 there 221; on a faster core, 95 and 105. In that time the GRU reads 4.9 million
 characters and this network 2.9 million. Nats a character of the test after trainings
 that take about 1 and 4 minutes on the slower core, each a run of its own (that of 1
 minute with one seed):
@@ -52,12 +58,13 @@ minute with one seed):
     recurrent network    1.55    1.31
     attention            1.66    1.40
 
-The GRU wins, and even counting and xz do better. That the last characters matter most,
-and in which order they came, is built into a GRU; this network must learn it from the
-text, and in the same time it reads less text. After 10 minutes, 3,700 updates, it is
+The GRU wins, and even counting and xz do better. Probably because a GRU is made for
+what comes one after the other, while this network must learn what order means (all that
+it is given are the numbers for distances, which at first fall with the distance), and
+because it reads less text in the same time. After 10 minutes, 3,700 updates, it is
 where the GRU was after 4: at 1.31 (one seed), better than counting. With far more
-weights and text, attention wins: a recurrent network then gains little from characters
-that are far back (Kaplan et al., 2020).
+weights and text than here, attention wins: from characters that are far back, it gains
+more than a recurrent network (Kaplan et al., 2020).
 
 In TensorBoard: what the network writes at three temperatures, five times during the
 training (page Text). On the page Images, "attention" shows for the end of a line where
@@ -133,7 +140,7 @@ def build_network(
     """Builds the network, not yet trained.
 
     Returns:
-        A model from numbers of characters, int32 (batch, time), and the memory, keys
+        A model from the ids of characters, int32 (batch, time), and the memory, keys
         and values of the characters before, (batch, blocks, window, 2 * width), to the
         logits of each next character, (batch, time, symbols), and the memory after the
         last one.
@@ -147,6 +154,8 @@ def build_network(
     stream = keras.layers.Embedding(symbols, width, normal)(numbers)
     kept = []
     for block in range(blocks):
+        # A block reads the stream normalized, since sums grow, and at first adds
+        # nothing: its last layers begin with zeros.
         # Attention: each character takes something from those before it.
         x = keras.layers.LayerNormalization()(stream)  # (batch, time, width)
         queries = keras.layers.Dense(width)(x)
@@ -304,7 +313,8 @@ def write(
     Each character is drawn at random with the probabilities that the network gives, and
     is what the network reads next. Logits are divided by the temperature before: below
     1, what is probable becomes more so. Keys and values of what was read are in the
-    memory, so that one more character costs no more than the first.
+    memory, and of no more than a window: one more character costs no more than the
+    first.
 
     Returns:
         The numbers of the new characters, int32 (temperatures, count).
@@ -313,7 +323,7 @@ def write(
     memory = tf.zeros((rows, *network.inputs[1].shape[1:]))
     window = memory.shape[2]
     numbers = np.tile(prompt, (rows, 1))
-    for start in range(0, len(prompt), window):  # of any length
+    for start in range(0, len(prompt), window):  # a prompt may be longer than that
         piece = tf.constant(numbers[:, start : start + window])
         logits, memory = read(network, piece, memory)
     written = []
@@ -406,7 +416,8 @@ def main(config: Config) -> dict:
         sides = network.inputs[1].shape[1:]
         memory = np.zeros((config.batch_size, *sides), np.float32)
         curve = []
-        times = 1 if config.debug else SAMPLES  # run line by line, writing is slow
+        # With --debug, where TensorFlow runs line by line, writing is slow.
+        times = 1 if config.debug else SAMPLES
         every = -(-config.steps // times)
         for step in run.steps(
             config.steps,
