@@ -1,4 +1,4 @@
-"""The lesson that CONTRIBUTING.md adds in four files works as it says."""
+"""The lesson that CONTRIBUTING.md adds works as it says."""
 
 import os
 import re
@@ -16,7 +16,7 @@ LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "runs", "exercises_of_min
 
 @pytest.fixture
 def project(tmp_path):
-    """A copy of the project with the lesson's four files."""
+    """A copy of the project with the lesson's files."""
     shutil.copytree(ROOT, tmp_path / "project", ignore=LEFT_OUT)
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for path in re.findall(rf"`(\S*{NAME}\.py)`", text):
