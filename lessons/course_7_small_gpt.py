@@ -74,7 +74,8 @@ and "minutes", for the bible, compare with the others. The loss of training and
 validation (page Scalars).
 
 Try:
-    --text shakespeare     kings and citizens speak in verses
+    --text shakespeare     kings and citizens speak in verses: 1.62, where n-grams have
+                           1.67 and the recurrent network 1.53
     --steps 3700           10 minutes end at 1.31
     --text my.txt --prompt "Once upon a time"
                            a text of your own, of at least some 100,000 characters

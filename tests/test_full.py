@@ -182,6 +182,10 @@ CLAIMS = {
         "{baseline.nats_per_character} by n-grams",
         "{baseline.xz} by xz",
     ],
+    ("course_7_small_gpt", "--text shakespeare"): [
+        "in verses: {test.nats_per_character}, where n-grams have "
+        "{baseline.nats_per_character} and"
+    ],
     ("course_7_small_gpt", "--steps 3700"): [
         "10 minutes end at {test.nats_per_character}"
     ],
