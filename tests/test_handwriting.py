@@ -8,7 +8,7 @@ from lessons.commands import predict
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from data import digits, fashion
@@ -94,6 +94,15 @@ def test_a_printed_box_is_no_zero_and_hides_no_digit(network):
         for image, _ in write(text):
             composer.write(sheet, composer.grow(image, 90, 0.07), (140, 125), 40)
         assert read(network, composer.develop(random, sheet)) == text
+
+
+def test_what_has_straight_lines_but_is_open_is_no_box():
+    """Such as a 6 in straight strokes whose right side is short."""
+    sheet = Image.new("RGB", (900, 900), (245, 243, 235))
+    corners = [(500, 330), (500, 300), (300, 300), (300, 600), (500, 600), (500, 500)]
+    ImageDraw.Draw(sheet).line(corners, (25, 25, 35), 16)
+    clearest = handwriting.find_candidates(np.asarray(sheet))[0]
+    np.testing.assert_allclose(clearest.box, (292, 292, 508, 608), atol=6)
 
 
 def test_digits_may_touch_each_other_or_a_printed_box(network):

@@ -302,10 +302,16 @@ def remove_boxes(mask: np.ndarray) -> np.ndarray:
             continue
         length = round(0.75 * side)
         across, down = find_straight(own, length), find_straight(own.T, length).T
-        if across.any() and down.any():
+        if has_both_halves(across) and has_both_halves(down.T):
             lines = ndimage.binary_dilation(across | down, np.ones((3, 3)))
             mask[rows, columns] &= ~lines
     return mask
+
+
+def has_both_halves(lines: np.ndarray) -> bool:
+    """Returns whether there are lines, bool `(height, width)`, above and below."""
+    upper, lower = np.array_split(lines, 2)
+    return bool(upper.any() and lower.any())
 
 
 def find_straight(own: np.ndarray, length: int) -> np.ndarray:
