@@ -71,6 +71,16 @@ def find_lessons() -> list[Lesson]:
     )
 
 
+def read_docstring(path: Path) -> str:
+    """Returns the docstring of a file in any encoding that it names; "" without one.
+
+    Raises:
+        SyntaxError: it is no Python.
+        OSError: it cannot be read.
+    """
+    return ast.get_docstring(ast.parse(path.read_bytes(), path.name)) or ""
+
+
 def read_lesson(path: Path) -> Lesson:
     """Returns what the docstring of the lesson at `path` says.
 
@@ -80,8 +90,9 @@ def read_lesson(path: Path) -> Lesson:
         SyntaxError: it is no Python.
         OSError: it cannot be read.
     """
-    docstring = ast.get_docstring(ast.parse(path.read_bytes(), path.name)) or ""
-    paragraphs = [" ".join(paragraph.split()) for paragraph in docstring.split("\n\n")]
+    paragraphs = [
+        " ".join(paragraph.split()) for paragraph in read_docstring(path).split("\n\n")
+    ]
     text = "\n".join(paragraphs[:3])
     match = re.match(r"(.+)\n(python .+)\nResult: (.+) Time: ([\d.]+) minutes?\b", text)
     if match is None:

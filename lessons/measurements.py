@@ -37,6 +37,8 @@ import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
+from lessons.course import read_docstring
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs/results.json"
 NOT_MEASURED = "not measured by make full yet"
@@ -115,11 +117,6 @@ def hash_code(page: Path) -> str:
                 lines[row] = ""
     code = "\n".join(line.rstrip() for line in lines if line.strip())
     return hashlib.sha256(code.encode()).hexdigest()[:12]
-
-
-def read_docstring(page: Path) -> str:
-    """Returns the docstring of a file in any encoding that it names; "" without one."""
-    return ast.get_docstring(ast.parse(page.read_bytes())) or ""
 
 
 def count_seeds(entries: list[dict]) -> str:

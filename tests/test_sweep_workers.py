@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 import course_1_tf_lr
+from benchmarks.sweep import read_metrics
 
 ROOT = Path(__file__).parents[1]
 LESSON = "course_1_tf_lr"
@@ -26,18 +27,6 @@ LONG = 10_000  # epochs, of a run that is to be hit while it goes on
 def sweep(*words) -> None:
     """Does what `python -m lessons sweep` does with these words behind the lesson."""
     commands.run_command(["sweep", LESSON, *map(str, words)])
-
-
-def read_runs(logdir: Path) -> dict[str, dict]:
-    """What each run says of its end, by its name, without its seconds."""
-    found = {
-        path.parent.name: run_json.read(path)
-        for path in logdir.glob(f"{LESSON}/*/{run_json.METRICS}")
-    }
-    return {
-        name: {key: metrics[key] for key in metrics if key != "seconds"}
-        for name, metrics in found.items()
-    }
 
 
 def wait_for(find):
@@ -62,7 +51,7 @@ def alone(tmp_path_factory) -> dict[str, dict]:
     """The runs of a sweep in one process."""
     logdir = tmp_path_factory.mktemp("alone")
     sweep("seed=0,1", f"epochs={LONG}", "--logdir", logdir)
-    return read_runs(logdir)
+    return read_metrics(logdir)
 
 
 @pytest.mark.smoke
@@ -81,7 +70,7 @@ def test_workers_give_the_same_runs_though_one_is_killed(alone, tmp_path, capsys
     sweep(*words)
     killer.join()
     assert killed[0] != os.getpid()
-    assert read_runs(tmp_path) == alone
+    assert read_metrics(tmp_path) == alone
     said = capsys.readouterr()
     assert said.err == ""
     assert f"seed=1,epochs={LONG} - its process was killed: it is run again" in said.out
@@ -227,7 +216,7 @@ def test_machines_give_the_same_runs_though_one_is_killed(
     words = ("seed=0,1", f"epochs={LONG}", "--logdir", tmp_path, "--cluster", cluster)
     sweep(*words)
     killer.join()
-    assert read_runs(tmp_path) == alone
+    assert read_metrics(tmp_path) == alone
     said = capfd.readouterr().out
     assert "its worker was lost (WorkerCrashedError): it is run again" in said
     for folder in (tmp_path / LESSON).glob("seed=*"):

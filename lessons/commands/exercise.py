@@ -1,6 +1,5 @@
 """Exercises: the learner's copies, hints, checks and solutions."""
 
-import ast
 import contextlib
 import difflib
 import importlib.util
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from lessons import course
 from lessons.exercises.answers import ANSWERS
 
 from tyro.conf import OmitSubcommandPrefixes, Positional
@@ -123,8 +123,7 @@ def list_exercises() -> None:
     """Prints the number of each exercise, whether it is solved, and its symptom."""
     progress = read_progress()
     for number in ANSWERS:
-        page = ast.parse(find_original(number).read_text("utf-8"))
-        symptom = (ast.get_docstring(page) or "").partition("\n")[0]
+        symptom = course.read_docstring(find_original(number)).partition("\n")[0]
         solved = "solved" if "solved" in progress.get(str(number), {}) else ""
         print(f"{number:2}  {solved:6}  {symptom}")
     print(
