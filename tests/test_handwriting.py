@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
+from skimage import measure
 
 from data import digits, fashion
 from data.images import handwriting
@@ -126,6 +127,19 @@ def test_digits_may_touch_each_other_or_a_printed_box(network):
     _, parts = ndimage.label((sheet < 150).all(axis=2), np.ones((3, 3)))
     assert parts == 1
     assert read(network, composer.develop(random, sheet)) == "47"
+
+
+def test_loops_stay_open_whatever_the_pen():
+    """Composed of an image that has a gray spot as its loop."""
+    image = Image.new("L", (28, 28))
+    draw = ImageDraw.Draw(image)
+    draw.ellipse([8, 4, 18, 14], 255)
+    draw.line([17, 10, 14, 23], 255, 3)
+    image = np.array(image)
+    image[7:12, 11:16] = 140
+    for length, thin in ((20, None), (90, None), (30, 0.09), (90, 0.05)):
+        grown = composer.grow(image, length, thin)
+        assert measure.euler_number(grown > 0.5) == 0, (length, thin)
 
 
 def test_what_was_written_with_another_pen_is_no_digit_of_the_number(network):

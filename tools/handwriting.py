@@ -1,7 +1,7 @@
 """Composes photographs of handwriting on paper, and counts how many of them a trained
 network reads.
 
-    python -m tools.handwriting RUN --rounds 4
+    python -m tools.handwriting RUN --first 29 --rounds 4
     python -m tools.handwriting RUN --part held_out
 
 RUN is the folder of a run such as that of `course_3_cnn.py`. Each round has 50
@@ -12,15 +12,16 @@ Paper, table and what else there is come from photographs of scikit-image and
 scikit-learn. Perspective, shadows, blur, noise and JPEG follow. With `--save FOLDER`,
 all photographs are saved with what was read on them.
 
-The finder is developed on one part. The other is for a last look: it has the other half
-of the digits, other photographs of tables and paper, and a seed of its own, and who
-changes the finder after having looked at it draws another seed.
+The finder is developed on one part, of which rounds 0 to 28 were looked at. The other is
+for a last look: it has the other half of the digits, other photographs of tables and
+paper, and a seed of its own, and who changes the finder after having looked at it draws
+another seed.
 """
 
 import argparse
 import io
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 from skimage import data as photographs
-from skimage import morphology, transform
+from skimage import measure, morphology, transform
 from sklearn import datasets
 
 from data import digits
@@ -54,6 +55,11 @@ DARK_PAPERS = ((45, 50, 55), (30, 75, 55))
 PENS = ((25, 25, 35), (20, 40, 140), (150, 25, 35), (15, 80, 45), (105, 105, 108))
 CHALKS = ((240, 240, 235), (245, 235, 180))
 LINES = ((150, 175, 215), (170, 170, 175), (205, 150, 150), (120, 140, 170))
+
+# Pens, from thick to thin: gray levels of an image of MNIST above which it is ink, and
+# parts of a pen's width.
+LEVELS = (0.3, 0.4, 0.5, 0.6, 0.7)
+THINNER = (1, 0.8, 0.6)
 
 # What lies below the paper: grayscale or RGB, uint8.
 TABLES = {
@@ -144,11 +150,13 @@ class Photograph(NamedTuple):
     centers: np.ndarray
 
 
-def compose_part(part: Part, rounds: int = 1) -> Iterator[Photograph]:
-    """Composes the photographs of a part one after the other, always the same."""
+def compose_part(part: Part, rounds: Iterable[int]) -> Iterator[Photograph]:
+    """Composes the photographs of a part one after the other, always the same, in
+    rounds of 80.
+    """
     _, _, test = digits.load_digits().parts()
     images, labels = test.x[part.half :: 2, ..., 0], test.y[part.half :: 2]
-    for turn, has_digits in itertools.product(range(rounds), (True, False)):
+    for turn, has_digits in itertools.product(rounds, (True, False)):
         kinds = [
             kind
             for kind, counts in KINDS.items()
@@ -281,6 +289,9 @@ def print_lines(random, sheet, kind: str, start, span, length, count: int) -> No
 def grow(image: np.ndarray, length: float, thin: float | None) -> np.ndarray:
     """Returns an image of MNIST as high as `length`, float in [0, 1], with sharp edges.
 
+    Who writes a loop leaves it open. So the pen is made thinner, by `LEVELS` or
+    `THINNER`, if this opens one and breaks no stroke.
+
     Args:
         image: uint8 `(28, 28)`.
         length: of the digit in pixels.
@@ -293,10 +304,36 @@ def grow(image: np.ndarray, length: float, thin: float | None) -> np.ndarray:
     scale = max(1.0, 200 / len(image))
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     large = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
-    strokes = ndimage.gaussian_filter(np.asarray(large) / 255, 3) > 0.3
+    gray = ndimage.gaussian_filter(np.asarray(large) / 255, 3)
+    drawn = [gray > level for level in LEVELS]
     if thin is not None:
-        away = ndimage.distance_transform_edt(~morphology.skeletonize(strokes))
-        strokes = away < thin * len(strokes) / 2
+        middle = morphology.skeletonize(keep_loops(drawn))
+        away = ndimage.distance_transform_edt(~middle)
+        drawn = [away < width * thin * len(gray) / 2 for width in THINNER]
+    return keep_loops([shrink(strokes, length) for strokes in drawn])
+
+
+def keep_loops(drawn: list[np.ndarray]) -> np.ndarray:
+    """Returns the first of drawings of a digit, `(height, width)`, that has the most
+    holes, of those that are in no more parts than the first.
+
+    Args:
+        drawn: with thinner and thinner pens.
+    """
+    parts, holes = [], []
+    for strokes in drawn:
+        strokes = strokes > strokes.max() / 2
+        _, count = ndimage.label(strokes, np.ones((3, 3)))
+        parts.append(count)
+        holes.append(count - measure.euler_number(strokes))
+    whole = [number for number, count in enumerate(parts) if count <= parts[0]]
+    return drawn[max(whole, key=lambda number: holes[number])]
+
+
+def shrink(strokes: np.ndarray, length: float) -> np.ndarray:
+    """Returns strokes, bool `(height, width)`, without the space around them and as
+    high as `length`, float in [0, 1].
+    """
     rows, columns = (
         np.flatnonzero(strokes.any(axis=1)),
         np.flatnonzero(strokes.any(axis=0)),
@@ -396,14 +433,16 @@ def main() -> None:
     parser.add_argument("run", help="folder of a run, or a lesson's name")
     parser.add_argument("--part", choices=PARTS, default="developed")
     parser.add_argument("--rounds", type=int, default=1, help="of 80 photographs")
+    parser.add_argument("--first", type=int, default=0, help="round to begin with")
     parser.add_argument("--logdir", type=Path, default=Path("runs"))
     parser.add_argument("--save", type=Path, help="a folder for the photographs")
     arguments = parser.parse_args()
     record = run_folder.find_trained(arguments.run, arguments.logdir)
     model, names = record.load_model((28, 28, 1)), record.config["class_names"]
     read, taken, sure = [], [], []
-    part = compose_part(PARTS[arguments.part], arguments.rounds)
-    for number, photograph in enumerate(part):
+    rounds = range(arguments.first, arguments.first + arguments.rounds)
+    part = compose_part(PARTS[arguments.part], rounds)
+    for number, photograph in enumerate(part, 80 * arguments.first):
         found = predict.read_digits(model, photograph.picture)
         answers = [names[int(np.argmax(digit.probabilities))] for digit in found]
         text = "".join(answers)
