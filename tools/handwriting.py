@@ -12,8 +12,8 @@ Paper, table and what else there is come from photographs of scikit-image and
 scikit-learn. Perspective, shadows, blur, noise and JPEG follow. With `--save FOLDER`,
 all photographs are saved with what was read on them.
 
-The finder is developed on one part, of which rounds 0 to 28 were looked at. The other is
-for a last look: it has the other half of the digits, other photographs of tables and
+The finder is developed on one part, of which rounds 0 to 28 were looked at. The other
+is for a last look: it has the other half of the digits, other photographs of tables and
 paper, and a seed of its own, and who changes the finder after having looked at it draws
 another seed.
 """
