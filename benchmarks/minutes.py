@@ -64,7 +64,7 @@ def measure(small: bool = False) -> str:
             page = lesson.path.relative_to(course.ROOT)
             runs[lesson.path.stem] = run([str(page), "--logdir", logdir])
     rows = [
-        f"| {name} | {each.minutes:.1f} | {each.memory:.1f} |"
+        f"| {name} | {each.minutes:.2f} | {each.memory:.1f} |"
         for name, each in runs.items()
     ]
     longest = max(runs, key=lambda name: runs[name].minutes)
@@ -75,7 +75,7 @@ def measure(small: bool = False) -> str:
             "| --- | --- | --- |",
             *rows,
             "",
-            f"The longest: {longest}, {runs[longest].minutes:.1f} minutes, asked at "
+            f"The longest: {longest}, {runs[longest].minutes:.2f} minutes, asked at "
             f"most {ASKED_MINUTES}. The most memory: {largest}, "
             f"{runs[largest].memory:.1f} GB, asked at most {ASKED_GB}.",
         ]

@@ -24,7 +24,7 @@ def use_network(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
     def compute(images: np.ndarray) -> np.ndarray:
         colored = np.repeat(images, channels // images.shape[-1], axis=3)
-        features = network.predict(colored, batch_size=100, verbose=0)
+        features = network.predict(colored, verbose=0)
         return features.astype("float32")
 
     return compute
