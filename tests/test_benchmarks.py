@@ -151,9 +151,23 @@ def test_minutes_of_every_lesson_are_in_the_table(monkeypatch):
     monkeypatch.setattr(minutes, "run", lambda words: minutes.Run(len(words), 1.25))
     rows = read_rows(minutes.measure())
     assert rows == {
-        first.path.stem: ["3.0", "1.2"],
-        second.path.stem: ["3.0", "1.2"],
+        first.path.stem: ["3.00", "1.2"],
+        second.path.stem: ["3.00", "1.2"],
     }
+
+
+def test_lessons_tell_the_minutes_that_were_measured():
+    """The docstrings round them to tenths, and up to the first tenth."""
+    parts = command.split_at(command.RESULTS.read_text("utf-8"), "## ")["minutes"]
+    fast, slow = (
+        read_rows(command.split_at(parts, "### ")[kind]) for kind in command.KINDS
+    )
+    for lesson in course.find_lessons():
+        name = lesson.path.stem
+        told = runs.find_time(lesson.path.read_text("utf-8"))
+        for machine, rows in (("AVX2 only", slow), ("bfloat16", fast)):
+            measured = max(0.1, round(float(rows[name][0]), 1))
+            assert f"{measured} minutes (2 cores, {machine})" in told, name
 
 
 def test_every_benchmark_says_what_it_measures_and_beside_what():
