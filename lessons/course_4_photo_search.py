@@ -69,6 +69,7 @@ from data.images import read
 from models import backbones, features
 
 SIZE = 224  # height and width of the pictures that the network was trained on
+CHANGES = ("cropped", "mirrored", "darkened", "turned")
 FIRST = 10  # photographs that a search returns
 
 
@@ -187,14 +188,14 @@ def read_views(
         The middle of each photograph, a square scaled to uint8 (n, 224, 224, 3), and
         the same for the views, in a dictionary by the name of the change.
     """
-    photos = []
-    views = {}
-    for path in paths:
+    photos = np.empty((len(paths), SIZE, SIZE, 3), np.uint8)
+    views = {name: np.empty_like(photos) for name in CHANGES}
+    for index, path in enumerate(paths):
         photo = read.read_picture(path)
-        photos.append(read.cut_out_square(photo, SIZE))
+        photos[index] = read.cut_out_square(photo, SIZE)
         for name, view in change(photo, kept, brightness, random).items():
-            views.setdefault(name, []).append(read.cut_out_square(view, SIZE))
-    return np.stack(photos), {name: np.stack(parts) for name, parts in views.items()}
+            views[name][index] = read.cut_out_square(view, SIZE)
+    return photos, views
 
 
 def main(config: Config) -> dict:

@@ -23,8 +23,9 @@ def use_network(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     network = keras.Sequential([keras.layers.Resizing(height, width), before])
 
     def compute(images: np.ndarray) -> np.ndarray:
-        colored = np.repeat(images, channels // images.shape[-1], axis=3)
-        features = network.predict(colored, verbose=0)
+        if images.shape[-1] < channels:
+            images = np.repeat(images, channels, axis=3)
+        features = network.predict(images, verbose=0)
         return features.astype("float32")
 
     return compute

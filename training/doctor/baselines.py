@@ -121,9 +121,9 @@ def make_features(rows: np.ndarray, are_words: bool) -> np.ndarray:
         size = int(flat.max()) + 1
         counts = [np.bincount(row, minlength=size) for row in flat.astype(np.int64)]
         return np.stack(counts).astype(float)
-    flat = flat.astype(np.float64)
     if flat.shape[1] > MAX_FEATURES:
         flat = flat[:, :: -(-flat.shape[1] // MAX_FEATURES)]
+    flat = flat.astype(np.float64)
     width = flat.std(axis=0) + 1e-2 * (flat.std() + 1e-12)
     return (flat - flat.mean(axis=0)) / width
 
