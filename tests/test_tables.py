@@ -5,6 +5,7 @@ writes, and the pictures in the galleries.
 import ast
 import json
 import re
+import subprocess
 import sys
 
 from lessons import measurements
@@ -139,6 +140,25 @@ def test_gallery_takes_the_picture_that_the_docstring_names(
     red, green, blue = picture.getpixel((9, 9))
     assert red > 250
     assert max(green, blue) < 5
+
+
+def test_gallery_shows_what_a_lesson_prints_that_draws_nothing(tmp_path):
+    """Each group adds a row; a page that does not run is no picture."""
+    group = "Sums\n  1 + 1       2           shape=()\n"
+    heights = []
+    for count in (2, 4):
+        page = tmp_path / f"groups_{count}.py"
+        printed = "\n".join(["started\n", *count * [group]])
+        page.write_text(f"print({printed!r})")
+        picture = gallery.draw_output(page).convert("L")
+        least, most = picture.getextrema()
+        assert least < 50
+        assert most > 200
+        heights.append(picture.height)
+    assert heights[1] == pytest.approx(2 * heights[0], abs=1)
+    page.write_text("raise SystemExit('no such thing')")
+    with pytest.raises(subprocess.CalledProcessError):
+        gallery.draw_output(page)
 
 
 def test_gallery_refuses_a_run_that_is_not_finished(finished_run, monkeypatch):

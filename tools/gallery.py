@@ -4,17 +4,22 @@
 
 RUN is the folder of a finished run. The picture of its lesson is the first one that the
 docstring names under "In TensorBoard:", or another one where `CHOSEN` says so. It goes
-into `docs/pictures`; `python -m tools.tables` shows it in the galleries.
+into `docs/pictures`; `python -m tools.tables` shows it in the galleries. Where a lesson
+draws nothing, the picture shows some of what it prints.
 """
 
 import ast
+import io
 import re
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from lessons.course import find_lessons
 from training import run_folder
 
+from matplotlib.figure import Figure
 from PIL import Image
 
 from tools import tables
@@ -43,6 +48,8 @@ CHOSEN = {
     "course_9_style_transfer": "side_by_side",
 }
 
+MOST_LETTERS = 26  # of an expression and of its value in a picture
+
 
 def choose_figure(record: run_folder.Record) -> Path | None:
     """Returns the figure of a run that stands for its lesson; None if there is none.
@@ -65,13 +72,43 @@ def choose_figure(record: run_folder.Record) -> Path | None:
     return next(iter(sorted((record.folder / "figures").glob("*.png"))), None)
 
 
+def draw_output(page: Path) -> Image.Image:
+    """Returns some of what a page prints that draws nothing: of each group of rows
+    "expression, value, shape" the longest one that fits, without its shape.
+
+    Raises:
+        CalledProcessError: the page does not run.
+    """
+    with tempfile.TemporaryDirectory() as logdir:
+        printed = subprocess.run(
+            [sys.executable, page, "--logdir", logdir],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=True,
+        ).stdout
+    lines = []
+    for group in printed.split("\n\n")[1:]:
+        rows = [re.split(r"  +", row.strip()) for row in group.splitlines()[1:]]
+        fitting = [row[:2] for row in rows if len(row) == 3]
+        fitting = [row for row in fitting if max(map(len, row)) <= MOST_LETTERS]
+        if fitting:
+            expression, value = max(fitting, key=lambda row: len("".join(row)))
+            lines.append(f"{expression:{MOST_LETTERS}} = {value}")
+    figure = Figure(figsize=(6.4, 0.35 * len(lines)), facecolor="white")
+    figure.text(0.02, 0.5, "\n".join(lines), va="center", family="monospace", size=14)
+    file = io.BytesIO()
+    figure.savefig(file, dpi=125)
+    return Image.open(file)
+
+
 def main() -> None:
     """Takes the pictures of the runs that are named on the command line.
 
     Raises:
         ValueError: there is no run in a folder, or it is of no lesson, or not finished.
     """
-    lessons = {lesson.path.stem for lesson in find_lessons()}
+    lessons = {lesson.path.stem: lesson.path for lesson in find_lessons()}
     for folder in map(Path, sys.argv[1:]):
         record = run_folder.read(folder)
         if record.lesson not in lessons:
@@ -80,10 +117,12 @@ def main() -> None:
             raise ValueError(f"{folder} is {record.metrics['status']}, not finished")
         figure = choose_figure(record)
         if figure is None:
-            print(f"{record.lesson}: no picture")
-            continue
-        path = tables.save_picture(Image.open(figure), tables.PICTURES, record.lesson)
-        print(f"{path} from {figure}, {path.stat().st_size:,} bytes")
+            picture = draw_output(lessons[record.lesson])
+        else:
+            picture = Image.open(figure)
+        path = tables.save_picture(picture, tables.PICTURES, record.lesson)
+        shown = figure or "what it prints"
+        print(f"{path} from {shown}, {path.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
