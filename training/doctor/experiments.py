@@ -4,13 +4,16 @@ removed, lets the copy learn.
 
 import math
 import time
+from collections.abc import Callable
 
 from training import device
 from training.doctor.case import MAX_EXAMPLES, TRIAL_UPDATES, Case
 
 import numpy as np
 import tensorflow as tf
+from sklearn.utils import gen_batches
 
+MAX_VALUES_AT_A_TIME = 10_000_000  # as float64 they take 80 MB
 TRIAL_SECONDS = 5.0  # of the first experiment; the others get as many updates
 
 
@@ -54,12 +57,10 @@ def train_a_copy(case, factor, standardize, scale_targets, unfreeze, start) -> f
     settings = case.model.optimizer.get_config()
     settings["learning_rate"] = case.learning_rate * factor
     optimizer = type(case.model.optimizer).from_config(settings)
-    inputs, rows = case.x[: 20 * MAX_EXAMPLES], case.rows
-    if standardize:
-        inputs, rows = standardize_like(inputs, inputs, rows)
-    targets, wanted = case.y[: len(inputs)], case.targets
-    if scale_targets:
-        targets, wanted = standardize_like(targets, targets, wanted)
+    inputs = case.x[: 20 * MAX_EXAMPLES]
+    targets = case.y[: len(inputs)]
+    change_inputs = fit_scale(inputs) if standardize else np.asarray
+    change_targets = fit_scale(targets) if scale_targets else np.asarray
     count = min(
         case.trial_updates * (3 if unfreeze else 1),
         max(20, case.record.step or TRIAL_UPDATES),
@@ -79,26 +80,34 @@ def train_a_copy(case, factor, standardize, scale_targets, unfreeze, start) -> f
 
     train = tf.function(lambda *batch: device.run_on_devices(update, *batch))
     for done, pick in enumerate(picks, start=1):
-        train(tf.constant(inputs[pick]), tf.constant(targets[pick]))
+        x, y = change_inputs(inputs[pick]), change_targets(targets[pick])
+        train(tf.constant(x), tf.constant(y))
         if done == 1:
             started = time.perf_counter()
         elif not case.trials and time.perf_counter() - started > TRIAL_SECONDS:
             case.trial_updates = done
             break
+    rows, wanted = change_inputs(case.rows), change_targets(case.targets)
     return case.relative_loss(model, rows, wanted)
 
 
-def standardize_like(values: np.ndarray, *parts: np.ndarray) -> list[np.ndarray]:
-    """Returns parts `(n, ...)`, float32, with each place brought to mean 0 and standard
-    deviation 1 in `values`.
+def fit_scale(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns a function that brings each place of arrays `(n, ...)` to mean 0 and
+    standard deviation 1 in `values`, as float32.
     """
     flat = values.reshape(len(values), -1)
-    center, width = flat.mean(axis=0), flat.std(axis=0)
+    center = flat.mean(axis=0, dtype=float)
+    count = max(1, MAX_VALUES_AT_A_TIME // max(1, flat.shape[1]))
+    squares = sum(
+        np.square(flat[rows] - center).sum(axis=0)
+        for rows in gen_batches(len(flat), count)
+    )
+    width = np.sqrt(squares / len(flat))
     width = width + 1e-2 * width.max() + 1e-12
-    shape = (1, *values.shape[1:])
-    center = center.reshape(shape).astype(np.float32)
-    width = width.reshape(shape).astype(np.float32)
-    return [(part.astype(np.float32) - center) / width for part in parts]
+    center, width = (
+        np.float32(each.reshape(values.shape[1:])) for each in (center, width)
+    )
+    return lambda part: (part.astype(np.float32) - center) / width
 
 
 def draw_batches(examples: int, size: int, count: int) -> np.ndarray:
