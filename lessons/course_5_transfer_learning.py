@@ -68,8 +68,6 @@ Way = Literal["scratch", "head", "fine_tuning"]
 SIZES = {"efficientnet_lite0": 320, "mobilenet_v2": 320, "vgg16": 224}
 # From scratch, larger photos take longer and help little.
 LARGEST_FROM_SCRATCH = 128
-# Photos at once in a network that does not learn: 32, Keras's default, need 2.6 GB.
-AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ def compute_features(backbone: keras.Model, dataset: Dataset) -> Dataset:
     features = {}
     for name in ("train", "validation", "test"):
         x, y = getattr(dataset, name)
-        features[name] = Split(extractor.predict(x, batch_size=AT_ONCE, verbose=0), y)
+        features[name] = Split(extractor.predict(x, verbose=0), y)
     return dataset._replace(**features)
 
 
@@ -373,9 +371,7 @@ def evaluate(model: keras.Model, dataset: Dataset) -> dict[str, dict[str, float]
     metrics = {}
     for name in ("train", "validation", "test"):
         x, y = getattr(dataset, name)
-        metrics[name] = model.evaluate(
-            x, y, batch_size=AT_ONCE, return_dict=True, verbose=0
-        )
+        metrics[name] = model.evaluate(x, y, return_dict=True, verbose=0)
     return metrics
 
 
@@ -428,7 +424,7 @@ def main(config: Config) -> dict:
                 verbose=run.verbose,
             )
             results["scratch"] = evaluate(model, dataset)
-            logits = model.predict(test.x, batch_size=AT_ONCE, verbose=0)
+            logits = model.predict(test.x, verbose=0)
 
         if "head" in config.ways or "fine_tuning" in config.ways:
             features = compute_features(backbone, dataset)
@@ -463,7 +459,7 @@ def main(config: Config) -> dict:
                 verbose=run.verbose,
             )
             results["fine_tuning"] = evaluate(model, dataset)
-            logits = model.predict(test.x, batch_size=AT_ONCE, verbose=0)
+            logits = model.predict(test.x, verbose=0)
 
         accuracies = {}
         for way, metrics in results.items():

@@ -19,7 +19,7 @@ MAX_INPUT_VALUES = 30_000_000  # of the examples that are looked at
 PROBE = 200  # of them for gradients and activations
 # Values that the layers compute for the examples that are looked at.
 MAX_ACTIVATIONS = 2_000_000_000
-MAX_ACTIVATIONS_AT_A_TIME = 100_000_000
+MAX_ACTIVATIONS_AT_A_TIME = 25_000_000  # float32 of 100 MB
 TRIAL_UPDATES = 120  # of an experiment, at most
 
 
