@@ -10,7 +10,7 @@ import subprocess
 
 from lessons import __main__ as lessons
 from lessons import course
-from training import command_line, device, doctor, runs
+from training import command_line, doctor, runs
 
 import keras
 import numpy as np
@@ -245,8 +245,6 @@ def test_operations_are_counted_as_by_hand():
 
 
 def test_peak_runs_small(in_process, monkeypatch):
-    if device.is_limited():
-        monkeypatch.setattr(peak, "PRECISIONS", ("float32",))
     monkeypatch.setattr(peak.cnn_epoch, "time_lesson", lambda: [1e-4])
     text = peak.measure(small=True)
     for lesson in (
