@@ -63,7 +63,7 @@ def take_turns(ways: list[Way], rounds: int | None = None) -> list[dict[str, flo
 
     Args:
         ways: what is compared.
-        rounds: how many; if not given, five where the first took under a minute, else
+        rounds: how many; if not given, three where the first took under a minute, else
             two.
 
     Returns:
@@ -76,7 +76,7 @@ def take_turns(ways: list[Way], rounds: int | None = None) -> list[dict[str, flo
             {way.name: way.measure() for way in ways if HAS_TORCH or not way.torch}
         )
         if rounds is None:
-            rounds = 5 if time.perf_counter() - started < SHORT else 2
+            rounds = 3 if time.perf_counter() - started < SHORT else 2
     return figures
 
 

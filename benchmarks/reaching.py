@@ -221,7 +221,7 @@ def compare(ways: dict, asked: dict, rounds: int | None, goal: float) -> str:
         ways: by name, a function and its arguments after seed and limit; the first is
             the lesson.
         asked: by name, how many times the first way's time.
-        rounds: how many; five or two if not given.
+        rounds: how many; three or two if not given.
         goal: test accuracy.
 
     Raises:

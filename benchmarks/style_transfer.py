@@ -281,7 +281,7 @@ def compare_steps(
         weights: file of VGG's weights.
         size: of the longer side, pixels.
         precision: of the lesson's way.
-        rounds: how many; five or two if not given.
+        rounds: how many; three or two if not given.
     """
     kernels = vgg.read_kernels(weights, CONTENT_LAYERS + STYLE_LAYERS)
     with device.computing(precision, debug=False):
