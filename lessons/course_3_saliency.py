@@ -4,7 +4,7 @@
 
 Result: painting over the fifth of the ink with the largest saliency changes 34 % of the
         answers to 500 test images (29 to 41 over 5 networks), a random fifth 2 to 7 %
-Time: 0.1 minutes (2 cores)
+Time: 0.1 minutes (2 cores, AVX2 only), 0.1 minutes (2 cores, bfloat16)
 
 Run `course_3_cnn.py` first: its network is opened here. For one image, saliency
 (Simonyan et al., 2013) is how much the logit of the answer would change if a pixel were

@@ -47,7 +47,7 @@ from tqdm import tqdm
 
 PICTURES = 10  # that a loop or `fit` shows in a slider, and its first one
 # `device.measure_speed` of the two cores that the lessons' times "AVX2 only" hold for.
-AVX2_SPEED = 125e9
+AVX2_SPEED = 220e9
 SAVE_SECONDS = 2  # after which the state of a loop is saved again
 
 # TensorFlow takes the models of several runs in one process for one function that is
