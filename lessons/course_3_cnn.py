@@ -25,7 +25,7 @@ schedule and `add_moved` differ.
 Where all of MNIST cannot be downloaded, the lesson learns from 4,000 images that came
 with the installation. To fewer than 10,000 images, `add_moved` adds twelve moved copies
 of each (data augmentation): 98.7 % of 500 other images are read right (98.6 to 98.8
-over 5 seeds), in half a minute; the fully connected network reads 95.0 % (1 seed).
+over 5 seeds); the fully connected network reads 95.0 % (1 seed).
 
 In TensorBoard: loss and accuracy (page Scalars). After a tenth of the training most
 digits are read right, the rest of it removes mistake after mistake. On the page Images,

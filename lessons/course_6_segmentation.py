@@ -68,11 +68,10 @@ not surprise the network. A figure for drawn scenes says little about real ones.
 (CamVid, for research only). For so few, the way down is pretrained, EfficientNet-Lite0,
 and there is one question about each place of 4 x 4 pixels, which of 11 classes it has.
 The last fifth of each drive is for validation. The mean IoU on 233 photographs of the
-test is 0.50, the baseline's 0.16 (1 seed, 6 to 12 minutes of one core's time). Of
-these, 171 are from a drive that nothing is learned from: 0.49. The other 62 go on where
-a drive of the training ends. Road and sky reach 0.92 and 0.90, cars 0.74; what is thin
-or rare is hardly found, poles 0.05 and bicyclists 0.06. Nothing that drives may rely on
-such a network.
+test is 0.50, the baseline's 0.16 (1 seed). Of these, 171 are from a drive that nothing
+is learned from: 0.49. The other 62 go on where a drive of the training ends. Road and
+sky reach 0.92 and 0.90, cars 0.74; what is thin or rare is hardly found, poles 0.05 and
+bicyclists 0.06. Nothing that drives may rely on such a network.
 
 In TensorBoard: the slider "classes" shows scenes with their answers, in the colors of
 the legend (page Images). "object" and "which" are the losses of both questions. The

@@ -110,7 +110,7 @@ CLAIMS = {
     ("course_6_detection", "--steps 8000"): ["five times as many: {test.map50}"],
     ("course_6_detection", "--data cells"): [
         "average precision at 0.5 is {test.map50}",
-        "the baseline's {baseline.map50}; it",
+        "the baseline's {baseline.map50}. The box",
     ],
     ("course_6_segmentation", ""): [
         "mean IoU {test.mean_iou} of 11 classes on 2,000 test scenes "
