@@ -170,6 +170,39 @@ def test_lessons_tell_the_minutes_that_were_measured():
             assert f"{measured} minutes (2 cores, {machine})" in told, name
 
 
+@pytest.mark.parametrize("page", ["docs/speed.md", "docs/zh/speed.md"])
+def test_page_on_speed_tells_what_was_measured(page):
+    """Its rows, in their order, are these ratios of the results, rounded."""
+    told = [
+        [cell.strip() for cell in line.strip("|").split("|")[2:]]
+        for line in (course.ROOT / page).read_text("utf-8").splitlines()
+        if line.startswith("| ")
+    ][2:]
+    measured = [
+        ("cnn", "keras-io"),
+        ("cnn", "PyTorch"),
+        ("cnn_epoch", "plain Keras"),
+        ("cnn_epoch", "PyTorch"),
+        ("mlp", "handson-ml3"),
+        ("mlp", "PyTorch"),
+        ("transfer_learning", "the tutorial's way"),
+        ("style_transfer", "keras-io, float32"),
+        ("style_transfer", "PyTorch"),
+        ("style_transfer", "keras-io, 100 steps"),
+        ("image_search", "`NearestNeighbors"),
+    ]
+    sections = command.split_at(command.RESULTS.read_text("utf-8"), "## ")
+    for cells, (benchmark, way) in zip(told, measured, strict=True):
+        parts = command.split_at(sections[benchmark], "### ")
+        for said, kind in zip(cells, command.KINDS, strict=True):
+            row = next(
+                row for row in parts[kind].splitlines() if row.startswith(f"| {way}")
+            )
+            ratio = float(row.split("|")[4])
+            digits = len(said.partition(".")[2])
+            assert abs(float(said) - ratio) <= 0.501 * 10**-digits, (way, kind)
+
+
 def test_every_benchmark_says_what_it_measures_and_beside_what():
     for name in command.BENCHMARKS:
         module = importlib.import_module(f"benchmarks.{name}")
