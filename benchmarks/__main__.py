@@ -5,7 +5,7 @@
 Prints what each benchmark finds and writes it to benchmarks/RESULTS.md, where the
 others keep theirs. A section has two parts, for a CPU that computes bfloat16 and for
 one with AVX2 and nothing more, as most laptops have; each names its machine. All
-together take an hour or two: let nothing else run beside them.
+together take about an hour: let nothing else run beside them.
 """
 
 import argparse
