@@ -129,6 +129,71 @@ def test_digits_may_touch_each_other_or_a_printed_box(network):
     assert read(network, composer.develop(random, sheet)) == "47"
 
 
+@pytest.mark.parametrize("pale", [False, True])
+def test_digits_stick_out_of_tilted_boxes(pale, network):
+    """Of two pixels on each side, darker than the ink or so pale that they are hardly
+    seen beside it.
+    """
+    random = np.random.default_rng(0)
+    sheet = Image.new("RGB", (700, 500), (235, 235, 235))
+    tilted = np.array([[0, 0], [300, -30], [310, 70], [10, 100]]) + (150, 250)
+    color = (170, 180, 215) if pale else (40, 40, 45)
+    corners = [tuple(corner) for corner in tilted]
+    draw = ImageDraw.Draw(sheet)
+    draw.line([*corners, corners[0]], color, 2)
+    middles = (tilted[[0, 3]] + tilted[[1, 2]]) / 2
+    draw.line([tuple(corner) for corner in middles], color, 2)
+    sheet = np.array(sheet, np.float32)
+    for (image, _), corner in zip(write("47"), ((180, 270), (320, 255)), strict=True):
+        composer.write(sheet, composer.grow(image, 95, 0.09), corner, 80)
+    assert read(network, composer.develop(random, sheet)) == "47"
+
+
+def test_lines_are_found_whatever_crosses_them():
+    """A grid, and strokes that are fainter than it."""
+    mask = np.zeros((900, 1200), bool)
+    mask[20::30] = mask[21::30] = mask[:, 10::30] = mask[:, 11::30] = True
+    written = np.zeros_like(mask)
+    written[125:160, 203:209] = written[135:140, 185:230] = True
+    across, down = handwriting.find_printed(mask | written)
+    assert across[20::30].all()
+    assert down[:, 10::30].all()
+    assert not (across | down)[127:133, 204:208].any()
+    contrast = np.where(mask, 0.6, 0.0)
+    contrast[written] = 0.5  # fainter than the lines
+    left = handwriting.remove_lines(mask | written, contrast, across, down)
+    assert left[written & ~mask].mean() > 0.8
+    assert left[~written].mean() < 0.01
+
+
+def test_a_sheet_ends_at_its_edge_but_not_at_a_shadow():
+    picture = np.full((600, 800, 3), (90, 80, 70), np.float32)
+    picture[100:500, 150:650] = 240
+    picture[200:260, 300:306] = picture[200:206, 300:340] = 40  # written
+    x = np.linspace(-1, 1, 800)
+    shade = 1 - 0.45 / (1 + np.exp(-(x - 0.1) / 0.03))
+    sheets = handwriting.find_sheets(np.uint8(picture * shade[:, np.newaxis]))
+    high, wide = sheets.shape
+    rows, columns = np.mgrid[:high, :wide] * 600 / high
+    inside = (rows > 110) & (rows < 490) & (columns > 160) & (columns < 640)
+    outside = (rows < 90) | (rows > 510) | (columns < 140) | (columns > 660)
+    ((sheet,),) = (np.unique(sheets[inside]),)
+    assert sheet > 0
+    assert sheet not in sheets[outside]
+
+
+def test_a_number_is_on_one_sheet(network):
+    """Grass beside it has strokes, too, some like a 1."""
+    for seed in (5, 6):
+        random = np.random.default_rng(seed)
+        grass = composer.photograph_table(random, ("grass",), (900, 700))
+        grass[150:550, 200:700] = 235
+        for place, (image, _) in enumerate(write("47")):
+            ink = composer.grow(image, 40, 0.09)
+            composer.write(grass, ink, (400 + 50 * place, 300), 50)
+        assert read(network, composer.develop(random, grass)) == "47", seed
+
+
 def test_loops_stay_open_whatever_the_pen():
     """Composed of an image that has a gray spot as its loop."""
     image = Image.new("L", (28, 28))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 from scipy import ndimage, spatial
-from skimage import filters
+from skimage import filters, segmentation
 
 from data.images import drawing
 
@@ -19,27 +19,33 @@ from data.images import drawing
 SCALES = ((1200, 64, 14), (320, 80, 40))
 BLOCK = 4  # pixels, in which the paper is estimated and printed lines are looked for
 FAINT = 0.12  # contrast of ink to paper, at least
+NEAR = 0.45  # contrast that is needed beside strong ink, as a part of its contrast
 # A printed line is longer than a fifth of the photograph's longer side, thinner than a
-# part in 150, and has one of these slopes.
-LINE, THIN = 5, 150
+# part in 120, and has one of these slopes.
+LINE, THIN = 5, 120
 SLOPES = np.arange(-0.15, 0.16, 0.03)
 MOST = 500  # parts in a photograph; texture has more
-KEPT = 30  # candidates that a network is shown
+KEPT = 40  # candidates that a network is shown
+# Where a sheet ends, the paper's brightness or color jumps by so much, as a difference
+# of logarithms; less at a shadow's edge. A sheet is such a part of the photograph.
+JUMP, SHEET = 0.2, 0.05
 # Widths, in heights: of digits in a row that touch, of one digit, and of what is tried
 # to be cut.
 WIDE, SINGLE, CUT = 6, 1.6, 0.7
 WHOLE = 0.8  # one digit may be this much less probable for each cut that it saves
 CUTS = 4  # places where digits may touch, at most
 WIDEST = 0.62  # strokes, as a part of the digit's height
-SMALLEST = 16  # pixels, sides of a printed box
+SMALLEST = 21  # pixels, sides of a printed box around the least digit
+ENCLOSED = 0.15  # part of a printed box that its lines and strokes leave empty
+LINED = 0.85  # part of each side of a printed box along which a line is
 SQUARE = 0.88  # part of a rectangle that a printed box fills; an ellipse fills 0.79
 CLUTTERED = 0.3  # part of the surroundings that stands out as much as the ink
 UNEVEN = 0.5  # brightness of the darkest paper around, as a part of the brightest
 STRAIGHT = 0.7  # quality of a straight stroke, which may be an edge or a scratch
 RARE = 0.8  # quality of light strokes on a dark ground, which may be reflections
 CLEAR = 0.5  # quality times probability of the best digit
-OBVIOUS = 0.8  # quality times probability where far strokes raise no doubt
-ALSO = 0.45  # quality of another one, as a part of the best digit's
+OBVIOUS = 0.65  # quality times probability where strokes elsewhere raise no doubt
+ALSO = 0.5  # quality of another one, as a part of the best digit's
 FAR = 4  # heights, from where on a digit must be clear by itself
 HUE = 0.97  # cosine of two inks of one pen, at least
 STRONGER = 2  # the stronger of two inks of one pen, at most
@@ -56,6 +62,7 @@ class Candidate(NamedTuple):
         color: of the ink beside the paper's, as a difference of logarithms, float
             `(3,)`: light and shadow do not change it.
         quality: in [0, 1], whether strokes stand out clearly from even paper.
+        sheet: number of the sheet of paper; 0 if it is on none.
     """
 
     box: tuple[float, float, float, float]
@@ -63,6 +70,7 @@ class Candidate(NamedTuple):
     ink: np.ndarray
     color: np.ndarray
     quality: float
+    sheet: int
 
 
 class Digit(NamedTuple):
@@ -86,6 +94,7 @@ def find_candidates(picture: np.ndarray) -> list[Candidate]:
     clearest first.
     """
     candidates = []
+    sheets = Image.fromarray(find_sheets(picture))
     for side, stroke, least in SCALES:
         scale = side / max(picture.shape[:2])
         size = [max(8, round(scale * length)) for length in picture.shape[1::-1]]
@@ -95,13 +104,56 @@ def find_candidates(picture: np.ndarray) -> list[Candidate]:
         colors = np.log(ndimage.gaussian_filter(colors, (0.7, 0.7, 0)) + 20)
         for dark in (True, False):
             ink, paper = find_ink(colors if dark else -colors, stroke)
-            candidates += find_strokes(ink, paper, stroke, least, scale, dark)
+            on = np.asarray(sheets.resize(paper.shape[::-1], Image.Resampling.NEAREST))
+            for sheet in np.unique(on[on > 0]):
+                pixels = (on == sheet).repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
+                pixels = pixels[: len(ink), : ink.shape[1]]
+                # Most of it is paper, whose grain is no ink.
+                grain = np.median(ink[pixels][::16], axis=0)
+                ink[pixels] = np.maximum(0, ink[pixels] - grain)
+            candidates += find_strokes(ink, paper, on, stroke, least, scale, dark)
     # What is found at both scales is the same.
-    apart = []
+    apart, ranks, counts = [], [], collections.Counter()
     for one in sorted(candidates, key=lambda one: -one.quality):
         if all(find_overlap(one, other)[1] < 0.6 for other in apart):
             apart.append(one)
-    return apart[:KEPT]
+            ranks.append(counts[one.sheet])
+            counts[one.sheet] += 1
+    # As many of each sheet: beside paper may be grass.
+    kept = np.argsort(ranks, kind="stable")[:KEPT]
+    return [apart[index] for index in sorted(kept)]
+
+
+def find_sheets(picture: np.ndarray) -> np.ndarray:
+    """Returns the numbers of the sheets of paper, or of what else is even but for
+    narrow strokes, int32, a pixel a block at the first of `SCALES`; 0 where none is.
+    """
+    side, stroke, _ = SCALES[0]
+    scale = side / BLOCK / max(picture.shape[:2])
+    size = [max(8, round(scale * length)) for length in picture.shape[1::-1]]
+    colors = Image.fromarray(picture).resize(size, Image.Resampling.BOX)
+    colors = np.log(np.asarray(colors, np.float32) + 20)
+    reach = stroke // BLOCK + 1
+    even = np.ones(colors.shape[:2], bool)
+    # Without what is dark and narrow and then what is light, and the other way round:
+    # grass has paper's brightness in one of them at most.
+    for first, second in itertools.permutations(
+        (ndimage.grey_closing, ndimage.grey_opening)
+    ):
+        smooth = second(first(colors, (reach, reach, 1)), (reach, reach, 1))
+        steps = ndimage.maximum_filter(smooth, (3, 3, 1))
+        steps -= ndimage.minimum_filter(smooth, (3, 3, 1))
+        even &= steps.max(axis=2) < JUMP
+    even = ndimage.binary_erosion(even, iterations=2, border_value=1)
+    sheets, _ = ndimage.label(even)
+    areas = np.bincount(sheets.ravel())
+    sheets[areas[sheets] < SHEET * sheets.size] = 0
+    for number in np.argsort(areas, kind="stable"):
+        if number and areas[number] >= SHEET * sheets.size:
+            # Close to each other, strokes are no holes in the paper.
+            whole = ndimage.binary_fill_holes(sheets == number)
+            sheets[whole & (sheets == 0)] = number
+    return segmentation.expand_labels(sheets, 2)
 
 
 def find_overlap(one: Candidate, other: Candidate) -> tuple[float, float]:
@@ -135,28 +187,34 @@ def find_ink(colors: np.ndarray, stroke: int) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(0, paper - colors), blocks.mean(axis=2)
 
 
-def find_strokes(ink, paper, stroke, least, scale, dark) -> list[Candidate]:
+def find_strokes(ink, paper, sheets, stroke, least, scale, dark) -> list[Candidate]:
     """Returns the candidates at a scale.
 
     Args:
         ink: how much darker than paper, logarithms, float `(height, width, 3)`.
         paper: logarithms of its brightness, a pixel a block.
+        sheets: their numbers, a pixel a block.
         stroke: pixels, the widest.
         least: pixels, the height of a digit.
         scale: of the photograph.
         dark: whether ink of this kind is darker than the paper.
     """
     contrast = 1 - np.exp(-ink.max(axis=2))
-    # Beside strong ink, half of its contrast is needed: so pale lines are cut from it.
-    near = 0.45 * ndimage.maximum_filter(
-        ndimage.uniform_filter(contrast, 3), stroke // 2
+    # Strokes may be fainter than FAINT, but not all along, and not as faint as grain.
+    low = np.clip(3 * np.percentile(contrast, 75), FAINT / 2, FAINT)
+    faint = filters.apply_hysteresis_threshold(contrast, low, FAINT)
+    near = find_needed(contrast, stroke)
+    strong = filters.apply_hysteresis_threshold(
+        contrast, np.maximum(low, near), np.maximum(FAINT, near)
     )
-    # Strokes may be fainter than FAINT, but not all along.
-    low = np.clip(3 * np.median(contrast), FAINT / 2, FAINT)
+    printed = find_boxes(strong, faint), find_printed(faint)
+    # Printed lines do not count as ink: a pencil is fainter.
+    near = find_needed(np.where(np.any(printed, axis=(0, 1)), 0, contrast), stroke)
     mask = filters.apply_hysteresis_threshold(
         contrast, np.maximum(low, near), np.maximum(FAINT, near)
     )
-    mask = remove_lines(remove_boxes(mask), contrast)
+    for across, down in printed:
+        mask = remove_lines(mask, contrast, across, down)
     parts, _ = ndimage.label(mask, np.ones((3, 3)))
     places = ndimage.find_objects(parts)
     # Of the background, which has the number 0, and of each part.
@@ -164,7 +222,13 @@ def find_strokes(ink, paper, stroke, least, scale, dark) -> list[Candidate]:
     middles = np.array([0] + [rows.start + rows.stop for rows, _ in places]) / 2
     found = []
     height, width = mask.shape
-    for rows, columns, members in join(places):
+    numbers = np.array([find_sheet(sheets, *place) for place in places])
+    joined = []
+    for sheet in np.unique(numbers):
+        of_sheet = np.flatnonzero(numbers == sheet)
+        for rows, columns, members in join([places[number] for number in of_sheet]):
+            joined.append((rows, columns, 1 + of_sheet[members], sheet))
+    for rows, columns, members, sheet in joined:
         high, wide = rows.stop - rows.start, columns.stop - columns.start
         inside = min(rows.start, columns.start) > 0
         inside &= rows.stop < height and columns.stop < width
@@ -178,13 +242,7 @@ def find_strokes(ink, paper, stroke, least, scale, dark) -> list[Candidate]:
             continue
         level = np.percentile(contrast[rows, columns][own], 75)
         strongest = own & (contrast[rows, columns] >= level)
-        around = 2 + round(0.35 * high)
-        top, left = max(0, rows.start - around), max(0, columns.start - around)
-        bottom, right = rows.stop + around, columns.stop + around
-        surroundings = slice(top, bottom), slice(left, right)
-        ground = paper[
-            top // BLOCK : bottom // BLOCK + 1, left // BLOCK : right // BLOCK + 1
-        ]
+        surroundings = surround(rows, columns)
         near_parts = parts[surroundings]
         # Printed lines are no clutter, nor are other digits of the same line.
         similar = (heights > 0.5 * high) & (heights < 2 * high)
@@ -193,7 +251,7 @@ def find_strokes(ink, paper, stroke, least, scale, dark) -> list[Candidate]:
         strong &= mask[surroundings] & ~similar[near_parts]
         is_own = ndimage.binary_dilation(np.isin(near_parts, members), iterations=3)
         clutter = strong[~is_own].mean() if not is_own.all() else 1
-        evenness = measure_evenness(ground)
+        evenness = measure_evenness(paper[find_blocks(*surroundings)])
         if clutter > CLUTTERED or evenness < UNEVEN:
             continue
         quality = min(1, level / 0.4) * (1 - clutter / CLUTTERED) * evenness**2
@@ -209,8 +267,38 @@ def find_strokes(ink, paper, stroke, least, scale, dark) -> list[Candidate]:
         color = np.median(ink[rows, columns][strongest], axis=0)
         sides = columns.start, rows.start, columns.stop, rows.stop
         box = tuple(side / scale for side in sides)
-        found.append(Candidate(box, dark, drawn, color, float(quality)))
+        found.append(Candidate(box, dark, drawn, color, float(quality), sheet))
     return found
+
+
+def find_needed(contrast: np.ndarray, stroke: int) -> np.ndarray:
+    """Returns which contrast is needed beside strong ink: pale lines are cut from it.
+
+    Args:
+        contrast: of ink to paper, float `(height, width)`.
+        stroke: pixels, the widest.
+    """
+    return NEAR * ndimage.maximum_filter(
+        ndimage.uniform_filter(contrast, 3), stroke // 2
+    )
+
+
+def find_sheet(sheets: np.ndarray, rows: slice, columns: slice) -> int:
+    """Returns the number of the sheet on which most of a place and around it lies."""
+    on = sheets[find_blocks(*surround(rows, columns))]
+    return int(np.bincount(on.ravel()).argmax())
+
+
+def surround(rows: slice, columns: slice) -> tuple[slice, slice]:
+    """Returns the rows and columns of a digit with what is around it."""
+    around = 2 + round(0.35 * (rows.stop - rows.start))
+    top, left = max(0, rows.start - around), max(0, columns.start - around)
+    return slice(top, rows.stop + around), slice(left, columns.stop + around)
+
+
+def find_blocks(*pixels: slice) -> tuple[slice, ...]:
+    """Returns the blocks in which rows and columns of pixels lie."""
+    return tuple(slice(of.start // BLOCK, of.stop // BLOCK + 1) for of in pixels)
 
 
 def measure_evenness(ground: np.ndarray) -> float:
@@ -227,25 +315,47 @@ def measure_evenness(ground: np.ndarray) -> float:
     return np.exp(dim - bright)
 
 
-def remove_lines(mask: np.ndarray, contrast: np.ndarray) -> np.ndarray:
-    """Returns a mask without long, thin and straight lines, but with the strokes that
-    cross them or are darker.
+def find_printed(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns where in a mask, bool `(height, width)`, long, thin and straight lines
+    are: nearly horizontal ones, and nearly vertical ones.
+    """
+    across, down = find_lines(mask), find_lines(mask.T).T
+    thick = max(mask.shape) / THIN + 1
+    if measure_thickness(mask, across & ~down) > thick:
+        across = np.zeros_like(mask)
+    if measure_thickness(mask.T, (down & ~across).T) > thick:
+        down = np.zeros_like(mask)
+    return across, down
+
+
+def measure_thickness(mask: np.ndarray, lines: np.ndarray) -> float:
+    """Returns how thick nearly horizontal lines in a mask are, both bool `(height,
+    width)`; 0 if there are none.
+    """
+    thickness = measure_runs(mask)[lines & mask]
+    return float(np.median(thickness)) if thickness.size else 0.0
+
+
+def remove_lines(
+    mask: np.ndarray, contrast: np.ndarray, across: np.ndarray, down: np.ndarray
+) -> np.ndarray:
+    """Returns a mask without lines, but with the strokes that cross them or are darker.
 
     Args:
         mask: what could be strokes, bool `(height, width)`.
         contrast: of ink to paper, float `(height, width)`.
+        across: where nearly horizontal lines are, bool `(height, width)`.
+        down: where nearly vertical ones are.
     """
-    for _ in range(2):  # lines from left to right, then those from top to bottom
-        faint = contrast > FAINT
-        lines = find_lines(faint)
-        if lines.any():
-            on_lines = lines & faint
-            thickness = np.median(measure_runs(faint)[on_lines])
-            if thickness <= max(mask.shape) / THIN + 1:
-                lines &= measure_runs(mask) <= 1.6 * thickness + 1
-                darkest = 1.25 * np.percentile(contrast[on_lines], 90)
-                mask = mask & ~(lines & (contrast < darkest))
-        mask, contrast = mask.T, contrast.T
+    faint = contrast > FAINT
+    for _ in range(2):
+        if (across & faint).any():
+            thickness = measure_thickness(faint, across & ~down)
+            darkest = 1.25 * np.percentile(contrast[across & faint], 90)
+            thin = measure_runs(mask) <= 1.6 * thickness + 1
+            mask = mask & ~(across & thin & (contrast < darkest))
+        mask, faint, contrast = mask.T, faint.T, contrast.T
+        across, down = down.T, across.T
     return mask
 
 
@@ -260,34 +370,74 @@ def measure_runs(mask: np.ndarray) -> np.ndarray:
 
 
 def find_lines(mask: np.ndarray) -> np.ndarray:
-    """Returns the blocks of a mask that lie on long lines, nearly horizontal ones."""
-    height, width = mask.shape
-    blocks = np.pad(mask, [(0, -height % BLOCK), (0, -width % BLOCK)])
-    high, wide = blocks.shape[0] // BLOCK, blocks.shape[1] // BLOCK
-    blocks = blocks.reshape(high, BLOCK, wide, BLOCK).any(axis=(1, 3))
-    length = max(mask.shape) // (LINE * BLOCK)
-    found = np.zeros_like(blocks)
-    margin = int(0.15 * wide) + 1
-    # A line may leave its row of blocks by one.
-    wider = ndimage.binary_dilation(blocks, np.ones((3, 1)))
-    padded = np.pad(wider, [(margin, margin), (0, 0)])
-    columns = np.arange(wide)
-    for slope in SLOPES:
-        rows = np.round(slope * (columns - wide / 2)).astype(int) + margin
-        rows = rows + np.arange(high)[:, np.newaxis]
-        sheared = padded[rows, columns].astype(np.uint8)
-        straight = ndimage.grey_opening(sheared, (1, length), mode="constant") > 0
-        back = np.zeros_like(padded)
-        back[rows, columns] = straight
-        found |= back[margin : margin + high]
-    return found.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[:height, :width]
-
-
-def remove_boxes(mask: np.ndarray) -> np.ndarray:
-    """Returns a mask, bool `(height, width)`, without printed boxes, or rows of them,
-    but with what is written in them, even if it touches them.
+    """Returns where in a mask, bool `(height, width)`, long, nearly horizontal lines
+    are, with the blur along them.
     """
-    mask = mask.copy()
+    height, width = mask.shape
+    padded = np.pad(mask, [(0, -height % BLOCK), (0, -width % BLOCK)])
+    high, wide = padded.shape[0] // BLOCK, padded.shape[1] // BLOCK
+    narrow = padded.reshape(-1, wide, BLOCK).max(axis=2)
+    blocks = narrow.reshape(high, BLOCK, wide).max(axis=1)
+    length = max(mask.shape) // (LINE * BLOCK)
+    found = np.zeros_like(narrow)
+    for slope in SLOPES:
+        long = find_runs(blocks, slope, length)
+        if long.any():
+            # In rows of pixels, not of blocks, a quarter of it has to be straight.
+            straight = find_runs(narrow, BLOCK * slope, length // 4)
+            found |= long.repeat(BLOCK, axis=0) & straight
+    blurred = ndimage.binary_dilation(found, np.ones((3, 1)))
+    return blurred.repeat(BLOCK, axis=1)[:height, :width]
+
+
+def find_runs(mask: np.ndarray, slope: float, length: int) -> np.ndarray:
+    """Returns the pixels of a mask, bool `(height, width)`, that lie on lines of a
+    slope and of a length at least. A line may leave its row by one pixel.
+    """
+    high, wide = mask.shape
+    margin = int(abs(slope) * wide / 2) + 2
+    wider = ndimage.maximum_filter1d(np.uint8(mask), 3, axis=0)
+    wider = np.pad(wider, [(2 * margin, 2 * margin), (0, 0)])
+    columns = np.arange(wide)
+    rows = np.round(slope * (columns - wide / 2)).astype(int) + margin
+    rows = rows + np.arange(high + 2 * margin)[:, np.newaxis]
+    runs = ndimage.minimum_filter1d(wider[rows, columns], length, mode="constant")
+    # An even length reaches one pixel farther to the left.
+    runs = ndimage.maximum_filter1d(
+        runs, length, mode="constant", origin=length % 2 - 1
+    )
+    found = np.zeros_like(wider)
+    found[rows, columns] = runs
+    return (found[2 * margin : 2 * margin + high] > 0) & mask
+
+
+def find_boxes(strong: np.ndarray, faint: np.ndarray) -> np.ndarray:
+    """Returns where printed boxes are, or rows of them: nearly horizontal lines and
+    nearly vertical ones, with the blur along them, bool `(2, height, width)`.
+
+    Args:
+        strong: lines and strokes, without what is pale beside strong ink, bool
+            `(height, width)`.
+        faint: with it.
+    """
+    found = find_boxes_of(strong)
+    blurred = ndimage.binary_propagation(
+        found.any(axis=0) & faint, np.ones((3, 3)), faint
+    )
+    across, down = found | find_boxes_of(faint & ~blurred)
+    return np.stack(
+        [
+            ndimage.binary_dilation(across, np.ones((5, 1))),
+            ndimage.binary_dilation(down, np.ones((1, 5))),
+        ]
+    )
+
+
+def find_boxes_of(mask: np.ndarray) -> np.ndarray:
+    """Returns the lines in a mask that make boxes, without the blur along them. What is
+    written in a box may touch it and stick out.
+    """
+    found = np.zeros((2, *mask.shape), bool)
     parts, _ = ndimage.label(mask, np.ones((3, 3)))
     for number, (rows, columns) in enumerate(ndimage.find_objects(parts), 1):
         own = parts[rows, columns] == number
@@ -295,57 +445,68 @@ def remove_boxes(mask: np.ndarray) -> np.ndarray:
             continue
         if rows.stop == len(mask) or columns.stop == mask.shape[1]:
             continue
-        if min(own.shape) < SMALLEST or own.mean() > 0.5:
+        if min(own.shape) < SMALLEST:
             continue
-        filled, inked, side = fit_rectangle(own)
-        if filled < SQUARE or inked > 0.5:
+        if (ndimage.binary_fill_holes(own) & ~own).mean() < ENCLOSED:
             continue
-        length = round(0.75 * side)
-        across, down = find_straight(own, length), find_straight(own.T, length).T
-        if has_both_halves(across) and has_both_halves(down.T):
-            lines = ndimage.binary_dilation(across | down, np.ones((3, 3)))
-            mask[rows, columns] &= ~lines
-    return mask
+        # What sticks out is no wider than the box.
+        lines = find_straight(own, min(own.shape) / 2)
+        if not lines.any(axis=(1, 2)).all():
+            continue
+        side, _, _ = fit_rectangle(*lines)
+        lines = find_straight(own, 0.9 * side)
+        if not lines.any(axis=(1, 2)).all():
+            continue
+        _, filled, lined = fit_rectangle(*lines)
+        if filled > SQUARE and lined > LINED:
+            found[:, rows, columns] |= lines
+    return found
 
 
-def has_both_halves(lines: np.ndarray) -> bool:
-    """Returns whether there are lines, bool `(height, width)`, above and below."""
-    upper, lower = np.array_split(lines, 2)
-    return bool(upper.any() and lower.any())
-
-
-def find_straight(own: np.ndarray, length: int) -> np.ndarray:
-    """Returns the pixels, bool `(height, width)`, that lie on nearly horizontal lines
-    of a length at least.
+def find_straight(own: np.ndarray, length: float) -> np.ndarray:
+    """Returns the pixels that lie on nearly horizontal lines of a length at least, and
+    those on nearly vertical ones, bool `(2, height, width)`.
     """
-    high, wide = own.shape
-    margin = int(SLOPES[-1] * wide) + 2
-    # A line may leave its row by one pixel.
-    wider = np.pad(own, [(margin, margin), (0, 0)])
-    wider = ndimage.binary_dilation(wider, np.ones((3, 1)))
-    columns = np.arange(wide)
-    found = np.zeros_like(wider)
-    for slope in SLOPES:
-        rows = np.round(slope * (columns - wide / 2)).astype(int) + margin // 2
-        rows = rows + np.arange(high + margin)[:, np.newaxis]
-        sheared = wider[rows, columns]
-        found[rows, columns] |= sheared & (length <= measure_runs(sheared.T).T)
-    return found[margin : margin + high] & own
+    # So dense that a line leaves the nearest by half a pixel.
+    count = min(61, 2 * round(SLOPES[-1] * length) + 1)
+    found = np.zeros((2, *own.shape), bool)
+    for slope in np.linspace(SLOPES[0], SLOPES[-1], count):
+        found[0] |= find_runs(own, slope, round(length))
+        found[1] |= find_runs(own.T, slope, round(length)).T
+    return found
 
 
-def fit_rectangle(own: np.ndarray) -> tuple[float, float, float]:
-    """Returns which part of the smallest rectangle around strokes, bool `(height,
-    width)`, their convex hull fills, which part they fill themselves, and the
-    rectangle's shorter side.
+def fit_rectangle(across: np.ndarray, down: np.ndarray) -> tuple[float, float, float]:
+    """Fits the smallest rectangle around lines.
+
+    Args:
+        across: nearly horizontal lines, bool `(height, width)`.
+        down: nearly vertical ones.
+
+    Returns:
+        Its shorter side, without lines that stick out; which part of it the convex hull
+        fills; and which part of the side that has the fewest lines along it has some.
     """
-    hull = spatial.ConvexHull(np.argwhere(own))
+    points = np.argwhere(across | down)
+    hull = spatial.ConvexHull(points)
     angles = np.deg2rad(np.arange(-12, 13, 2))
-    y, x = hull.points[hull.vertices].T[..., np.newaxis]
-    wide = np.ptp(np.cos(angles) * x + np.sin(angles) * y, axis=0)
-    high = np.ptp(np.cos(angles) * y - np.sin(angles) * x, axis=0)
-    least = np.argmin(wide * high)
-    area = wide[least] * high[least]
-    return hull.volume / area, own.sum() / area, min(wide[least], high[least])
+    turns = np.array(
+        [[np.cos(angles), np.sin(angles)], [-np.sin(angles), np.cos(angles)]]
+    )
+    sides = np.ptp(np.tensordot(points[hull.vertices], turns, 1), axis=0)
+    least = np.argmin(sides.prod(axis=0))
+    sides, turn = sides[:, least], turns[..., least]
+    apart = [
+        np.ptp(np.argwhere(of) @ turn, axis=0)[i] for i, of in enumerate((across, down))
+    ]
+    turned = points @ turn
+    turned = (turned - turned.min(axis=0)) / sides
+    lined = []
+    for along, away in (turned.T, turned.T[::-1]):
+        for near in (away < 0.25, away > 0.75):
+            bins, _ = np.histogram(along[near], 20, (0, 1))
+            lined.append((bins > 0).mean())
+    return min(apart), hull.volume / sides.prod(), min(lined)
 
 
 def join(places: list) -> Iterator[tuple[slice, slice, np.ndarray]]:
@@ -355,7 +516,7 @@ def join(places: list) -> Iterator[tuple[slice, slice, np.ndarray]]:
         places: rows and columns of each part.
 
     Yields:
-        Rows and columns of a digit, and the labels of its parts.
+        Rows and columns of a digit, and the numbers of its parts, from 0.
     """
     boxes = np.array(
         [(r.start, c.start, r.stop, c.stop) for r, c in places], np.float64
@@ -363,7 +524,7 @@ def join(places: list) -> Iterator[tuple[slice, slice, np.ndarray]]:
     sides = boxes[:, 2:] - boxes[:, :2]
     kept = np.flatnonzero(sides.max(axis=1) >= 5)
     kept = kept[np.argsort(-sides[kept].max(axis=1), kind="stable")][:MOST]
-    boxes, sides, labels = boxes[kept], sides[kept], 1 + kept
+    boxes, sides = boxes[kept], sides[kept]
     low, high = boxes[:, np.newaxis, :2], boxes[:, np.newaxis, 2:]
     over = np.minimum(high, boxes[:, 2:]) - np.maximum(low, boxes[:, :2])
     union = np.maximum(high, boxes[:, 2:]) - np.minimum(low, boxes[:, :2])
@@ -378,14 +539,14 @@ def join(places: list) -> Iterator[tuple[slice, slice, np.ndarray]]:
         sides.max(axis=1)[:, np.newaxis], sides.max(axis=1)
     )
     near &= ~inside & ~inside.T
-    group = np.arange(len(labels))
+    group = np.arange(len(kept))
     for i, j in np.argwhere(np.triu(near, 1)):
         group[group == group[i]] = group[j]
     for number in np.unique(group):
         of = boxes[group == number].astype(int)
         top, left = of[:, :2].min(axis=0)
         bottom, right = of[:, 2:].max(axis=0)
-        yield slice(top, bottom), slice(left, right), labels[group == number]
+        yield slice(top, bottom), slice(left, right), kept[group == number]
 
 
 def cut(candidate: Candidate) -> dict[tuple[int, int], Candidate]:
@@ -458,8 +619,8 @@ def choose_cuts(certain: dict[tuple[int, int], float]) -> list[tuple[int, int]]:
 
 
 def vary(ink: np.ndarray) -> np.ndarray:
-    """Returns a drawing in MNIST's form several times, with thicker strokes, turned,
-    and made narrower and wider: uint8 `(18, 28, 28, 1)`, the first as it is.
+    """Returns a drawing in MNIST's form several times, turned, and made narrower and
+    wider: uint8 `(9, 28, 28, 1)`, the first as it is.
     """
     scale = 100 / max(ink.shape)
     size = [max(2, round(scale * side)) for side in ink.shape[::-1]]
@@ -468,17 +629,15 @@ def vary(ink: np.ndarray) -> np.ndarray:
     varied = []
     for angle in (0, -8, 8):
         turned = large.rotate(angle, Image.Resampling.BILINEAR, expand=True)
-        thick = drawing.thicken(np.asarray(turned))
-        thicker = ndimage.grey_dilation(np.pad(thick, 2), size=(5, 5))
-        for strokes in (thick, thicker):
-            rows = np.flatnonzero(strokes.max(axis=1) > 0.3)
-            columns = np.flatnonzero(strokes.max(axis=0) > 0.3)
-            strokes = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-            image = Image.fromarray(np.float32(strokes))
-            for width in (1, 0.88, 1.12):
-                wide = max(2, round(width * image.width))
-                resized = np.asarray(image.resize((wide, image.height)))
-                varied.append(drawing.center(np.clip(resized, 0, 1)))
+        strokes = drawing.thicken(np.asarray(turned))
+        rows = np.flatnonzero(strokes.max(axis=1) > 0.3)
+        columns = np.flatnonzero(strokes.max(axis=0) > 0.3)
+        strokes = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        image = Image.fromarray(np.float32(strokes))
+        for width in (1, 0.88, 1.12):
+            wide = max(2, round(width * image.width))
+            resized = np.asarray(image.resize((wide, image.height)))
+            varied.append(drawing.center(np.clip(resized, 0, 1)))
     return np.stack(varied)
 
 
@@ -519,12 +678,23 @@ def choose(
             for other in kept
         ):
             kept += group
-    if not kept or clear[kept].max() < CLEAR:
+    # All are on one sheet.
+    of_sheets = collections.defaultdict(list)
+    for index in kept:
+        of_sheets[everything[index].sheet].append(index)
+    on_sheet = max(
+        (of for of in of_sheets.values() if clear[of].max() > CLEAR),
+        key=lambda of: (
+            qualities[of].max() * np.average(certain[of], weights=qualities[of])
+        ),
+        default=None,
+    )
+    if on_sheet is None:
         return []
-    best = everything[max(kept, key=lambda index: clear[index])]
+    best = everything[max(on_sheet, key=lambda index: clear[index])]
     high = best.box[3] - best.box[1]
     # One hand wrote with one pen.
-    alike = [
+    alike_everywhere = [
         index
         for index in kept
         if everything[index].dark_on_light == best.dark_on_light
@@ -532,17 +702,18 @@ def choose(
         and is_same_pen(everything[index].color, best.color)
         and everything[index].quality > ALSO * best.quality
     ]
+    alike = [index for index in alike_everywhere if index in on_sheet]
     near = [index for index in alike if is_near(everything[index], best)]
     # Where most is no digit, as in grass or print, nothing is. Beside a sheet of paper
     # may be grass.
-    asked = near if clear[kept].max() > OBVIOUS else alike
+    asked = alike if clear[on_sheet].max() > OBVIOUS else alike_everywhere
     if np.average(certain[asked], weights=qualities[asked]) < SURE and len(asked) > 1:
         return []
     return sort(
         [
             Digit(*everything[index][:2], images[index], probabilities[index])
             for index in alike
-            if clear[index] > CLEAR or index in near
+            if certain[index] > 0.5 and (clear[index] > CLEAR or index in near)
         ]
     )
 
