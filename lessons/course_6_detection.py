@@ -72,10 +72,10 @@ Scalars). "precision" compares network and baseline (page Images); the table of 
 says what goes wrong (page Text).
 
 Try:
-    --steps 300         a fifth of the scenes, 9,600, is too few: 0.30 (1 seed)
+    --steps 300         a fifth of the scenes, 9,600, is too few: 0.33 (1 seed)
     --steps 8000        five times as many, in five times the time: 0.85 (1 seed)
     --spread 0.01 --steps 300
-                        hardly any Gaussian around the centers: 0.22 instead of 0.30
+                        hardly any Gaussian around the centers: 0.25 instead of 0.33
                         (1 seed). Wrong heat beside a center counts in full, and class
                         and box are learned from one place of each object
     --data-dir folder   your own photos with boxes, as Pascal VOC or YOLO have them

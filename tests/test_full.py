@@ -29,6 +29,9 @@ CLAIMS = {
     ],
     ("course_2_mlp", "--epochs 30"): ["{test.accuracy%} % test accuracy for three"],
     ("course_2_mlp", "--units 32"): ["32 units: {test.accuracy%} % test accuracy"],
+    ("course_2_mlp", "--learning-rate 0.1"): [
+        "too high: {test.accuracy%:min} to {test.accuracy%:max} % test accuracy"
+    ],
     ("course_2_overfitting", ""): [
         "{errors.64 units.validation.*%} % validation error "
         "({errors.64 units.validation.*%:min} to "
@@ -97,16 +100,26 @@ CLAIMS = {
         "({baseline.digits%:min} to {baseline.digits%:max})",
         "after the last stage, {test.photos%} %",
     ],
+    ("course_5_cut_point", "--digits-each 5"): [
+        "five of each: {test.digits%} % at stage 7, {baseline.digits%} % at the last"
+    ],
     ("course_6_localization", ""): [
         "{test.accuracy%:min} to {test.accuracy%:max} % of the digits of the test",
         "the mean IoU is {test.iou:min} to {test.iou:max}",
         "the mean box has an IoU of {baseline.mean_box}",
     ],
+    ("course_6_localization", "--forget-places"): [
+        "weigh the same: {test.box_right%} % of the test's boxes"
+    ],
+    ("course_6_localization", "--box-loss huber"): ["IoU of {test.iou} instead"],
     ("course_6_detection", ""): [
         "{test.map50} ({test.map50:min} to {test.map50:max} over",
         "reads digits reaches {baseline.map50}",
     ],
     ("course_6_detection", "--steps 300"): ["is too few: {test.map50}"],
+    ("course_6_detection", "--spread 0.01 --steps 300"): [
+        "around the centers: {test.map50} instead"
+    ],
     ("course_6_detection", "--steps 8000"): ["in five times the time: {test.map50}"],
     ("course_6_detection", "--data cells"): [
         "average precision at 0.5 is {test.map50}",
@@ -155,11 +168,22 @@ CLAIMS = {
         "{baseline.linear%} % with a linear model "
         "({baseline.linear%:min} to {baseline.linear%:max})",
     ],
+    ("course_7_text_classification", "--keep-duplicates"): [
+        "right for {test.accuracy%} %, the linear model for {baseline.linear%} %"
+    ],
+    ("course_7_text_classification", "--pieces 1000"): [
+        "the bag falls to {accuracies.network on a bag.test%} %, the network on the "
+        "order stays near {accuracies.network on the order.test%} %"
+    ],
     ("course_7_mail_filter", ""): [
         "{filters.network.spam_caught%:min} to {filters.network.spam_caught%:max} % of "
         "the spam",
         "{filters.network.ham_blocked%:min} to {filters.network.ham_blocked%:max} % of "
         "the ham",
+    ],
+    ("course_7_mail_filter", "--lost-ham 0.02"): [
+        "the network catches {test.spam_caught%} % of the spam, the linear model "
+        "{baseline.spam_caught%} %"
     ],
     ("course_7_writing", ""): [
         "{test.nats_per_character} nats a character",
@@ -195,6 +219,9 @@ CLAIMS = {
     ],
     ("course_9_style_transfer", "--style-weight 500"): [
         "falls to {test.style}, the content loss rises to {test.content}"
+    ],
+    ("course_11_distributed", "--workers 2 --batch-size 1000 --epochs 2"): [
+        "of the updates: {test.accuracy%} % after two epochs"
     ],
 }
 PLACE = re.compile(r"\{(.+?)(%?)(?::(min|max))?\}")
