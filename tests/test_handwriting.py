@@ -225,7 +225,7 @@ def test_a_ruled_line_through_a_digit_is_no_part_of_it(network):
     random = np.random.default_rng(1)
     sheet = np.full((450, 600, 3), 235.0, np.float32)
     for top in range(20, 450, 60):
-        sheet[top : top + 2] = 90
+        sheet[top : top + 3] = 90
     for place, (image, _) in enumerate(write("47")):
         ink = composer.grow(image, 80, 0.08)
         composer.write(sheet, ink, (200 + 100 * place, 155), 80)

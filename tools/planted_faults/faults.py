@@ -214,8 +214,8 @@ FOUND = "tests/test_handwriting.py::"
     FOUND + "test_a_ruled_line_through_a_digit_is_no_part_of_it",
 )
 def keep_lines(module: ModuleType, patches: Patches) -> None:
-    """Lines stay in the mask, and join the digits on them."""
-    patches.put(module, "remove_lines", lambda mask, contrast: mask)
+    """No line is found, so that all stay in the mask and join the digits on them."""
+    patches.put(module, "find_printed", lambda mask: np.zeros((2, *mask.shape), bool))
 
 
 @fault(
@@ -224,8 +224,12 @@ def keep_lines(module: ModuleType, patches: Patches) -> None:
     FOUND + "test_a_printed_box_is_no_zero_and_hides_no_digit",
 )
 def keep_boxes(module: ModuleType, patches: Patches) -> None:
-    """Boxes stay in the mask."""
-    patches.put(module, "remove_boxes", lambda mask: mask)
+    """No box is found, so that all stay in the mask."""
+
+    def find(strong, faint):
+        return np.zeros((2, *strong.shape), bool)
+
+    patches.put(module, "find_boxes", find)
 
 
 @fault(
