@@ -32,7 +32,7 @@ def find_peak(small: bool) -> dict[str, float]:
     """Returns the operations per second, in units of 10^9, of large products and
     convolutions.
     """
-    from training import device, quiet  # noqa: F401
+    from training import device, quiet  # noqa: F401 (before TensorFlow)
 
     import tensorflow as tf
 

@@ -6,7 +6,7 @@ import random
 import re
 
 from training import doctor
-from training.doctor import case, network, rules
+from training.doctor import case, experiments, network, rules
 
 import keras
 import numpy as np
@@ -300,3 +300,21 @@ def test_missing_numbers_of_several_inputs_are_found():
     right[5, 5] = np.nan
     (finding,) = doctor.diagnose(model, x=[X[:, :32], right], y=Y, verbose=0)
     assert finding.code == "nan_input"
+
+
+def test_scale_is_numpys_also_of_parts(monkeypatch):
+    """Of photographs that are looked at a few at a time."""
+    monkeypatch.setattr(experiments, "MAX_VALUES_AT_A_TIME", 3 * 4 * 4)
+    values = np.random.default_rng(0).integers(0, 256, (10, 4, 4), np.uint8)
+    center, width = values.mean(axis=0), values.std(axis=0)
+    expected = (values[:2] - center) / (width + 1e-2 * width.max())
+    scaled = experiments.fit_scale(values)(values[:2])
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(scaled, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_root_mean_square_is_numpys():
+    for kind in (np.uint8, np.int64, np.float32):
+        values = np.random.default_rng(0).integers(0, 200, (5, 7, 3)).astype(kind)
+        expected = np.sqrt(np.mean(np.float64(values) ** 2))
+        assert case.root_mean_square(values) == pytest.approx(expected)

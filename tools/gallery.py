@@ -4,12 +4,11 @@
 
 RUN is the folder of a finished run. The picture of its lesson is the first one that the
 docstring names under "In TensorBoard:", or another one where `CHOSEN` says so. It goes
-into `docs/pictures`; `python -m tools.tables` shows it in the galleries. Where a lesson
-draws nothing, the picture shows some of what it prints.
+into `docs/pictures`; `python -m tools.tables` shows it in the galleries. The lesson
+`PRINTED` draws nothing: its picture shows some of what it prints.
 """
 
 import ast
-import io
 import re
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from lessons.course import find_lessons
-from training import run_folder
+from training import figures, run_folder
 
 from matplotlib.figure import Figure
 from PIL import Image
@@ -48,6 +47,7 @@ CHOSEN = {
     "course_9_style_transfer": "side_by_side",
 }
 
+PRINTED = "course_1_tf_basic_operation"
 MOST_LETTERS = 26  # of an expression and of its value in a picture
 
 
@@ -79,27 +79,28 @@ def draw_output(page: Path) -> Image.Image:
     Raises:
         CalledProcessError: the page does not run.
     """
-    with tempfile.TemporaryDirectory() as logdir:
+    with tempfile.TemporaryDirectory() as folder:
         printed = subprocess.run(
-            [sys.executable, page, "--logdir", logdir],
+            [sys.executable, page, "--logdir", folder],
             capture_output=True,
             text=True,
             encoding="utf-8",
             check=True,
         ).stdout
-    lines = []
-    for group in printed.split("\n\n")[1:]:
-        rows = [re.split(r"  +", row.strip()) for row in group.splitlines()[1:]]
-        fitting = [row[:2] for row in rows if len(row) == 3]
-        fitting = [row for row in fitting if max(map(len, row)) <= MOST_LETTERS]
-        if fitting:
-            expression, value = max(fitting, key=lambda row: len("".join(row)))
-            lines.append(f"{expression:{MOST_LETTERS}} = {value}")
-    figure = Figure(figsize=(6.4, 0.35 * len(lines)), facecolor="white")
-    figure.text(0.02, 0.5, "\n".join(lines), va="center", family="monospace", size=14)
-    file = io.BytesIO()
-    figure.savefig(file, dpi=125)
-    return Image.open(file)
+        lines = []
+        for group in printed.split("\n\n")[1:]:
+            rows = [re.split(r"  +", row.strip()) for row in group.splitlines()[1:]]
+            fitting = [row[:2] for row in rows if len(row) == 3]
+            fitting = [row for row in fitting if max(map(len, row)) <= MOST_LETTERS]
+            if fitting:
+                expression, value = max(fitting, key=lambda row: len("".join(row)))
+                lines.append(f"{expression:{MOST_LETTERS}} = {value}")
+        figure = Figure(figsize=(6.4, 0.35 * len(lines)), facecolor="white")
+        figure.text(
+            0.02, 0.5, "\n".join(lines), va="center", family="monospace", size=14
+        )
+        path = figures.save_figure(figure, Path(folder) / "printed.png")
+        return Image.open(path).convert("RGB")
 
 
 def main() -> None:
@@ -116,10 +117,13 @@ def main() -> None:
         if record.metrics["status"] != "finished":
             raise ValueError(f"{folder} is {record.metrics['status']}, not finished")
         figure = choose_figure(record)
-        if figure is None:
+        if figure is not None:
+            picture = Image.open(figure)
+        elif record.lesson == PRINTED:
             picture = draw_output(lessons[record.lesson])
         else:
-            picture = Image.open(figure)
+            print(f"{record.lesson}: no picture")
+            continue
         path = tables.save_picture(picture, tables.PICTURES, record.lesson)
         shown = figure or "what it prints"
         print(f"{path} from {shown}, {path.stat().st_size:,} bytes")

@@ -302,7 +302,7 @@ class Case:
         None if it cannot be said.
         """
         values = self.entering()
-        return None if values is None else float(np.sqrt(np.mean(values**2)))
+        return None if values is None else root_mean_square(values)
 
     def target_scale(self) -> float | None:
         """Returns the larger of standard deviation and distance from 0 of the targets,
@@ -378,9 +378,7 @@ class Case:
 
     def layer_gradients(self) -> list[float]:
         """Returns the root mean square of each layer's gradient before training."""
-        return [
-            float(np.sqrt(np.mean(np.float64(part) ** 2))) for part in self.gradients
-        ]
+        return [root_mean_square(part) for part in self.gradients]
 
     def gradient_norm(self) -> float:
         """Returns the norm of the whole gradient before training."""
@@ -417,3 +415,9 @@ class Case:
             layer.name: float(1 - seen.mean())
             for layer, seen in zip(rectified, alive, strict=True)
         }
+
+
+def root_mean_square(values: np.ndarray) -> float:
+    """Returns the root mean square of numbers, without a copy of them as float64."""
+    flat = np.ravel(values)
+    return float(np.sqrt(np.einsum("i,i", flat, flat, dtype=float) / flat.size))

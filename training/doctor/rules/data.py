@@ -3,7 +3,7 @@
 import math
 
 from training.doctor import baselines, experiments, judgment
-from training.doctor.case import Case
+from training.doctor.case import Case, root_mean_square
 from training.doctor.finding import Finding
 from training.doctor.task import class_ids
 
@@ -99,12 +99,8 @@ def find_scale_of_one_split(case: Case) -> Finding | None:
     last = case.record.history[-1] if case.record.history else {}
     if not last.get("val_loss", 0.0) > 2 * abs(last.get("loss", 0.0)):
         return None
-    sizes = []
-    for part in (case.rows, case.validation[0]):
-        flat = part.ravel()  # photographs as float64 would need much memory
-        sizes.append(
-            float(np.sqrt(np.einsum("i,i", flat, flat, dtype=float) / flat.size))
-        )
+    parts = case.rows, case.validation[0]
+    sizes = [root_mean_square(part) for part in parts]
     if max(sizes) < 5 * min(sizes):
         return None
     evidence = (
