@@ -28,6 +28,8 @@ The network's features are compared with two kinds that are made by hand:
 - histogram: how many pixels have each color, wherever they are. Mirrored and turned
   views have the same histogram and are found. Darkening changes all colors.
 
+All three are of the middle square of a photograph or view, scaled to 224 x 224 pixels.
+
 The way these two are computed makes them blind to some changes. A cropped view changes
 both. The network learned what does not matter: in its training, photographs were
 cropped and mirrored at random, their light differed, and the class stayed the same.

@@ -151,7 +151,7 @@ class Config(options.Options):
     steps: int | None = None  # updates; if not given 2,000, for photos 800
     # Highest value of the schedule; if not given 1e-2, for photos 3e-3.
     learning_rate: float | None = None
-    # By which the loss of the question "which digit" is multiplied.
+    # By which the loss of the question "which digit" is multiplied, of drawn scenes.
     which_weight: Annotated[float, options.between(0, 1e6)] = 3.0
     # File of EfficientNet-Lite0's weights, for photos; looked for if not given.
     weights: Path | None = None

@@ -15,7 +15,7 @@ all photographs are saved with what was read on them.
 The finder is developed on one part, of which rounds 0 to 28 were looked at. The other
 is for a last look: it has the other half of the digits, other photographs of tables and
 paper, and a seed of its own, and who changes the finder after having looked at it draws
-another seed.
+another seed. It was counted once: who changes the finder now draws another one.
 """
 
 import argparse
